@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * KTAP version 1 (kernel.org, dev-tools/ktap): a plan, one line for each claim, diagnostics before
+ * it, and one level of subtests: a scenario run is a subtest, its claims are its lines.
+ */
+#ifndef TB_LIB_KTAP_H
+#define TB_LIB_KTAP_H
+
+#include "lib/print.h"
+
+struct ktap {
+	const struct output *out;
+	u32 depth;  /* 0, or 1 inside a subtest */
+	u32 number[2];
+	u32 failed[2];
+	u32 skipped[2];
+};
+
+void ktap_begin(struct ktap *ktap, const struct output *out, u32 plan);
+void ktap_subtest_begin(struct ktap *ktap, const char *name);
+/* Ends the subtest with its own plan and its line in the outer level: failed if any claim did,
+ * skipped if all were. */
+void ktap_subtest_end(struct ktap *ktap, const char *name);
+
+/* One claim. Returns ok. */
+bool ktap_report(struct ktap *ktap, bool ok, const char *sentence);
+void ktap_skip(struct ktap *ktap, const char *sentence, const char *reason);
+
+/* "# metric NAME VALUE UNIT" with a value of value / 10^scale. */
+void ktap_metric(struct ktap *ktap, const char *name, s128 value, u32 scale, u32 digits,
+		 const char *unit);
+/* "# param NAME VALUE" */
+void ktap_param(struct ktap *ktap, const char *name, const char *value);
+/* "# text" */
+void ktap_note(struct ktap *ktap, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Statistics of an error over time, in integers, so that every vehicle gets the same digits. Errors
+ * are femtoseconds, times are microseconds since the start.
+ */
+#ifndef TB_LIB_STATS_H
+#define TB_LIB_STATS_H
+
+#include "lib/types.h"
+
+struct sample {
+	u64 counter;
+	s64 error_fs;
+};
+
+struct stats {
+	/* Kept samples: every 2^decimation-th, in a buffer that the vehicle hands in. */
+	struct sample *samples;
+	u32 capacity; /* a power of two, at least 2 */
+	u32 kept;
+	u32 decimation;
+
+	u64 count;
+	u64 backwards;
+	s64 max_abs_fs, min_fs, max_fs, first_fs, last_fs;
+	s128 sum_fs;
+	u128 sum_squares; /* of errors in picoseconds, clamped to +-1 s */
+	/* Least squares of error (fs) on time (us). */
+	s128 sum_t, sum_tt, sum_te;
+	/* The first time after which |e| stayed within 10 ns, and within 1 ns; -1: it did not. */
+	s64 within_10ns_us, within_1ns_us;
+	s64 last_us;
+};
+
+void stats_init(struct stats *stats, struct sample *buffer, u32 capacity);
+/* Forgets all but the buffer: a new window. */
+void stats_reset(struct stats *stats);
+void stats_add(struct stats *stats, u64 counter, s64 time_us, s64 error_fs);
+
+s64 stats_mean_fs(const struct stats *stats);
+s64 stats_rms_fs(const struct stats *stats);
+/* Slope of the least-squares line, in 10^-6 ns/s (fs a second). 0 with fewer than two times. */
+s64 stats_drift_fs_per_s(const struct stats *stats);
+/* The p-th percentile of |e| over the kept samples, p in per mille. Sorts the kept samples' errors
+ * in `scratch` (capacity entries). */
+s64 stats_percentile_abs_fs(const struct stats *stats, u32 per_mille, s64 *scratch);
+
+#endif

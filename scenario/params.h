@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The one parameter struct of an experiment, and its one parser: `name=value` on the guest's
+ * command line, `--name value` (with - for _) in the host process. A command line may hold several
+ * experiments, separated by a lone `--`; each starts from the defaults.
+ */
+#ifndef TB_SCENARIO_PARAMS_H
+#define TB_SCENARIO_PARAMS_H
+
+#include "lib/types.h"
+#include "lib/print.h"
+
+enum clock_kind {
+	CLOCK_VIRTUAL, /* a counter that the vehicle advances, as fast as the CPU goes */
+	CLOCK_TSC,     /* the real one, with ticks from an interrupt */
+};
+
+enum tick_kind {
+	TICK_AUTO,
+	TICK_DEADLINE,
+	TICK_ONESHOT,
+};
+
+struct scenario_params {
+	char scenario[96];  /* a name, several joined by commas, or all */
+	char core[16];	    /* native, linux */
+	u32 switches;	    /* of enum tk_switch */
+	u32 clock;	    /* enum clock_kind */
+	u32 tick;	    /* enum tick_kind */
+	u32 hz;		    /* ticks a second, 1 to 10000 */
+	bool tickless;	    /* skip ticks while idle */
+	u64 counter_hz;	    /* virtual: nominal; tsc: 0 measures it, else believe this */
+	u32 counter_bits;   /* 24 to 64 */
+	s64 rate_ppt;	    /* virtual: true period is longer than nominal by this * 10^-12 (given in ppm) */
+	u64 duration_ms;    /* (given in seconds) 0: the scenario's own */
+	s64 offset_ns;	    /* slew, step: how far; 0: the scenario's own */
+	u32 late_ns;	    /* virtual: ticks come up to this late, at random */
+	u64 seed;	    /* of all that is random */
+	u32 step_ns;	    /* threshold between slew and step */
+	bool samples;	    /* ship the samples */
+};
+
+enum params_error {
+	PARAMS_OK,
+	PARAMS_UNKNOWN,	   /* no such parameter */
+	PARAMS_NOT_NUMBER, /* cannot be parsed */
+	PARAMS_RANGE,	   /* outside its range */
+	PARAMS_CHOICE,	   /* not one of the words it takes */
+	PARAMS_ERRORS,
+};
+
+const char *params_strerror(enum params_error error);
+
+void params_defaults(struct scenario_params *params);
+enum params_error params_set(struct scenario_params *params, const char *name, const char *value);
+
+/*
+ * Takes the next experiment off a command line: parses words up to a lone "--" or the end into
+ * params (fresh defaults), and moves *text behind it. On error, `word` holds what was wrong.
+ */
+enum params_error params_parse_line(struct scenario_params *params, const char **text, char *word,
+				    size_t word_size);
+
+/* "name  range  meaning" for each parameter, for --help. */
+void params_help(const struct output *out);
+
+#endif

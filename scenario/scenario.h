@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What is measured, and what it is measured with. A scenario is one file: its claim in a sentence
+ * at the head, and a straight line of set up, run, report. It knows a core by tk.h and the machine
+ * by struct vehicle; the same object code runs in the guest and in the host process.
+ */
+#ifndef TB_SCENARIO_SCENARIO_H
+#define TB_SCENARIO_SCENARIO_H
+
+#include "lib/ktap.h"
+#include "lib/stats.h"
+#include "scenario/params.h"
+#include "tk/tk.h"
+#include "vmclock/vmclock.h"
+
+struct bench;
+
+/*
+ * How time passes. The virtual clock (scenario/virtual.c) is one vehicle for both programs; the
+ * guest has another for the real TSC (guest/real.c), the sim none.
+ */
+struct vehicle {
+	bool is_virtual;
+	struct tk_counter counter;	   /* nominal frequency and width */
+	const char *counter_source;	   /* "given", "cpuid-15h", "hpet", ... */
+	u64 counter_error_ppb;		   /* how far counter.hz may be off; 0: exact by definition */
+	const char *tick_source;	   /* "virtual", "tsc-deadline", "lapic-oneshot" */
+	volatile struct vmclock_abi *page; /* NULL: none, and page_error says why */
+	u64 page_mapped;		   /* bytes */
+	enum vmclock_error page_error;
+	bool page_is_ours; /* a scenario may rewrite it (virtual clock only) */
+
+	/* The counter, now. */
+	u64 (*now)(void *context);
+	void *context;
+
+	/* Starts delivering ticks at hz to bench->tk->tick(); and stops. tickless: skip while idle. */
+	void (*ticks_start)(struct bench *bench);
+	void (*ticks_stop)(struct bench *bench);
+
+	/*
+	 * Lets time pass until the counter has reached `until`, with ticks, and calls bench_sample()
+	 * again and again: right before each tick on the virtual clock, in a free loop on the real one.
+	 */
+	void (*run_until)(struct bench *bench, u64 until);
+
+	/* Holds the tick off, and lets it come again. */
+	void (*lock)(void *context);
+	void (*unlock)(void *context);
+};
+
+/* Ticks as they came; kept by the vehicle, also from the interrupt. */
+struct tick_stats {
+	u64 ticks;	     /* calls of tick() */
+	u64 late_max_cycles; /* the latest tick against its due time */
+};
+
+struct bench {
+	const struct scenario_params *params;
+	const struct tk_ops *tk;
+	struct vehicle *vehicle;
+	struct ktap *ktap;
+	struct stats *stats;
+	struct tick_stats tick;
+	u32 switches;		  /* in force: params' for native, its own for a lifted core */
+	struct vmclock_line line; /* the page as last read and, if following, fed */
+	enum vmclock_error line_error;
+	bool following; /* feed each change of the page to the core */
+	bool sampling;
+	s64 last_mono_ns; /* of the reader, to see time go back */
+	u64 start;	  /* counter at the start of the run */
+	u64 feeds, refusals, disruptions;
+};
+
+struct scenario {
+	const char *name;
+	const char *claim; /* one sentence */
+	bool needs_page;   /* skipped, with the reason, where there is no usable one */
+	bool virtual_only;
+	u64 duration_ms[2]; /* default, by enum clock_kind */
+	void (*run)(struct bench *bench);
+};
+
+extern const struct scenario *const scenarios[];
+extern const u32 scenario_count;
+/* NULL: no such scenario. */
+const struct scenario *scenario_find(const char *name);
+
+/*
+ * One reading: watches the page and feeds it if following, reads the core, adds the error against
+ * the line to the statistics. With the tick on top of it; called by the vehicle's run_until().
+ */
+void bench_sample(struct bench *bench);
+
+/*
+ * Runs what params name, one scenario after the other, each as a KTAP subtest. The vehicle is
+ * started and stopped inside. `ship`, if not NULL, is handed the samples of each run when it is over.
+ */
+struct bench_io {
+	struct ktap *ktap;
+	struct stats *stats;
+	void (*ship)(void *context, const struct bench *bench, const char *scenario, u32 run);
+	void *context;
+	u32 run; /* number of the next run, from 0 */
+};
+void bench_run(const struct scenario_params *params, struct vehicle *vehicle, struct bench_io *io);
+
+/* How many runs params ask for; 0: an unknown scenario or core, said in *why. */
+u32 bench_count(const struct scenario_params *params, const char **why);
+
+/* The virtual clock as a vehicle: a counter, a page of its own, ticks when it says so. */
+void virtual_vehicle_init(struct vehicle *vehicle, const struct scenario_params *params);
+
+#endif

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The interface of a timekeeping core: what native (tk/native) and a kernel's own core (tk/linux)
+ * both stand behind. A core is a singleton, as the kernel's is; init() starts it afresh, however
+ * often. A core never prints and never touches hardware: it is told the counter.
+ *
+ * Who may call: tick() from the tick interrupt; read() from anywhere, also while a tick runs on
+ * top of it; everything else with the tick held off (struct vehicle has lock and unlock for that).
+ * `now` is always the counter's value at the call, and must not go back.
+ */
+#ifndef TB_TK_TK_H
+#define TB_TK_TK_H
+
+#include "lib/types.h"
+#include "lib/instant.h"
+
+/* The series, as eight switches (docs/core.md says what each one changes). */
+enum tk_switch {
+	TK_REMAINDER = 1 << 0,
+	TK_CLAWBACK = 1 << 1,
+	TK_TAIL = 1 << 2,
+	TK_DIVZERO = 1 << 3,
+	TK_REFERENCE = 1 << 4,
+	TK_FEED = 1 << 5,
+	TK_SKEW = 1 << 6,
+	TK_HOST = 1 << 7,
+	TK_ALL = 0xff,
+};
+
+enum tk_error {
+	TK_OK = 0,
+	TK_EINVAL,	/* an argument outside its stated range */
+	TK_EFREQUENCY,	/* counter frequency outside 1 kHz to 5 GHz, or HZ not between 1 and it */
+	TK_ENOTSUPP,	/* this core cannot do that */
+	TK_ESWITCH,	/* needs a switch that is off, or asks for one this core does not have */
+	TK_EHZ,		/* this core was built for another HZ */
+	TK_ERATE,	/* the reference's rate is more than 10 % off the counter's nominal one */
+	TK_ERRORS,
+};
+
+/* One sentence for each enum tk_error. */
+const char *tk_strerror(enum tk_error error);
+
+#define TK_COUNTER_HZ_MIN 1000ULL
+#define TK_COUNTER_HZ_MAX 5000000000ULL
+
+struct tk_counter {
+	u64 hz;	  /* nominal frequency, TK_COUNTER_HZ_MIN to _MAX */
+	u64 mask; /* 2^bits - 1, bits 24 to 64 */
+};
+
+/*
+ * Conversion of a counter: ns = cycles * mult >> shift. From the frequency in kHz where that is
+ * exact or the frequency does not fit 32 bits, else in Hz, for a range of 600 s, as
+ * clocksource_register_khz() and _hz() have it.
+ */
+struct tk_conversion {
+	u32 mult;
+	u32 shift;
+	u32 maxadj;	/* mult may stray this far: 11 % */
+	u64 max_cycles; /* cycles whose conversion cannot overflow 64 bits */
+};
+
+/* TK_EFREQUENCY if the counter is out of range. */
+enum tk_error tk_conversion_init(struct tk_conversion *conversion, const struct tk_counter *counter);
+
+struct tk_setup {
+	struct tk_counter counter;
+	u32 hz;	      /* ticks a second */
+	u32 switches; /* of enum tk_switch; a lifted core has its own and ignores this */
+	u64 now;      /* the counter */
+	s64 sec;      /* the time to start from: seconds since the epoch, 0 to 2^33 */
+	u32 nsec;     /* 0 to 999999999 */
+};
+
+/* What a consumer reads, and what the core knows beyond the nanosecond, for one counter value. */
+struct tk_time {
+	u64 counter;	 /* the value all else is for */
+	s64 sec;	 /* CLOCK_REALTIME as consumers see it */
+	u32 nsec;	 /* rounded down */
+	s64 mono_ns;	 /* CLOCK_MONOTONIC, ns: what must never go back */
+	instant instant; /* CLOCK_REALTIME with the core's sub-nanosecond part */
+};
+
+/* A line to follow: time(c) = time + (c - counter) * period, period = period_frac * 2^-(64+shift). */
+struct tk_reference {
+	u64 counter;
+	instant time; /* of CLOCK_REALTIME (UTC) */
+	u64 period_frac;
+	u8 period_shift;
+	u32 step_ns; /* a phase error beyond this is stepped, not slewed; 0: always step */
+};
+
+/* struct timex, the fields that a core answers to; mode and status bits are the kernel's. */
+struct tk_timex {
+	u32 modes;
+	s64 offset;    /* us, or ns with STA_NANO */
+	s64 freq;      /* ppm * 2^16 */
+	s64 maxerror;  /* us */
+	s64 esterror;  /* us */
+	s32 status;
+	s64 constant;
+	s64 tick;      /* us a USER_HZ tick: 9000 to 11000 */
+	s64 time_sec;  /* ADJ_SETOFFSET: amount to add; out: now */
+	s64 time_usec; /* us, or ns with ADJ_NANO */
+	s32 tai;
+	s32 state;     /* out: TIME_OK and so on, as adjtimex() returns */
+};
+
+/* Mode, status and state values, of uapi/linux/timex.h. */
+#define TK_ADJ_OFFSET	      0x0001
+#define TK_ADJ_FREQUENCY      0x0002
+#define TK_ADJ_MAXERROR	      0x0004
+#define TK_ADJ_ESTERROR	      0x0008
+#define TK_ADJ_STATUS	      0x0010
+#define TK_ADJ_TIMECONST      0x0020
+#define TK_ADJ_TAI	      0x0080
+#define TK_ADJ_SETOFFSET      0x0100
+#define TK_ADJ_MICRO	      0x1000
+#define TK_ADJ_NANO	      0x2000
+#define TK_ADJ_TICK	      0x4000
+#define TK_ADJ_ADJTIME	      0x8000 /* together with ADJ_OFFSET: the old adjtime() */
+#define TK_ADJ_OFFSET_SINGLESHOT 0x8001
+#define TK_ADJ_OFFSET_SS_READ	 0xa001
+#define TK_STA_PLL	      0x0001
+#define TK_STA_FLL	      0x0008
+#define TK_STA_INS	      0x0010
+#define TK_STA_DEL	      0x0020
+#define TK_STA_UNSYNC	      0x0040
+#define TK_STA_FREQHOLD	      0x0080
+#define TK_STA_NANO	      0x2000
+#define TK_STA_MODE	      0x4000
+#define TK_STA_RONLY	      0xff00
+#define TK_TIME_OK	      0
+#define TK_TIME_INS	      1
+#define TK_TIME_DEL	      2
+#define TK_TIME_OOP	      3
+#define TK_TIME_WAIT	      4
+#define TK_TIME_ERROR	      5
+
+/* A core's inside, for comparison after every tick. What a core does not have is 0. */
+struct tk_state {
+	u64 cycle_last;
+	u64 cycle_interval; /* C, cycles a tick */
+	u64 xtime_interval; /* X, shifted ns a tick */
+	u64 xtime_sec;
+	u64 xtime_nsec; /* shifted */
+	u64 raw_sec;
+	u64 raw_nsec; /* shifted */
+	s64 wtm_sec;  /* wall_to_monotonic */
+	s64 wtm_nsec;
+	u64 ntp_tick;	 /* L in use since the last tick, ns * 2^32 */
+	u64 tick_length; /* L for the next, ns * 2^32 */
+	s64 ntp_error;	 /* e, ns * 2^32 */
+	s64 time_offset; /* ns * 2^32 / HZ */
+	s64 skew_delta;
+	s64 time_freq; /* ns * 2^32 a second */
+	s64 time_adjust; /* us */
+	s64 time_adjust_frac;
+	s64 time_maxerror; /* us */
+	s64 next_leap_sec; /* 0: none pending */
+	u32 mult;
+	u32 shift;
+	u32 ntp_err_mult; /* q */
+	u32 skip_second_overflow;
+	s32 tai_offset;
+	s32 time_state;
+	s32 time_status;
+	s32 time_constant;
+};
+
+struct tk_identity {
+	const char *core;     /* "native", "linux" */
+	const char *kernel;   /* release, or NULL */
+	const char *revision; /* git describe or package version, or NULL */
+	const char *timekeeping_sha256;
+	const char *ntp_sha256;
+	u32 switches; /* that this core can have; a lifted one: that it does have */
+	u32 hz;	      /* the only HZ it runs at; 0: any */
+};
+
+struct tk_ops {
+	const struct tk_identity *identity;
+
+	/* Starts afresh. TK_EFREQUENCY, TK_EHZ, TK_EINVAL. */
+	enum tk_error (*init)(const struct tk_setup *setup);
+
+	/* One tick: accumulates what has passed, then adjusts mult. */
+	void (*tick)(u64 now);
+
+	/*
+	 * The time at a counter value that it reads itself, inside its retry loop, by counter(context).
+	 * Interrupt-safe against tick().
+	 */
+	void (*read)(u64 (*counter)(void *context), void *context, struct tk_time *time);
+
+	/*
+	 * Follow a line: the tick length becomes its period times cycle_interval, the phase error at
+	 * the next tick goes into time_offset, or is stepped. TK_ESWITCH, TK_ERATE, TK_EINVAL.
+	 */
+	enum tk_error (*set_reference)(u64 now, const struct tk_reference *reference);
+
+	/* Adds to the phase still to be slewed. |offset_ns| <= 500000000. */
+	enum tk_error (*add_time_offset)(u64 now, s64 offset_ns);
+
+	/* adjtime, adjtimex: frequency, offset, tick, status with leap seconds, TAI, set offset. */
+	enum tk_error (*adjtimex)(u64 now, struct tk_timex *timex);
+
+	/* Step to an absolute CLOCK_REALTIME. */
+	enum tk_error (*settime)(u64 now, s64 sec, u32 nsec);
+
+	/*
+	 * Another counter takes over: `now` is the old one's value, `next_now` the new one's at the
+	 * same moment.
+	 */
+	enum tk_error (*change_counter)(u64 now, const struct tk_counter *next, u64 next_now);
+
+	/*
+	 * The counter is being recalibrated (stopped = true): cycle_interval is 0 until it is done, and
+	 * then is what it was.
+	 */
+	enum tk_error (*recalibrate)(u64 now, bool stopped);
+
+	void (*state)(struct tk_state *state);
+};
+
+extern const struct tk_ops tk_native;
+/* There is at most one lifted core in an image; NULL where there is none (weak). */
+extern const struct tk_ops tk_linux __attribute__((weak));
+
+/* "all", "none", or names joined by commas: the switches they mean. TK_ESWITCH: an unknown name. */
+enum tk_error tk_switches_parse(const char *text, u32 *switches);
+
+/* The name of one switch ("remainder"), or NULL if it is not exactly one bit. */
+const char *tk_switch_name(u32 one);
+
+#endif
