@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# tickbench: `make help` lists the targets. Each room has its own build.mk beside its sources.
+SHELL   := /bin/bash
+BUILD   ?= build
+CC      := gcc
+PYTHON  := /usr/bin/python3
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+
+WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+# What every vehicle links: freestanding, no vector registers, no red zone (an interrupt may come).
+FREE_CFLAGS := -std=gnu11 -O2 -g $(WARN) -I. -ffreestanding -fno-pic -fno-stack-protector \
+	-fno-asynchronous-unwind-tables -fno-strict-aliasing -mno-red-zone -mgeneral-regs-only \
+	-fcf-protection=none -MMD -MP
+# A Linux program of ours.
+HOST_CFLAGS := -std=gnu11 -O2 -g $(WARN) -I. -D_GNU_SOURCE -MMD -MP
+
+# Rooms that know neither hardware nor libc, and are linked into both vehicles.
+SHARED_SRC := $(wildcard lib/*.c tk/*.c tk/native/*.c vmclock/*.c scenario/*.c)
+# The guest alone needs these: a host process has them from its libc.
+GUEST_ONLY_SRC := lib/string.c
+SHARED_OBJ := $(patsubst %.c,$(BUILD)/free/%.o,$(filter-out $(GUEST_ONLY_SRC),$(SHARED_SRC)))
+
+all: ## build the guest, the host process and the publisher
+
+$(BUILD)/free/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(FREE_CFLAGS) -c -o $@ $<
+
+$(BUILD)/host/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(HOST_CFLAGS) -c -o $@ $<
+
+# The same sources under the sanitizers, for the tests.
+SAN_CFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all
+$(BUILD)/san/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(HOST_CFLAGS) $(SAN_CFLAGS) -c -o $@ $<
+
+-include $(wildcard arch/x86/build.mk guest/build.mk boot/build.mk vmclock/build.mk sim/build.mk \
+	tk/linux/build.mk tests/build.mk tickbench/build.mk)
+
+clean: ## remove the build folder
+	rm -rf $(BUILD)
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+.PHONY: all clean help
