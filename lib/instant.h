@@ -14,6 +14,12 @@ typedef s128 instant; /* 2^-64 s */
 /* n / d and n % d for a 128-bit dividend without a compiler run-time library; d must not be 0. */
 u128 div_u128(u128 n, u128 d, u128 *rem);
 
+/* The same signed, rounded towards zero as C does; d > 0. */
+static inline s128 div_s128(s128 n, u128 d)
+{
+	return n < 0 ? -(s128)div_u128(-(u128)n, d, NULL) : (s128)div_u128((u128)n, d, NULL);
+}
+
 /* Seconds and binary fraction, as in vmclock's time_sec and time_frac_sec. */
 static inline instant instant_make(s64 sec, u64 frac)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Statistics of an error over time, in integers, so that every vehicle gets the same digits. Errors
- * are femtoseconds, times are microseconds since the start.
+ * are femtoseconds, clamped to +-1000 s; times are microseconds since the start.
  */
 #ifndef TB_LIB_STATS_H
 #define TB_LIB_STATS_H
@@ -24,7 +24,7 @@ struct stats {
 	u64 backwards;
 	s64 max_abs_fs, min_fs, max_fs, first_fs, last_fs;
 	s128 sum_fs;
-	u128 sum_squares; /* of errors in picoseconds, clamped to +-1 s */
+	u128 sum_squares; /* of errors in picoseconds */
 	/* Least squares of error (fs) on time (us). */
 	s128 sum_t, sum_tt, sum_te;
 	/* The first time after which |e| stayed within 10 ns, and within 1 ns; -1: it did not. */

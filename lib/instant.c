@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* 64.64 fixed point and 128-bit division, with no help from a compiler run-time library. */
+#include "lib/instant.h"
+
+/* Schoolbook division in base 2^32 by a single digit: four 64-by-32-bit steps. */
+static u128 div_by_digit(u128 n, u32 d, u128 *rem)
+{
+	u128 quotient = 0;
+	u64 r = 0;
+
+	for (int shift = 96; shift >= 0; shift -= 32) {
+		u64 part = (r << 32) | (u32)(n >> shift);
+
+		quotient |= (u128)(part / d) << shift;
+		r = part % d;
+	}
+	*rem = r;
+	return quotient;
+}
+
+static u32 bits_of(u128 n)
+{
+	u64 high = n >> 64, low = n;
+
+	if (high)
+		return 128 - __builtin_clzll(high);
+	return low ? 64 - __builtin_clzll(low) : 0;
+}
+
+u128 div_u128(u128 n, u128 d, u128 *rem)
+{
+	u128 quotient = 0, unused;
+	int shift;
+
+	if (!rem)
+		rem = &unused;
+	if (!(n >> 64) && !(d >> 64)) {
+		*rem = (u64)n % (u64)d;
+		return (u64)n / (u64)d;
+	}
+	if (!(d >> 32))
+		return div_by_digit(n, (u32)d, rem);
+
+	/* One bit at a time; only wide divisors come here, and only in reports. */
+	shift = (int)bits_of(n) - (int)bits_of(d);
+	for (; shift >= 0; shift--) {
+		/* n < 2^128 and d << shift has no more bits than n: nothing is shifted out. */
+		if (n >= d << shift) {
+			n -= d << shift;
+			quotient |= (u128)1 << shift;
+		}
+	}
+	*rem = n;
+	return quotient;
+}
+
+instant instant_from_snsec(s64 sec, u128 snsec, u32 shift)
+{
+	u128 rem;
+	/* Whole nanoseconds and their shifted rest apart, so that 64 more bits fit on top. */
+	u128 nsec = snsec >> shift;
+	u128 rest = snsec & (((u128)1 << shift) - 1); /* < 2^32 */
+	u128 whole = div_u128(nsec, TB_NSEC_PER_SEC, &rem);
+	/* rem < 2^30, so the sum below is under 2^30 * 2^64 + 2^32 * 2^64. */
+	u128 frac = div_u128((rem << 64) + ((rest << 64) >> shift), TB_NSEC_PER_SEC, &rem);
+
+	return ((instant)((s128)sec + (s128)whole) << 64) + (instant)frac;
+}
+
+void instant_to_timespec(instant t, s64 *sec, u32 *nsec)
+{
+	*sec = (s64)(t >> 64);
+	*nsec = (u32)(((u128)(u64)t * TB_NSEC_PER_SEC) >> 64);
+}
+
+s64 instant_to_fsec(instant t)
+{
+	const s64 limit = (s64)((~0ULL) >> 1);
+	s128 whole = t >> 64; /* floor; the fraction below is positive */
+	s128 fsec;
+
+	/* 9224 * 10^15 is past 2^63, so nothing below overflows 128 bits or hides a saturation. */
+	if (whole > 9224)
+		return limit;
+	if (whole < -9225)
+		return -limit;
+	fsec = whole * TB_FSEC_PER_SEC;
+	fsec += (s128)(((u128)(u64)t * (u64)TB_FSEC_PER_SEC + ((u128)1 << 63)) >> 64);
+	if (fsec > limit)
+		return limit;
+	if (fsec < -limit)
+		return -limit;
+	return (s64)fsec;
+}
+
+instant instant_from_nsec(s64 nsec)
+{
+	u64 magnitude = nsec < 0 ? -(u64)nsec : (u64)nsec;
+	u128 rem;
+	u128 t = div_u128(((u128)magnitude << 64) + TB_NSEC_PER_SEC / 2, TB_NSEC_PER_SEC, &rem);
+
+	return nsec < 0 ? -(instant)t : (instant)t;
+}

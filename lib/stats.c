@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Statistics of an error over time. Assumes runs of less than 2^37 us (38 hours), 2^28 samples. */
+#include "lib/stats.h"
+#include "lib/instant.h"
+
+/* Errors beyond +-1000 s (2^60 fs) count as that, so that no sum can overflow. */
+#define CLAMP_FS	(1000 * TB_FSEC_PER_SEC)
+#define FS_PER_PS	1000
+#define WITHIN_10NS_FS	(10 * TB_FSEC_PER_NSEC)
+#define WITHIN_1NS_FS	(1 * TB_FSEC_PER_NSEC)
+
+static s64 magnitude(s64 value)
+{
+	return value < 0 ? -value : value;
+}
+
+static s64 divide_rounded(s128 n, u64 d)
+{
+	u128 rem;
+	u128 abs_n = n < 0 ? -(u128)n : (u128)n;
+	u128 q = div_u128(abs_n + d / 2, d, &rem);
+
+	return n < 0 ? -(s64)q : (s64)q;
+}
+
+void stats_reset(struct stats *stats)
+{
+	struct sample *samples = stats->samples;
+	u32 capacity = stats->capacity;
+
+	*stats = (struct stats){
+		.samples = samples,
+		.capacity = capacity,
+		.within_10ns_us = -1,
+		.within_1ns_us = -1,
+	};
+}
+
+void stats_init(struct stats *stats, struct sample *buffer, u32 capacity)
+{
+	stats->samples = buffer;
+	stats->capacity = capacity;
+	stats_reset(stats);
+}
+
+/* A full buffer gives up every second sample, so what stays is evenly spaced. */
+static void keep(struct stats *stats, u64 counter, s64 error_fs)
+{
+	if (stats->count & ((1ULL << stats->decimation) - 1))
+		return;
+	if (stats->kept == stats->capacity) {
+		for (u32 i = 0; i < stats->capacity / 2; i++)
+			stats->samples[i] = stats->samples[2 * i];
+		stats->kept = stats->capacity / 2;
+		stats->decimation++;
+		if (stats->count & ((1ULL << stats->decimation) - 1))
+			return;
+	}
+	stats->samples[stats->kept++] = (struct sample){ counter, error_fs };
+}
+
+static void watch_convergence(s64 *since, s64 bound_fs, s64 error_fs, s64 time_us)
+{
+	if (magnitude(error_fs) > bound_fs)
+		*since = -1;
+	else if (*since < 0)
+		*since = time_us;
+}
+
+void stats_add(struct stats *stats, u64 counter, s64 time_us, s64 error_fs)
+{
+	s64 ps;
+
+	if (error_fs > CLAMP_FS)
+		error_fs = CLAMP_FS;
+	if (error_fs < -CLAMP_FS)
+		error_fs = -CLAMP_FS;
+	ps = error_fs / FS_PER_PS;
+	if (stats->capacity)
+		keep(stats, counter, error_fs);
+	if (!stats->count) {
+		stats->first_fs = stats->min_fs = stats->max_fs = error_fs;
+	} else {
+		if (error_fs < stats->min_fs)
+			stats->min_fs = error_fs;
+		if (error_fs > stats->max_fs)
+			stats->max_fs = error_fs;
+	}
+	if (magnitude(error_fs) > stats->max_abs_fs)
+		stats->max_abs_fs = magnitude(error_fs);
+	stats->last_fs = error_fs;
+	stats->last_us = time_us;
+	stats->count++;
+
+	/* 2^50 * 2^50 * 2^28 samples; 2^37 * 2^60 * 2^28: all within 127 bits. */
+	stats->sum_squares += (u128)((s128)ps * ps);
+	stats->sum_fs += error_fs;
+	stats->sum_t += time_us;
+	stats->sum_tt += (s128)time_us * time_us;
+	stats->sum_te += (s128)time_us * error_fs;
+
+	watch_convergence(&stats->within_10ns_us, WITHIN_10NS_FS, error_fs, time_us);
+	watch_convergence(&stats->within_1ns_us, WITHIN_1NS_FS, error_fs, time_us);
+}
+
+s64 stats_mean_fs(const struct stats *stats)
+{
+	return stats->count ? divide_rounded(stats->sum_fs, stats->count) : 0;
+}
+
+/* Integer square root by bits, rounded down. */
+static u64 root(u128 n)
+{
+	u64 r = 0;
+
+	for (int bit = 63; bit >= 0; bit--) {
+		u64 next = r | (1ULL << bit);
+
+		if ((u128)next * next <= n)
+			r = next;
+	}
+	return r;
+}
+
+s64 stats_rms_fs(const struct stats *stats)
+{
+	u128 rem, mean;
+
+	if (!stats->count)
+		return 0;
+	/* The mean is at most 2^100 ps^2, so 2^20 more bits fit and keep the digits of small
+	 * ones: the root then counts 2^-10 ps. */
+	mean = div_u128(stats->sum_squares, stats->count, &rem) << 20;
+	mean += div_u128(rem << 20, stats->count, &rem);
+	return (s64)(((u128)root(mean) * FS_PER_PS) >> 10);
+}
+
+s64 stats_drift_fs_per_s(const struct stats *stats)
+{
+	const s128 n = stats->count;
+	s128 mean_t, mean_e, rest_t, above, below;
+	u128 rem, q;
+	u32 scale = 0;
+
+	if (stats->count < 2)
+		return 0;
+	/*
+	 * About the means, to keep the products small: with t = mean_t + t', sum(t'e') is
+	 * sum_te - mean_t * sum_e, and what rounding the mean to whole microseconds leaves over is put
+	 * back by the exact n * mean_t * mean_e terms.
+	 */
+	mean_t = div_s128(stats->sum_t, stats->count);
+	mean_e = div_s128(stats->sum_fs, stats->count);
+	above = stats->sum_te - mean_t * stats->sum_fs - mean_e * stats->sum_t + n * mean_t * mean_e;
+	below = stats->sum_tt - 2 * mean_t * stats->sum_t + n * mean_t * mean_t;
+	/* The means are whole, so a part of at most one unit times the sum of the rest is left. */
+	rest_t = stats->sum_t - n * mean_t;
+	above -= div_s128(rest_t * (stats->sum_fs - n * mean_e), stats->count);
+	below -= div_s128(rest_t * rest_t, stats->count);
+	if (below <= 0)
+		return 0;
+	/* fs/us = 10^-9; to fs/s times 10^6, as far as it fits. */
+	q = above < 0 ? -(u128)above : (u128)above;
+	while (scale < 6 && q < ((u128)1 << 123)) {
+		q *= 10;
+		scale++;
+	}
+	q = div_u128(q, (u128)below, &rem);
+	for (; scale < 6; scale++)
+		q *= 10;
+	return above < 0 ? -(s64)q : (s64)q;
+}
+
+/* In-place heapsort: no allocation, n log n at worst. */
+static void sift(s64 *heap, u32 from, u32 end)
+{
+	for (u32 child; (child = 2 * from + 1) < end; from = child) {
+		s64 held = heap[from];
+
+		if (child + 1 < end && heap[child + 1] > heap[child])
+			child++;
+		if (held >= heap[child])
+			return;
+		heap[from] = heap[child];
+		heap[child] = held;
+	}
+}
+
+static void sort(s64 *values, u32 n)
+{
+	for (u32 i = n / 2; i-- > 0;)
+		sift(values, i, n);
+	for (u32 end = n; end-- > 1;) {
+		s64 top = values[0];
+
+		values[0] = values[end];
+		values[end] = top;
+		sift(values, 0, end);
+	}
+}
+
+s64 stats_percentile_abs_fs(const struct stats *stats, u32 per_mille, s64 *scratch)
+{
+	u64 rank;
+
+	if (!stats->kept)
+		return 0;
+	for (u32 i = 0; i < stats->kept; i++)
+		scratch[i] = magnitude(stats->samples[i].error_fs);
+	sort(scratch, stats->kept);
+	/* Nearest rank: the smallest value that at least p of them do not exceed. */
+	rank = ((u64)stats->kept * per_mille + 999) / 1000;
+	return scratch[rank ? rank - 1 : 0];
+}
