@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The instructions that C has no words for, one inline function each, and what CPUID says about the
+ * machine. SDM volumes 2 and 3. Ring 0; any context.
+ */
+#ifndef TB_ARCH_X86_CPU_H
+#define TB_ARCH_X86_CPU_H
+
+#include "lib/types.h"
+
+#define MSR_APIC_BASE	 0x1b
+#define MSR_TSC_DEADLINE 0x6e0
+
+struct cpuid {
+	u32 eax, ebx, ecx, edx;
+};
+
+static inline struct cpuid cpuid(u32 leaf, u32 subleaf)
+{
+	struct cpuid r;
+
+	asm volatile("cpuid"
+		     : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
+		     : "a"(leaf), "c"(subleaf));
+	return r;
+}
+
+static inline u64 rdmsr(u32 msr)
+{
+	u32 low, high;
+
+	asm volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr));
+	return (u64)high << 32 | low;
+}
+
+static inline void wrmsr(u32 msr, u64 value)
+{
+	asm volatile("wrmsr" : : "c"(msr), "a"((u32)value), "d"((u32)(value >> 32)) : "memory");
+}
+
+static inline u8 inb(u16 port)
+{
+	u8 value;
+
+	asm volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
+	return value;
+}
+
+static inline u16 inw(u16 port)
+{
+	u16 value;
+
+	asm volatile("inw %1, %0" : "=a"(value) : "Nd"(port));
+	return value;
+}
+
+static inline u32 inl(u16 port)
+{
+	u32 value;
+
+	asm volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
+	return value;
+}
+
+static inline void outb(u16 port, u8 value)
+{
+	asm volatile("outb %0, %1" : : "a"(value), "Nd"(port));
+}
+
+static inline void outw(u16 port, u16 value)
+{
+	asm volatile("outw %0, %1" : : "a"(value), "Nd"(port));
+}
+
+static inline void outl(u16 port, u32 value)
+{
+	asm volatile("outl %0, %1" : : "a"(value), "Nd"(port));
+}
+
+/* A run of bytes to one port: one exit to the hypervisor where it batches them. */
+static inline void outsb(u16 port, const void *bytes, size_t count)
+{
+	asm volatile("rep outsb" : "+S"(bytes), "+c"(count) : "d"(port) : "memory");
+}
+
+static inline void interrupts_off(void)
+{
+	asm volatile("cli" : : : "memory");
+}
+
+static inline void interrupts_on(void)
+{
+	asm volatile("sti" : : : "memory");
+}
+
+static inline void cpu_relax(void)
+{
+	asm volatile("pause" : : : "memory");
+}
+
+static inline u64 read_cr2(void)
+{
+	u64 value;
+
+	asm volatile("mov %%cr2, %0" : "=r"(value));
+	return value;
+}
+
+static inline u64 read_cr3(void)
+{
+	u64 value;
+
+	asm volatile("mov %%cr3, %0" : "=r"(value));
+	return value;
+}
+
+static inline void write_cr3(u64 value)
+{
+	asm volatile("mov %0, %%cr3" : : "r"(value) : "memory");
+}
+
+/* The TSC, not ordered against what stands around it. */
+static inline u64 rdtsc(void)
+{
+	u32 low, high;
+
+	asm volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
+	return (u64)high << 32 | low;
+}
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Segments, the task state with its interrupt stacks, and the interrupt table: 32 exceptions, which
+ * end the run (fault.h), and 32 vectors for devices. A vector beyond them is a general protection
+ * fault that names it.
+ */
+#ifndef TB_ARCH_X86_DESCRIPTORS_H
+#define TB_ARCH_X86_DESCRIPTORS_H
+
+#include "lib/types.h"
+
+#define VECTOR_DOUBLE_FAULT   8
+#define VECTOR_EXCEPTIONS     32
+#define VECTOR_PIC	      32 /* 16 of them: only spurious ones come, the PIC is masked */
+#define VECTOR_TICK	      48
+#define VECTOR_LAPIC_ERROR    62
+#define VECTOR_LAPIC_SPURIOUS 63 /* its low four bits are set, as the first APICs want it */
+#define VECTOR_COUNT	      64
+
+/* What the stubs in vectors.asm leave on the stack. */
+struct frame {
+	u64 r15, r14, r13, r12, r11, r10, r9, r8;
+	u64 rbp, rdi, rsi, rdx, rcx, rbx, rax;
+	u64 vector, error;
+	u64 rip, cs, rflags, rsp, ss;
+};
+
+/* Loads all of it. Once, before anything may fault. */
+void descriptors_init(void);
+
+/* Who is called at a device's vector, with interrupts off, on the interrupt stack. NULL: a vector
+ * that comes is reported as unexpected, and ends the run. */
+void interrupt_handler_set(u32 vector, void (*handler)(void));
+
+/* Leaves a vector without a gate, so that its delivery faults: for tests of the fault report. */
+void interrupt_gate_remove(u32 vector);
+
+/* Called by the stubs. */
+void interrupt_dispatch(struct frame *frame);
+
+#endif
