@@ -76,7 +76,7 @@ enum vmclock_error {
 	VMCLOCK_OK = 0,
 	VMCLOCK_ABSENT,		  /* no page at all */
 	VMCLOCK_BAD_MAGIC,
-	VMCLOCK_BAD_SIZE,	  /* says it is shorter than its fields, or than what is mapped */
+	VMCLOCK_BAD_SIZE,	  /* says it is shorter than its fields, or longer than what is mapped */
 	VMCLOCK_BAD_VERSION,
 	VMCLOCK_NO_COUNTER,	  /* counter_id 0xff: stock QEMU's page, markers only */
 	VMCLOCK_WRONG_COUNTER,	  /* not the x86 TSC */

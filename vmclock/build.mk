@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The publisher, and the ACPI table that tells a guest where its page lies.
+VCLK_BASE ?= 0x200000000
+TBMB_BASE ?= 0x200200000
+
+VMCLOCK_HOST_SRC := $(wildcard vmclock/host/*.c)
+VMCLOCK_HOST_OBJ := $(VMCLOCK_HOST_SRC:%.c=$(BUILD)/host/%.o)
+# What it shares with the guest and the host process, as objects of the same sources.
+VMCLOCK_SHARED_SRC := $(wildcard vmclock/*.c) lib/instant.c
+VMCLOCK_SHARED_OBJ := $(VMCLOCK_SHARED_SRC:%.c=$(BUILD)/free/%.o)
+
+all: $(BUILD)/vmclock-host $(BUILD)/vmclock.aml
+
+$(BUILD)/vmclock-host: $(VMCLOCK_HOST_OBJ) $(VMCLOCK_SHARED_OBJ)
+	$(CC) -o $@ $^ -lm
+
+# iasl wants numbers there. The last byte of each: both are 4 KiB long, and aligned to it.
+$(BUILD)/vmclock.aml: vmclock/vmclock.asl vmclock/build.mk
+	@mkdir -p $(@D)
+	sed -e 's/VCLK_BASE/$(VCLK_BASE)/; s/VCLK_LAST/$(VCLK_BASE:%000=%FFF)/' \
+		-e 's/TBMB_BASE/$(TBMB_BASE)/; s/TBMB_LAST/$(TBMB_BASE:%000=%FFF)/' $< >$(@:.aml=.asl)
+	iasl -va -p $(@:.aml=) $(@:.aml=.asl) >$@.log || { cat $@.log; exit 1; }

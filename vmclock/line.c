@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Arithmetic on a line: exact, in 128 bits. Assumes a line that vmclock_read() has let pass. */
+#include "vmclock/vmclock.h"
+
+#define PPT 1000000000000ULL
+
+instant vmclock_time_at(const struct vmclock_line *line, u64 counter)
+{
+	u128 product;
+
+	/*
+	 * Two 64-bit factors make at most 128 bits. Shifted, the product is below 2^64 cycles of at
+	 * most 1 ms, 2^(64 + 64 - 9) in 2^-64 s, so it fits the signed sum with a time below 2^62 s.
+	 */
+	if (counter >= line->counter_value) {
+		product = (u128)(counter - line->counter_value) * line->period_frac;
+		return line->time + (instant)(product >> line->period_shift);
+	}
+	product = (u128)(line->counter_value - counter) * line->period_frac;
+	/* Down is up before the sign: add what makes the shift round up. */
+	if (product & (((u128)1 << line->period_shift) - 1))
+		return line->time - (instant)(product >> line->period_shift) - 1;
+	return line->time - (instant)(product >> line->period_shift);
+}
+
+instant vmclock_utc_at(const struct vmclock_line *line, u64 counter)
+{
+	instant time = vmclock_time_at(line, counter);
+
+	if (line->time_type == VMCLOCK_TIME_TAI)
+		time -= (instant)line->tai_offset_sec << 64;
+	return time;
+}
+
+u64 vmclock_counter_hz(const struct vmclock_line *line)
+{
+	u128 rest, hz;
+
+	/* 2^(64 + 64) would not fit; no counter below 10 GHz has a shift above 33. */
+	if (!line->period_frac || line->period_shift > 63)
+		return 0;
+	hz = div_u128((u128)1 << (64 + line->period_shift), line->period_frac, &rest);
+	return (u64)hz + (rest >= line->period_frac - rest);
+}
+
+void vmclock_period_from_hz(u64 hz, s64 rate_ppt, u64 *period_frac, u8 *period_shift)
+{
+	/* period = n / d seconds; n < 2^41 and d < 2^74, so doubling a rest below d overflows nothing. */
+	u128 n = PPT + (u64)rate_ppt;
+	u128 d = (u128)hz * PPT;
+	u64 frac = 0;
+	u8 shift = 0;
+
+	/* Long division, a bit at a time: skip the zeros behind the point, then keep 64 bits. */
+	while ((n << 1) < d) {
+		n <<= 1;
+		shift++;
+	}
+	for (int bit = 0; bit < 64; bit++) {
+		n <<= 1;
+		frac <<= 1;
+		if (n >= d) {
+			n -= d;
+			frac |= 1;
+		}
+	}
+	if ((n << 1) >= d && ++frac == 0) {
+		frac = 1ULL << 63;
+		shift--;
+	}
+	*period_frac = frac;
+	*period_shift = shift;
+}
