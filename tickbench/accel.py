@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Chooses an accelerator: KVM where it is there and fast, else TCG, with a line that says why.
+Some machines (a VM inside a VM) offer a KVM that interprets kernel-mode code, hundreds of cycles an
+instruction: there TCG is far faster. Assumes build/probe.elf, which measures that in some 50 ms; its
+answer is kept until the machine boots again or QEMU changes."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from tickbench import process
+from tickbench.errors import CannotRun, Problem
+
+KVM = Path("/dev/kvm")
+PROBE_SECONDS = 2.0
+PROBE_INSTRUCTIONS = 4000
+# TCG takes 2 to 4 cycles an instruction of such a loop, KVM on hardware about 1.
+SLOW_CYCLES = 32
+TCG_ARGS = ("-accel", "tcg", "-cpu", "max")
+# Some hosts refuse the MSR that arch-capabilities has QEMU set (0x10a).
+KVM_ARGS = ("-accel", "kvm", "-cpu", "host,+invtsc,-arch-capabilities")
+ICOUNT_ARGS = ("-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01T00:00:00,clock=vm")
+
+
+@dataclass(frozen=True)
+class Accel:
+    """What was chosen: QEMU's arguments, and the line for the user (empty if there is none)."""
+
+    name: str
+    args: tuple[str, ...]
+    why: str = ""
+    slow: bool = False
+
+
+@dataclass(frozen=True)
+class Probe:
+    """KVM as found: cycles an instruction of kernel-mode code (0: it did not run), and words."""
+
+    cycles: float
+    reason: str
+
+
+def kvm_obstacle(device: Path = KVM) -> str:
+    """Why KVM cannot be opened; empty if it can."""
+    if not device.exists():
+        return f"there is no {device}"
+    try:
+        os.close(os.open(device, os.O_RDWR | os.O_CLOEXEC))
+    except OSError as error:
+        return f"{device} cannot be opened ({error.strerror})"
+    return ""
+
+
+def judge(status: int, stderr: str) -> Probe:
+    """What the probe's exit status says: QEMU's is (code << 1) | 1, the code log2 of the cycles."""
+    if status > 1 and status & 1:
+        cycles = math.ldexp(1.5, status >> 1) / PROBE_INSTRUCTIONS
+        if cycles >= SLOW_CYCLES:
+            return Probe(cycles, f"KVM here takes about {cycles:.0f} cycles an instruction of"
+                                 " kernel-mode code")
+        return Probe(cycles, "")
+    last = stderr.strip().splitlines()[-1:] or [f"QEMU's status is {status}"]
+    return Probe(0.0, f"KVM does not run a tiny kernel here ({last[0]})")
+
+
+def measure(qemu: str, qboot: Path, elf: Path, seconds: float = PROBE_SECONDS) -> Probe:
+    child = process.start(
+        [qemu, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-M", "microvm",
+         "-m", "16M", "-bios", str(qboot), "-kernel", str(elf), *KVM_ARGS,
+         "-device", "isa-debug-exit,iobase=0xf4,iosize=4"], stdout=subprocess.DEVNULL)
+    try:
+        _, stderr = child.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        return Probe(0.0, f"KVM does not run a tiny kernel within {seconds:g} s")
+    finally:
+        process.end(child)
+    return judge(child.returncode, stderr.decode(errors="replace"))
+
+
+def _cache_file() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "tickbench" / "kvm-probe.json"
+
+
+def _cache_key(qemu: str, elf: Path) -> str:
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    stamps = [f"{path}:{Path(path).stat().st_mtime_ns}" for path in (qemu, str(elf))]
+    return " ".join([boot, *stamps])
+
+
+def probe(qemu: str, qboot: Path, elf: Path) -> Probe:
+    """measure(), or what it said earlier since this machine booted."""
+    key, cache = _cache_key(qemu, elf), _cache_file()
+    try:
+        kept = json.loads(cache.read_text())
+        if kept["key"] == key:
+            return Probe(float(kept["cycles"]), str(kept["reason"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    found = measure(qemu, qboot, elf)
+    try:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        cache.write_text(json.dumps({"key": key, "cycles": found.cycles, "reason": found.reason}))
+    except OSError:
+        pass  # a cache that cannot be written costs time and nothing else
+    return found
+
+
+def choose(wanted: str, icount: bool, qemu: str, qboot: Path, elf: Path) -> Accel:
+    """The accelerator for `wanted`: auto, kvm or tcg."""
+    if icount:
+        if wanted == "kvm":
+            raise CannotRun(Problem.USAGE, "--icount needs TCG: KVM does not count instructions")
+        return Accel("tcg-icount", ("-accel", "tcg", "-cpu", "max", *ICOUNT_ARGS), slow=True)
+    if wanted == "tcg":
+        return Accel("tcg", TCG_ARGS)
+    obstacle = kvm_obstacle()
+    if wanted == "kvm":
+        if obstacle:
+            raise CannotRun(Problem.ACCEL_MISSING, obstacle)
+        return Accel("kvm", KVM_ARGS, slow=bool(probe(qemu, qboot, elf).reason))
+    reason = obstacle or probe(qemu, qboot, elf).reason
+    if reason:
+        return Accel("tcg", TCG_ARGS, why=f"using TCG: {reason}")
+    return Accel("kvm", KVM_ARGS, why="using KVM")

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Exit statuses, and the errors that lead to them. Assumes that cli.py alone turns them into words
+on a terminal: everything else raises."""
+
+from __future__ import annotations
+
+import enum
+
+
+class Status(enum.IntEnum):
+    """What run-qemu.sh and its like end with."""
+
+    PASSED = 0
+    FAILED = 1  # a claim does not hold
+    CANNOT_RUN = 2
+    SKIPPED = 4  # all of it
+    INTERRUPTED = 130  # as a shell has it for SIGINT
+
+
+class Problem(enum.Enum):
+    """Why something could not run. A value's text says what to do about it."""
+
+    USAGE = "see ./run-qemu.sh --help"
+    NOT_BUILT = "run `make` first"
+    QEMU_MISSING = "install it with ./setup.sh run, or name one with --qemu PATH"
+    QEMU_OLD = "tickbench needs QEMU 7.2 or later: name another with --qemu PATH"
+    QEMU_REFUSED = "the lines above are QEMU's own"
+    FIRMWARE_MISSING = "install it with ./setup.sh run, or name its folder in TICKBENCH_FIRMWARE"
+    ACCEL_MISSING = "use --accel auto or --accel tcg"
+    KVM_INTERNAL_ERROR = "this KVM cannot run the guest: use --accel tcg"
+    GUEST_SILENT = "look at it with --gdb, or give it longer with --timeout"
+    GUEST_STALLED = "its last lines are in serial.log; give it longer with --timeout, or use --gdb"
+    GUEST_FAULT = "the register dump is above and in serial.log"
+    GUEST_RESET = "the guest reset itself or was powered off from outside: look with --gdb"
+    GUEST_BAILED = "see ./run-qemu.sh --help for the parameters"
+    REPORT_BROKEN = "the whole report is in serial.log"
+    PUBLISHER = "run without a page (--no-page), or with one that you name (--page FILE)"
+    OUTPUT_FOLDER = "name another with --output FOLDER, or BUILD=FOLDER for make"
+    OUTPUT_FULL = "free some space, or name another folder with --output FOLDER"
+    LIFT = "the lines above are the compiler's or linker's own"
+    PROGRAM_FAILED = "its own words are above"
+    BAD_REPORT = "docs/report.md has the schema"
+
+
+class CannotRun(Exception):
+    """Ends a command with status 2. `detail` is shown before the sentence, as it came."""
+
+    def __init__(self, problem: Problem, sentence: str, detail: str = "") -> None:
+        super().__init__(sentence)
+        self.problem = problem
+        self.sentence = sentence
+        self.detail = detail
+
+    def words(self) -> str:
+        """The detail, then one line: what is wrong, and what to do."""
+        detail = self.detail.rstrip("\n")
+        line = f"tickbench: {self.sentence}: {self.problem.value}"
+        return f"{detail}\n{line}" if detail else line
+
+
+def output_error(error: OSError, path: object) -> CannotRun:
+    """The error for something of ours that could not be written."""
+    import errno
+
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    kind = Problem.OUTPUT_FULL if full else Problem.OUTPUT_FOLDER
+    return CannotRun(kind, f"cannot write {path} ({error.strerror or error})")

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What each scenario needs of a machine, as one table: memory, CPU flags, accelerators, and how long
+it may take. The runner and the tests both read it. Assumes a scenario's own default durations."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+MEMORY_MIB = 512
+PAGE_ADDRESS = 0x200000000
+MAILBOX_ADDRESS = 0x200200000
+PAGE_BYTES = 2 << 20
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Of one scenario. Seconds are how long it takes, by clock; with room to spare on a slow host."""
+
+    seconds_tsc: float
+    seconds_virtual: float
+    memory_mib: int = MEMORY_MIB
+    cpu_flags: tuple[str, ...] = ()
+    accels: tuple[str, ...] = ("kvm", "tcg")
+    virtual_only: bool = False
+
+
+SCENARIOS: Mapping[str, Needs] = {
+    "compare": Needs(seconds_tsc=3, seconds_virtual=2),
+    "lock": Needs(seconds_tsc=10, seconds_virtual=4),
+    "slew": Needs(seconds_tsc=20, seconds_virtual=2),
+    "nohz": Needs(seconds_tsc=10, seconds_virtual=2),
+    "step": Needs(seconds_tsc=5, seconds_virtual=2),
+    "freq": Needs(seconds_tsc=5, seconds_virtual=2),
+}
+UNKNOWN = Needs(seconds_tsc=10, seconds_virtual=10)
+
+# A group of name=value words: one experiment on the guest's command line.
+Group = Sequence[str]
+
+
+def group_values(group: Group) -> dict[str, str]:
+    """The words of a group as a mapping; words without = are left out."""
+    return dict(word.split("=", 1) for word in group if "=" in word)
+
+
+def group_scenarios(group: Group) -> list[str]:
+    names = group_values(group).get("scenario", "lock").split(",")
+    return list(SCENARIOS) if "all" in names else names
+
+
+def _seconds(text: str) -> float | None:
+    return float(text) if re.fullmatch(r"[0-9]+(\.[0-9]*)?", text) else None
+
+
+def expected_seconds(groups: Sequence[Group]) -> float:
+    """How long the guest measures, about; a duration that was given counts on the real clock only,
+    as virtual time has no pace: there a million ticks are taken to be a second."""
+    total = 0.0
+    for group in groups:
+        values = group_values(group)
+        given = _seconds(values.get("duration", ""))
+        hz = _seconds(values.get("hz", "1000")) or 1000.0
+        for name in group_scenarios(group):
+            needs = SCENARIOS.get(name, UNKNOWN)
+            if values.get("clock") == "tsc" and not needs.virtual_only:
+                total += given if given is not None else needs.seconds_tsc
+            else:
+                total += max(needs.seconds_virtual, (given or 0.0) * hz / 1e6)
+    return total
+
+
+def timeout_seconds(groups: Sequence[Group], slow: bool) -> float:
+    """When a guest is given up: four times the expected, and what a boot may take."""
+    return 30.0 + expected_seconds(groups) * (20.0 if slow else 4.0)
+
+
+def memory_mib(groups: Sequence[Group]) -> int:
+    names = [name for group in groups for name in group_scenarios(group)]
+    return max([SCENARIOS.get(name, UNKNOWN).memory_mib for name in names], default=MEMORY_MIB)
+
+
+def cpu_flags(groups: Sequence[Group]) -> list[str]:
+    names = [name for group in groups for name in group_scenarios(group)]
+    return sorted({flag for name in names for flag in SCENARIOS.get(name, UNKNOWN).cpu_flags})

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""QEMU's command line for a guest, as a pure function of what is wanted; and which QEMU there is.
+Assumes QEMU 7.2 or later for x86-64."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tickbench import machine
+from tickbench.accel import Accel
+from tickbench.errors import CannotRun, Problem
+
+OLDEST = (7, 2)
+EXIT_DEVICE = "isa-debug-exit,iobase=0xf4,iosize=4"
+
+
+@dataclass(frozen=True)
+class Qemu:
+    path: str
+    version: str
+
+
+def parse_version(text: str) -> tuple[int, ...] | None:
+    found = re.search(r"version (\d+)\.(\d+)(?:\.(\d+))?", text)
+    return tuple(int(part) for part in found.groups() if part) if found else None
+
+
+def find(wanted: str | None) -> Qemu:
+    """The QEMU to use, checked for its version."""
+    name = wanted or "qemu-system-x86_64"
+    path = shutil.which(name)
+    if not path:
+        raise CannotRun(Problem.QEMU_MISSING, f"there is no {name} that can be executed")
+    try:
+        answer = subprocess.run([path, "--version"], stdin=subprocess.DEVNULL, timeout=10,
+                                capture_output=True, text=True, errors="replace")
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise CannotRun(Problem.QEMU_MISSING, f"{path} does not tell its version ({error})")
+    version = parse_version(answer.stdout)
+    if version is None:
+        raise CannotRun(Problem.QEMU_MISSING, f"{path} does not tell its version",
+                        answer.stdout + answer.stderr)
+    words = ".".join(map(str, version))
+    if version < OLDEST:
+        raise CannotRun(Problem.QEMU_OLD, f"{path} is version {words}")
+    return Qemu(path, words)
+
+
+def quote(path: Path | str) -> str:
+    """A path inside an option's comma-separated list."""
+    return str(path).replace(",", ",,")
+
+
+@dataclass(frozen=True)
+class Boot:
+    """How the guest gets in: PVH has an ELF file, UEFI a folder that stands for its boot volume."""
+
+    way: str
+    firmware: Path
+    elf: Path | None = None
+    volume: Path | None = None
+    variables: Path | None = None
+
+    def args(self, append: str) -> list[str]:
+        if self.way == "pvh":
+            return ["-bios", str(self.firmware), "-kernel", str(self.elf), "-append", append]
+        return [
+            "-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={quote(self.firmware)}",
+            "-drive", f"if=pflash,unit=1,format=raw,file={quote(self.variables or '')}",
+            "-drive", f"if=none,id=esp,format=raw,readonly=on,file=fat:{quote(self.volume or '')}",
+            "-device", "virtio-blk-pci,drive=esp,bootindex=0",
+        ]
+
+
+@dataclass(frozen=True)
+class Pages:
+    """The shared files, and the table that tells the guest where they are."""
+
+    page: Path
+    mailbox: Path | None
+    table: Path
+
+    def args(self) -> list[str]:
+        backend = "memory-backend-file,share=on,size=2M"
+        args = ["-acpitable", f"file={quote(self.table)}",
+                "-object", f"{backend},id=vc,mem-path={quote(self.page)}",
+                "-device", f"pc-dimm,memdev=vc,addr={machine.PAGE_ADDRESS:#x}"]
+        if self.mailbox:
+            args += ["-object", f"{backend},id=mb,mem-path={quote(self.mailbox)}",
+                     "-device", f"pc-dimm,memdev=mb,addr={machine.MAILBOX_ADDRESS:#x}"]
+        return args
+
+
+def command(
+    qemu: Qemu,
+    boot: Boot,
+    accel: Accel,
+    groups: Sequence[machine.Group],
+    pages: Pages | None,
+    samples: Path | None,
+    qmp_fd: int | None = None,
+    gdb: bool = False,
+    extra: Sequence[str] = (),
+) -> list[str]:
+    """The whole command line. Serial goes to stdout."""
+    cpu = list(accel.args)
+    for flag in machine.cpu_flags(groups):
+        cpu[cpu.index("-cpu") + 1] += f",+{flag}"
+    args = [qemu.path, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+            "-M", "q35", "-m", f"{machine.memory_mib(groups)}M,slots=2,maxmem=16G", *cpu,
+            "-device", EXIT_DEVICE,
+            "-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial"]
+    args += boot.args(append_line(groups))
+    if pages:
+        args += pages.args()
+    if samples:
+        args += ["-chardev", f"file,id=samples,path={quote(samples)}",
+                 "-device", "isa-debugcon,iobase=0xe9,chardev=samples"]
+    if qmp_fd is not None:
+        args += ["-chardev", f"socket,id=qmp,fd={qmp_fd}", "-mon", "chardev=qmp,mode=control"]
+    if gdb:
+        args += ["-s", "-S"]
+    return [*args, *extra]
+
+
+def append_line(groups: Sequence[machine.Group]) -> str:
+    return " -- ".join(" ".join(group) for group in groups)
