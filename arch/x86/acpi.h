@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The firmware's tables (ACPI 6.5, chapter 5): from the root pointer to a table by its signature.
+ * Every table is checked for length and checksum before anything of it is used.
+ */
+#ifndef TB_ARCH_X86_ACPI_H
+#define TB_ARCH_X86_ACPI_H
+
+#include "arch/x86/aml.h"
+#include "lib/types.h"
+
+enum acpi_error {
+	ACPI_OK,
+	ACPI_NO_ROOT,	   /* no root pointer was handed over, nor is one in the BIOS area */
+	ACPI_BAD_ROOT,	   /* its signature or checksum is wrong */
+	ACPI_BAD_TABLE,	   /* a table's length or checksum is wrong */
+	ACPI_NO_TABLE,	   /* no such table */
+	ACPI_OUT_OF_REACH, /* a table lies where the CPU cannot map it */
+	ACPI_ERRORS,
+};
+
+const char *acpi_strerror(enum acpi_error error);
+
+/* Finds and checks the root. `rsdp` is physical; 0 looks for it in the BIOS area. Once. */
+enum acpi_error acpi_init(u64 rsdp);
+
+/* The index-th table with a signature of four letters, checked. "DSDT" is found too. */
+enum acpi_error acpi_table(const char *signature, u32 index, const u8 **table, u32 *length);
+
+/*
+ * A device's memory: every SSDT and the DSDT are searched. A damaged table is passed over, and is
+ * the error if nothing else is found (*damaged, if not NULL).
+ */
+enum aml_error acpi_find_device(const char *id, struct aml_region *region,
+				enum acpi_error *damaged);
+
+/* ACPI's timer, 3.579545 MHz. */
+struct acpi_pm_timer {
+	u16 port;  /* 0: there is none at a port */
+	u32 width; /* 24 or 32 bits */
+};
+
+struct acpi_pm_timer acpi_pm_timer(void);
+
+/* The physical address of the HPET's registers; 0: none. */
+u64 acpi_hpet(void);
+
+/* Asks for the soft-off state; returns if the machine is still on. */
+void acpi_soft_off(void);
+
+#endif
