@@ -119,13 +119,30 @@ static inline void write_cr3(u64 value)
 	asm volatile("mov %0, %%cr3" : : "r"(value) : "memory");
 }
 
-/* The TSC, not ordered against what stands around it. */
+/*
+ * The TSC, after every load before it in the program: lfence and not rdtscp, because a KVM that
+ * interprets the kernel's code knows the one and stops at the other.
+ */
 static inline u64 rdtsc(void)
 {
 	u32 low, high;
 
-	asm volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
+	asm volatile("lfence; rdtsc" : "=a"(low), "=d"(high) : : "memory");
 	return (u64)high << 32 | low;
 }
+
+struct cpu_features {
+	char vendor[13];
+	char brand[49];	     /* as it stands, without the blanks at either end; may be empty */
+	char hypervisor[13]; /* its signature; empty: none */
+	u32 hypervisor_leaf; /* the highest one, 0x40000000 on; 0: none */
+	bool invariant_tsc;
+	bool tsc_deadline;
+	bool x2apic;
+	bool has_tsc;
+};
+
+/* What CPUID says. */
+void cpu_identify(struct cpu_features *features);
 
 #endif

@@ -54,8 +54,11 @@ static u8 stacks[STACK_COUNT][8192] __attribute__((aligned(16)));
 static struct task_state tss;
 static struct gate idt[VECTOR_COUNT];
 static u64 gdt[] = {
-	0, 0x00af9b000000ffff, 0x00cf93000000ffff, /* as in boot/start.asm */
-	0, 0,					   /* the task state's 16 bytes */
+	0,
+	0x00af9b000000ffff,
+	0x00cf93000000ffff, /* as in boot/start.asm */
+	0,
+	0, /* the task state's 16 bytes */
 };
 static void (*handlers[VECTOR_COUNT])(void);
 

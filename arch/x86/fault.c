@@ -50,7 +50,8 @@ static bool is_code(u64 address)
 	return address >= (u64)image_start && address < (u64)image_end;
 }
 
-/* Words on the stack that point into the image: the return addresses, and now and then a stale one. */
+/* Words on the stack that point into the image: the return addresses, and now and then a stale one.
+ */
 static void trace(u64 rsp)
 {
 	const u64 *word = (const u64 *)rsp;
@@ -79,7 +80,8 @@ static void page_fault_detail(u64 error)
 
 void fault_report(const struct frame *f)
 {
-	const char *name = f->vector < VECTOR_EXCEPTIONS ? names[f->vector] : "unexpected interrupt";
+	const char *name =
+		f->vector < VECTOR_EXCEPTIONS ? names[f->vector] : "unexpected interrupt";
 
 	interrupts_off();
 	if (reporting)
@@ -104,8 +106,8 @@ void fault_report(const struct frame *f)
 		   f->r14, f->r15);
 	out_printf(report, "# cr2 %016llx cr3 %016llx\n", read_cr2(), read_cr3());
 	trace(f->rsp);
-	out_printf(report, "Bail out! fault: %s at %016llx\n",
-		   name ? name : "reserved exception", f->rip);
+	out_printf(report, "Bail out! fault: %s at %016llx\n", name ? name : "reserved exception",
+		   f->rip);
 	power_off(EXIT_FAULT);
 }
 

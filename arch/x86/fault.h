@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * An exception, or an interrupt that nobody asked for, ends the run: its name, the registers and the
- * way there go out, and the machine goes off with EXIT_FAULT.
+ * An exception, or an interrupt that nobody asked for, ends the run: its name, the registers and
+ * the way there go out, and the machine goes off with EXIT_FAULT.
  */
 #ifndef TB_ARCH_X86_FAULT_H
 #define TB_ARCH_X86_FAULT_H

@@ -10,10 +10,10 @@
 
 enum exit_status {
 	EXIT_PASSED = 0x10,
-	EXIT_FAILED = 0x11,    /* a claim */
+	EXIT_FAILED = 0x11,	/* a claim */
 	EXIT_CANNOT_RUN = 0x12, /* the reason stands on the serial port */
-	EXIT_SKIPPED = 0x14,   /* everything */
-	EXIT_FAULT = 0x1f,     /* an exception */
+	EXIT_SKIPPED = 0x14,	/* everything */
+	EXIT_FAULT = 0x1f,	/* an exception */
 };
 
 /*

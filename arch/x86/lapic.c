@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The local APIC, by its x2APIC registers where there are any, else by memory. It is turned off and
+ * on first, which empties it of what firmware's own timer may have left pending.
+ */
+#include "arch/x86/lapic.h"
+#include "arch/x86/descriptors.h"
+#include "arch/x86/paging.h"
+
+#define BASE_ENABLE  (1ULL << 11)
+#define BASE_X2APIC  (1ULL << 10)
+#define BASE_ADDRESS 0x000ffffffffff000ULL
+
+/* Register numbers: an MSR at X2APIC_MSRS + number, or memory at number * 16. */
+#define X2APIC_MSRS	 0x800
+#define TASK_PRIORITY	 0x08
+#define END_OF_INTERRUPT 0x0b
+#define SPURIOUS	 0x0f
+#define LVT_TIMER	 0x32
+#define TIMER_INITIAL	 0x38
+#define TIMER_CURRENT	 0x39
+#define TIMER_DIVIDE	 0x3e
+
+#define SOFTWARE_ENABLE (1u << 8)
+#define LVT_MASKED	(1u << 16)
+#define LVT_DEADLINE	(2u << 17)
+#define DIVIDE_BY_1	0x0b
+
+#define RATE_MEASURE_HZ 100 /* the measurement lasts 1/100 s */
+#define COUNT_MAX	0xffffffffULL
+
+static bool x2apic;
+static u64 base;
+static enum lapic_timer timer;
+static u64 counts_per_cycle; /* of the timer, a TSC cycle; times 2^32 */
+static void (*on_tick)(void);
+
+static u32 read(u32 number)
+{
+	return x2apic ? (u32)rdmsr(X2APIC_MSRS + number) : *(volatile u32 *)(base + number * 16);
+}
+
+static void write(u32 number, u32 value)
+{
+	if (x2apic)
+		wrmsr(X2APIC_MSRS + number, value);
+	else
+		*(volatile u32 *)(base + number * 16) = value;
+}
+
+static void spurious(void)
+{
+}
+
+static void tick(void)
+{
+	on_tick();
+	write(END_OF_INTERRUPT, 0);
+}
+
+bool lapic_init(const struct cpu_features *features)
+{
+	u64 msr = rdmsr(MSR_APIC_BASE) & ~BASE_X2APIC;
+
+	base = msr & BASE_ADDRESS;
+	x2apic = features->x2apic;
+	if (!x2apic && paging_map(base, 4096, CACHE_OFF))
+		return false;
+	/* Out of x2APIC mode there is no way but through off. */
+	wrmsr(MSR_APIC_BASE, msr & ~BASE_ENABLE);
+	wrmsr(MSR_APIC_BASE, msr | BASE_ENABLE);
+	if (x2apic)
+		wrmsr(MSR_APIC_BASE, msr | BASE_ENABLE | BASE_X2APIC);
+	interrupt_handler_set(VECTOR_LAPIC_SPURIOUS, spurious);
+	write(SPURIOUS, SOFTWARE_ENABLE | VECTOR_LAPIC_SPURIOUS);
+	write(TASK_PRIORITY, 0);
+	return (read(SPURIOUS) & SOFTWARE_ENABLE) != 0;
+}
+
+/* The one-shot timer's rate, from a masked count-down beside the TSC. */
+static bool measure_rate(u64 tsc_hz)
+{
+	u64 start, cycles;
+	u32 left;
+
+	write(LVT_TIMER, LVT_MASKED | VECTOR_TICK);
+	write(TIMER_INITIAL, COUNT_MAX);
+	start = rdtsc();
+	while (rdtsc() - start < tsc_hz / RATE_MEASURE_HZ)
+		cpu_relax();
+	left = read(TIMER_CURRENT);
+	cycles = rdtsc() - start;
+	write(TIMER_INITIAL, 0);
+	if (!left || left == COUNT_MAX)
+		return false;
+	/* Rounded up: rather late by a count than early. */
+	counts_per_cycle = ((COUNT_MAX - left) << 32) / cycles + 1;
+	return true;
+}
+
+bool lapic_timer_start(enum lapic_timer kind, u64 tsc_hz, void (*handler)(void))
+{
+	timer = kind;
+	on_tick = handler;
+	write(TIMER_DIVIDE, DIVIDE_BY_1);
+	if (kind == LAPIC_ONESHOT && !measure_rate(tsc_hz))
+		return false;
+	interrupt_handler_set(VECTOR_TICK, tick);
+	write(LVT_TIMER, VECTOR_TICK | (kind == LAPIC_DEADLINE ? LVT_DEADLINE : 0));
+	/* The mode must be set before the deadline is (SDM volume 3, section 11.5.4.1). */
+	asm volatile("mfence" : : : "memory");
+	return true;
+}
+
+void lapic_timer_arm(u64 due)
+{
+	u64 ahead, count;
+
+	if (timer == LAPIC_DEADLINE) {
+		wrmsr(MSR_TSC_DEADLINE, due ? due : 1); /* 0 would disarm it */
+		return;
+	}
+	ahead = due - rdtsc();
+	if ((s64)ahead < 0)
+		ahead = 0;
+	/* Far ahead is cut: 2^32 cycles times the rate fits, for a timer up to 2^32 times as fast.
+	 */
+	if (ahead > COUNT_MAX)
+		ahead = COUNT_MAX;
+	count = (u64)((u128)ahead * counts_per_cycle >> 32) + 1;
+	write(TIMER_INITIAL, count > COUNT_MAX ? (u32)COUNT_MAX : (u32)count);
+}
+
+void lapic_timer_stop(void)
+{
+	write(LVT_TIMER, LVT_MASKED | VECTOR_TICK);
+	if (timer == LAPIC_DEADLINE)
+		wrmsr(MSR_TSC_DEADLINE, 0);
+	else
+		write(TIMER_INITIAL, 0);
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The TSC's frequency. A measurement is two readings of a slower clock, each between two of the
+ * TSC; of several such readings the narrowest is taken, and what it leaves open is the error that
+ * is reported. SDM volume 3, section 19.7.3 for the CPUID leaves.
+ */
+#include "arch/x86/tsc.h"
+#include "lib/instant.h"
+
+/* A crystal's own tolerance, which no CPUID leaf tells. */
+#define CRYSTAL_PPB 100000
+
+#define MEASURE_FS (TB_FSEC_PER_SEC / 10)
+#define READINGS   20
+/* A clock that stood still in so many reads is dead: the slower one moves every 280 ns. */
+#define DEAD_READS 1000000
+
+struct reading {
+	u64 tsc; /* the middle of the bracket */
+	u64 clock;
+	u64 width;
+};
+
+/* When the clock stood at its count: the narrowest of several tries. */
+static struct reading read_both(void)
+{
+	struct reading best = { .width = ~0ULL };
+	u32 i;
+
+	for (i = 0; i < READINGS; i++) {
+		u64 before = rdtsc();
+		u64 clock = refclock_read();
+		u64 after = rdtsc();
+
+		if (after - before < best.width) {
+			best.width = after - before;
+			best.tsc = before + best.width / 2;
+			best.clock = clock;
+		}
+	}
+	return best;
+}
+
+/* False: the clock stopped. */
+static bool wait_for(const struct refclock *clock, u64 start, u64 wanted)
+{
+	u64 seen = start, now;
+	u32 still = 0;
+
+	while (((now = refclock_read()) - start & clock->mask) < wanted) {
+		still = now == seen ? still + 1 : 0;
+		seen = now;
+		if (still == DEAD_READS)
+			return false;
+	}
+	return true;
+}
+
+bool tsc_measure(struct tsc_span *span, const struct refclock *clock, u64 fs)
+{
+	struct reading first = read_both(), last;
+
+	if (!wait_for(clock, first.clock, fs / clock->period_fs + 1))
+		return false;
+	last = read_both();
+	span->start = first.tsc;
+	span->end = last.tsc;
+	span->clock_counts = (last.clock - first.clock) & clock->mask;
+	span->bracket_cycles = (first.width + last.width + 1) / 2;
+	return true;
+}
+
+static void measure(struct tsc_frequency *frequency, const struct refclock *clock)
+{
+	struct tsc_span span;
+	u64 cycles;
+
+	if (!clock->name || !tsc_measure(&span, clock, MEASURE_FS))
+		return;
+	cycles = span.end - span.start;
+	if (!cycles)
+		return;
+	/* cycles < 2^40 and 10^15 < 2^50: both products stay within 128 bits. */
+	frequency->hz = (u64)div_u128((u128)cycles * TB_FSEC_PER_SEC,
+				      (u128)span.clock_counts * clock->period_fs, NULL);
+	frequency->source = clock->name;
+	/* Half of each bracket, and a count of the clock at either end. */
+	frequency->error_ppb = span.bracket_cycles * TB_NSEC_PER_SEC / cycles +
+			       2 * TB_NSEC_PER_SEC / span.clock_counts;
+}
+
+static bool from_crystal(struct tsc_frequency *frequency)
+{
+	struct cpuid leaf;
+
+	if (cpuid(0, 0).eax < 0x15)
+		return false;
+	leaf = cpuid(0x15, 0); /* TSC : crystal is ebx : eax, and ecx is the crystal, in Hz */
+	if (!leaf.eax || !leaf.ebx || !leaf.ecx)
+		return false;
+	frequency->hz = (u64)leaf.ecx * leaf.ebx / leaf.eax;
+	frequency->source = "cpuid-15h";
+	frequency->error_ppb = CRYSTAL_PPB;
+	return true;
+}
+
+static bool from_hypervisor(struct tsc_frequency *frequency, const struct cpu_features *features)
+{
+	u32 khz;
+
+	if (features->hypervisor_leaf < 0x40000010)
+		return false;
+	khz = cpuid(0x40000010, 0).eax;
+	if (!khz)
+		return false;
+	frequency->hz = khz * 1000ULL;
+	frequency->source = "cpuid-40000010h";
+	/* Cut to kHz from what the host believes. */
+	frequency->error_ppb = CRYSTAL_PPB + TB_NSEC_PER_SEC / khz;
+	return true;
+}
+
+static bool from_base_frequency(struct tsc_frequency *frequency,
+				const struct cpu_features *features)
+{
+	u32 mhz;
+
+	/* A hypervisor passes the host's base frequency on, whatever the guest's TSC does. */
+	if (features->hypervisor_leaf || cpuid(0, 0).eax < 0x16)
+		return false;
+	mhz = cpuid(0x16, 0).eax & 0xffff;
+	if (!mhz)
+		return false;
+	frequency->hz = mhz * 1000000ULL;
+	frequency->source = "cpuid-16h";
+	frequency->error_ppb = CRYSTAL_PPB + TB_NSEC_PER_SEC / 2 / mhz;
+	return true;
+}
+
+void tsc_frequency(struct tsc_frequency *frequency, const struct cpu_features *features,
+		   const struct refclock *clock)
+{
+	*frequency = (struct tsc_frequency){ .source = "none" };
+	if (from_crystal(frequency) || from_hypervisor(frequency, features))
+		return;
+	measure(frequency, clock);
+	if (!frequency->hz)
+		from_base_frequency(frequency, features);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* How fast the TSC runs, who says so, and how far that may be off. */
+#ifndef TB_ARCH_X86_TSC_H
+#define TB_ARCH_X86_TSC_H
+
+#include "arch/x86/cpu.h"
+#include "arch/x86/refclock.h"
+
+struct tsc_frequency {
+	u64 hz;		    /* 0: nothing in this machine tells */
+	const char *source; /* "cpuid-15h", "cpuid-40000010h", "cpuid-16h", "hpet", "pm-timer" */
+	u64 error_ppb;	    /* how far hz may be off */
+};
+
+/*
+ * From CPUID leaf 15h, the hypervisor's leaf 40000010h, leaf 16h; else measured against `clock` in
+ * about 100 ms. Interrupts should be off.
+ */
+void tsc_frequency(struct tsc_frequency *frequency, const struct cpu_features *features,
+		   const struct refclock *clock);
+
+struct tsc_span {
+	u64 start, end;	    /* TSC */
+	u64 clock_counts;   /* the clock's, between the same moments */
+	u64 bracket_cycles; /* the two reads' widths together: how far end - start may be off */
+};
+
+/* Waits for as long as the reference clock takes to count `fs`, at most half its range. False: it
+ * stopped. */
+bool tsc_measure(struct tsc_span *span, const struct refclock *clock, u64 fs);
+
+#endif
