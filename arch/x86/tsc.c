@@ -47,13 +47,15 @@ static bool wait_for(const struct refclock *clock, u64 start, u64 wanted)
 	u64 seen = start, now;
 	u32 still = 0;
 
-	while (((now = refclock_read()) - start & clock->mask) < wanted) {
+	for (;;) {
+		now = refclock_read();
+		if (((now - start) & clock->mask) >= wanted)
+			return true;
 		still = now == seen ? still + 1 : 0;
 		seen = now;
 		if (still == DEAD_READS)
 			return false;
 	}
-	return true;
 }
 
 bool tsc_measure(struct tsc_span *span, const struct refclock *clock, u64 fs)
