@@ -38,6 +38,11 @@ class Problem(enum.Enum):
     OUTPUT_FOLDER = "name another with --output FOLDER, or BUILD=FOLDER for make"
     OUTPUT_FULL = "free some space, or name another folder with --output FOLDER"
     LIFT = "the lines above are the compiler's or linker's own"
+    LIFT_TREE = "name a kernel tree (PATH), a revision of one (PATH@REV), or a release (7.3)"
+    LIFT_EDIT = "the lines above are the compiler's own; mend the tree and run this again"
+    LIFT_SYMBOL = "if its answer does not matter, add a line NOTHING(name) to tk/linux/shim.c"
+    LIFT_TOOL = "install it with ./setup.sh lift"
+    LIFT_RELEASE = "name a tree that you have (LINUX=PATH) where Debian's packages are out of reach"
     PROGRAM_FAILED = "its own words are above"
     BAD_REPORT = "docs/report.md has the schema"
 

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What a user runs: the guest, the host process, the tests. Variables map to run-qemu.sh's options.
+
+PARAMS := CORE SWITCHES CLOCK TICK HZ TICKLESS SCENARIO DURATION COUNTER_HZ COUNTER_BITS RATE_PPM \
+	OFFSET_NS LATE_NS SEED STEP_NS
+RUNNER := ACCEL BOOT QEMU TIMEOUT ICOUNT RAW LINUX ARGS
+KNOWN := $(PARAMS) $(RUNNER) BUILD CC PYTHON TESTS
+GIVEN := $(foreach v,$(filter-out MAKEOVERRIDES MAKEFLAGS -*-,$(.VARIABLES)),$(if $(filter command,$(origin $v)),$v))
+
+# make takes any name: a misspelt one must not be without effect.
+ifneq ($(filter run sim,$(MAKECMDGOALS)),)
+UNKNOWN := $(filter-out $(KNOWN),$(GIVEN))
+ifneq ($(UNKNOWN),)
+$(error unknown: $(UNKNOWN). There are: $(KNOWN))
+endif
+endif
+
+lower = $(shell echo '$1' | tr A-Z a-z)
+quote = '$(subst ','\'',$1)'
+option = $(if $($1),--$(call lower,$1) $(call quote,$($1)))
+flag = $(if $(filter-out 0 no,$($1)),--$(call lower,$1))
+core = $(if $(LINUX),--core $(call quote,linux:$(LINUX)))
+words = $(foreach v,$(PARAMS),$(if $(filter command,$(origin $v)),$(call quote,$(call lower,$v)=$($v))))
+dashed = $(foreach v,$(filter-out CORE,$(PARAMS)),$(if $(filter command,$(origin $v)),\
+	--$(subst _,-,$(call lower,$v)) $(call quote,$($v)))) $(call option,CORE)
+
+all: $(BUILD)/probe.elf
+
+$(BUILD)/probe.elf: tickbench/probe.asm
+	@mkdir -p $(@D)
+	nasm -f bin -o $@ $<
+
+# First of all: may we write where we build, and is there what we need?
+define ready
+@mkdir -p $(BUILD) 2>/dev/null && [ -w $(BUILD) ] || { echo "tickbench: cannot write to the folder \
+$(BUILD): name another with BUILD=FOLDER" >&2; exit 2; }
+@./setup.sh $1
+@$(MAKE) --no-print-directory -j$(shell nproc) all
+endef
+
+run: ## boot the guest, measure, print the table (SCENARIO= CLOCK= CORE= SWITCHES= HZ= DURATION= ...)
+	$(call ready,run $(if $(LINUX),lift))
+	@BUILD=$(BUILD) ./run-qemu.sh $(call option,ACCEL) $(call option,BOOT) $(call option,QEMU) \
+		$(call option,TIMEOUT) $(call flag,ICOUNT) $(call flag,RAW) $(core) $(words) $(ARGS)
+
+sim: ## the same in a host process, on the virtual counter (ARGS='--scenario lock --hz 1000 ...')
+	$(call ready,run $(if $(LINUX),lift))
+	@$(PYTHON) -m tickbench sim --build $(BUILD) $(core) $(dashed) $(ARGS)
+
+test: ## all tests (TESTS='tests/test_ktap.py -k garbage' for some, JUNIT=FILE for XML)
+	$(call ready,test lift)
+	@BUILD=$(abspath $(BUILD)) $(PYTHON) -m pytest -n 2 $(if $(JUNIT),--junit-xml=$(JUNIT)) $(or $(TESTS),tests)
+
+.PHONY: run sim test

@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The commands: run (boot the guest), sim (the host process), show (a report's table), accel (what
+this machine offers). Assumes that all below it raise CannotRun; here it becomes words and a status."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from rich.console import Console
+
+from tickbench import accel, boot, firmware, ktap, options, plan, plot, process, progress
+from tickbench import qemu, report, samples, table, watch
+from tickbench.errors import CannotRun, Problem, Status, output_error
+
+RESULTS = ("serial*.log", "samples*.bin", "publisher*.log", "report.json", "error.png")
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupted(BaseException):
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    # What follows is bounded clean-up: a second Ctrl-C must not tear it.
+    for each in SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
+    raise Interrupted(number)
+
+
+def prepare(folder: Path) -> None:
+    """An output folder without an earlier run's results."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for pattern in RESULTS:
+            for left in folder.glob(pattern):
+                left.unlink()
+        (folder / "report.json").touch()
+    except OSError as error:
+        raise output_error(error, folder) from error
+
+
+def images(wanted: plan.Plan, build: Path, vehicle: str, console: Console) -> list[plan.Image]:
+    """The programs of each core that is asked for; a kernel's is lifted first."""
+    if not wanted.linux:
+        return [plan.Image("native", build / "tickbench.elf", build / "tickbench.efi",
+                           build / "tickbench-sim")]
+    from tickbench import lift
+
+    return [lift.image(tree, plan.hz(wanted), vehicle, build, console.print)
+            for tree in wanted.linux]
+
+
+def apply_core(wanted: plan.Plan, core: str | None) -> plan.Plan:
+    if core:
+        wanted = plan.Plan(plan.with_values(wanted.groups, [f"core={core}"]), wanted.linux)
+    return plan.lifted(wanted)
+
+
+def finish(
+    documents: Sequence[report.Document], records: Sequence[samples.Samples], output: Path,
+    console: Console, notes: Sequence[str] = (),
+) -> Status:
+    """Writes report and picture, prints the table and the verdict."""
+    whole = report.merge(documents)
+    runs = whole["runs"]
+    report.write(whole, output / "report.json")
+    drawn = plot.draw(records, runs, output / "error.png")
+    console.print(table.table(runs))
+    for note in notes:
+        console.print(f"note: {note}", markup=False)
+    console.print(table.verdict_line(runs), markup=False)
+    files = ["report.json"] + (["error.png"] if drawn else [])
+    files += sorted(path.name for pattern in RESULTS[:2] for path in output.glob(pattern))
+    console.print(f"in {output}: {', '.join(files)}", markup=False)
+    return table.status(runs)
+
+
+def _renumbered(records: Sequence[samples.Samples], first: int) -> list[samples.Samples]:
+    from dataclasses import replace
+
+    return [replace(record, run=record.run + first) for record in records]
+
+
+def _loud(data: bytes) -> None:
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise Interrupted(signal.SIGPIPE) from None
+
+
+def _choose(given: options.argparse.Namespace, found: qemu.Qemu) -> accel.Accel:
+    elf = given.build / "probe.elf"
+    needs_probe = given.accel != "tcg" and not given.icount and not accel.kvm_obstacle()
+    if needs_probe and not elf.exists():
+        raise CannotRun(Problem.NOT_BUILT, f"there is no {elf}")
+    rom = firmware.qboot() if needs_probe else Path()
+    return accel.choose(given.accel, given.icount, found.path, rom, elf)
+
+
+def run(arguments: Sequence[str]) -> Status:
+    ours, extra = options.split(arguments)
+    given = options.run_parser().parse_intermixed_args(ours)
+    wanted = apply_core(plan.Plan(plan.parse(given.words)), given.core)
+    output = given.output or given.build / "run"
+    console = table.console()
+    if given.raw:
+        console = Console(stderr=True, highlight=False)
+    found = qemu.find(given.qemu)
+    prepare(output)
+    chosen = _choose(given, found)
+    if chosen.why:
+        console.print(chosen.why, markup=False)
+    publisher = "none" if given.no_page else given.publisher
+    if given.icount and publisher == "live":
+        publisher = accel.ICOUNT_PAGE
+    if publisher not in ("live", "none") and not publisher.startswith("static:"):
+        raise CannotRun(Problem.USAGE, f"--publisher {publisher} is not live, static:LINE or none")
+    how = boot.Options(found, chosen, wanted.groups, given.build, output, given.boot, publisher,
+                       given.page, given.timeout, given.gdb, tuple(extra))
+    documents: list[report.Document] = []
+    records: list[samples.Samples] = []
+    notes: list[str] = []
+    made = images(wanted, given.build, "guest", console)
+    for image in made:
+        result, document = _one_boot(how, image, f"-{image.label}" if len(made) > 1 else "",
+                                     console, given.raw)
+        count = sum(len(each["runs"]) for each in documents)
+        records += _renumbered(samples.read(result.samples), count)
+        documents.append(document)
+        notes += result.notes
+    if given.raw:
+        report.write(report.merge(documents), output / "report.json")
+        return table.status(report.merge(documents)["runs"])
+    return finish(documents, records, output, console, notes)
+
+
+def _one_boot(
+    how: boot.Options, image: plan.Image, suffix: str, console: Console, raw: bool
+) -> tuple[boot.Result, report.Document]:
+    def on_command(line: Sequence[str]) -> None:
+        if how.gdb:
+            console.print("QEMU waits for a debugger:\n  " + shlex.join(
+                ["gdb", str(image.elf), "-ex", "target remote :1234"]), markup=False, soft_wrap=True)
+
+    with progress.Show(console, image.label, quiet=raw) as show:
+        def listen(data: bytes, limits: watch.Limits) -> None:
+            for announced in show.feed(data):
+                limits.quiet = max(limits.quiet, 30.0 + 4.0 * announced.seconds)
+            if raw:
+                _loud(data)
+
+        result = boot.run(how, image, suffix, listen, show.idle, on_command)
+    return result, result.document(how, show.seconds)
+
+
+def sim(arguments: Sequence[str]) -> Status:
+    given, rest = options.sim_parser().parse_known_args(list(arguments))
+    wanted = apply_core(plan.Plan(((),)), given.core)
+    output = given.output or given.build / "sim"
+    console = table.console()
+    prepare(output)
+    if given.raw:
+        console = Console(stderr=True, highlight=False)
+    documents: list[report.Document] = []
+    records: list[samples.Samples] = []
+    if not any(word.split("=")[0] == "--scenario" for word in rest):
+        rest += ["--scenario", "all"]
+    made = images(wanted, given.build, "sim", console)
+    for image in made:
+        suffix = f"-{image.label}" if len(made) > 1 else ""
+        data = output / f"samples{suffix}.bin"
+        core = ["--core", "linux"] if wanted.linux else []
+        text, status, seconds = _simulate(image, [*core, *rest, "--samples", str(data)], console,
+                                          output / f"serial{suffix}.log", given.raw)
+        parsed = ktap.parse(text)
+        if parsed.bail_out is not None:
+            raise CannotRun(Problem.GUEST_BAILED, f"tickbench-sim cannot run this: {parsed.bail_out}")
+        if parsed.problems or status not in (0, 1, 4):
+            raise CannotRun(Problem.PROGRAM_FAILED, f"{image.sim} failed (status {status})",
+                            "\n".join(each.words() for each in parsed.problems[:8]))
+        count = sum(len(each["runs"]) for each in documents)
+        records += _renumbered(samples.read(data), count)
+        documents.append(report.document(parsed, report.Vehicle("sim"), data.name, seconds))
+    if given.raw:
+        report.write(report.merge(documents), output / "report.json")
+        return table.status(report.merge(documents)["runs"])
+    return finish(documents, records, output, console)
+
+
+def _simulate(
+    image: plan.Image, arguments: Sequence[str], console: Console, log: Path, raw: bool
+) -> tuple[str, int, list[float | None]]:
+    if not image.sim.exists():
+        raise CannotRun(Problem.NOT_BUILT, f"there is no {image.sim}")
+    text = bytearray()
+    try:
+        child = process.start([str(image.sim), *arguments], stderr=sys.stderr.buffer)
+    except OSError as error:
+        raise CannotRun(Problem.PROGRAM_FAILED, f"cannot start {image.sim} ({error})") from error
+    try:
+        with progress.Show(console, image.label, quiet=raw) as show, log.open("wb") as file:
+            assert child.stdout
+            while data := os.read(child.stdout.fileno(), 65536):
+                text += data
+                file.write(data)
+                show.feed(data)
+                if raw:
+                    _loud(data)
+        child.wait()
+    except OSError as error:
+        raise output_error(error, log) from error
+    finally:
+        process.end(child)
+    return text.decode(errors="replace"), child.returncode, show.seconds
+
+
+def show(arguments: Sequence[str]) -> Status:
+    given = options.show_parser().parse_args(list(arguments))
+    runs = report.merge([report.read(path) for path in given.reports])["runs"]
+    console = table.console()
+    console.print(table.table(runs))
+    console.print(table.verdict_line(runs), markup=False)
+    return table.status(runs)
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], Status]] = {"run": run, "sim": sim, "show": show}
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[None]:
+    before = {each: signal.signal(each, _interrupt) for each in SIGNALS}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def main(arguments: Sequence[str]) -> int:
+    command = COMMANDS.get(arguments[0]) if arguments else None
+    if command is None:
+        print(f"usage: python3 -m tickbench {{{','.join(COMMANDS)}}} ...", file=sys.stderr)
+        return Status.CANNOT_RUN
+    try:
+        with _signals():
+            return command(arguments[1:])
+    except CannotRun as error:
+        print(error.words(), file=sys.stderr)
+        return Status.CANNOT_RUN
+    except Interrupted as stop:
+        if stop.number != signal.SIGPIPE:
+            print("\ntickbench: interrupted; all that it started has been stopped", file=sys.stderr)
+        return 128 + stop.number
+    except BrokenPipeError:
+        # Whoever read our output has gone; keep the interpreter from flushing into the void.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE

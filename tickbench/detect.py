@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a kernel's timekeeping sources have and do, told by the sources themselves: a patched tree is
+the normal case, so no version is looked at. Assumes kernel style only as far as that a function's
+body ends with a brace in the first column."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+TIMEKEEPING = Path("kernel/time/timekeeping.c")
+NTP = Path("kernel/time/ntp.c")
+HEADERS = (
+    Path("include/linux/timekeeper_internal.h"),
+    Path("include/linux/clocksource.h"),
+    Path("kernel/time/ntp_internal.h"),
+)
+TOKEN = re.compile(
+    r"""//[^\n]* | /\*.*?\*/ | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*'""", re.DOTALL | re.VERBOSE
+)
+
+
+def without_comments(text: str) -> str:
+    """C with comments and string contents blanked, line for line."""
+
+    def blank(match: re.Match[str]) -> str:
+        found = match.group()
+        if found[0] == "/":
+            return " " + "\n" * found.count("\n")
+        return found[0] * 2
+
+    return TOKEN.sub(blank, text)
+
+
+def body(text: str, function: str) -> str:
+    """The body of a function, "" if it is not defined here; of several (#ifdef, #else) the last,
+    which is the one without the option. `text` is without comments."""
+    found = re.findall(
+        rf"^[A-Za-z_][^;{{}}#]*\b{function}\s*\([^;{{}}]*\)\s*\n?\{{(.*?)^\}}",
+        text,
+        re.DOTALL | re.MULTILINE,
+    )
+    return found[-1] if found else ""
+
+
+def has_word(text: str, word: str) -> bool:
+    return re.search(rf"\b{word}\b", text) is not None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What was found: macros for the wrappers, switches by the names of tk.h."""
+
+    has: dict[str, bool]
+    switches: tuple[str, ...]
+    timekeeping_sha256: str
+    ntp_sha256: str
+
+    def header(self) -> str:
+        lines = [
+            "/* Written by tickbench/lift.py: what this tree has. */",
+            *(f"#define LIFT_HAS_{name} {int(value)}" for name, value in self.has.items()),
+        ]
+        return "\n".join(lines) + "\n"
+
+
+def _switches(timekeeping: str, ntp: str, has: dict[str, bool]) -> tuple[str, ...]:
+    accumulate = body(timekeeping, "logarithmic_accumulation")
+    advance = body(timekeeping, "__timekeeping_advance") or body(timekeeping, "timekeeping_advance")
+    overflow = body(ntp, "second_overflow")
+    guard = re.search(r"(!\s*\w+->cycle_interval\b|\bcycle_interval\s*==\s*0\b)", advance)
+    # The last share is all that is left: an assignment of the whole of time_offset, or a clamp.
+    last_share = re.search(r"[^=!<>]=\s*(\w+->)?time_offset\s*;", overflow)
+    clamped = re.search(r"\bif\b|\?|\bclamp|\bmin|\bmax", body(ntp, "ntp_offset_chunk"))
+    found = {
+        "REMAINDER": bool(accumulate) and not has_word(accumulate, "xtime_remainder"),
+        "CLAWBACK": has_word(body(timekeeping, "timekeeping_apply_adjustment"), "ntp_error"),
+        "TAIL": bool(last_share or clamped),
+        "DIVZERO": guard is not None,
+        "REFERENCE": has["SET_REFERENCE"],
+        "SKEW": has["SKEW_DELTA"],
+    }
+    return tuple(name for name, value in found.items() if value)
+
+
+def stage(tree: Path) -> Stage:
+    """Reads a tree's sources. OSError if it has none."""
+    raw_timekeeping = (tree / TIMEKEEPING).read_bytes()
+    raw_ntp = (tree / NTP).read_bytes()
+    timekeeping = without_comments(raw_timekeeping.decode(errors="replace"))
+    ntp = without_comments(raw_ntp.decode(errors="replace"))
+    headers = "".join(
+        without_comments((tree / header).read_text(errors="replace"))
+        for header in HEADERS
+        if (tree / header).exists()
+    )
+    array = re.search(r"\btk_ntp_data\s*\[[^\]]*\]\s*=", ntp) is not None
+    has = {
+        "UPDATE_FROM_SHADOW": has_word(timekeeping, "timekeeping_update_from_shadow"),
+        "COARSE_NSEC": bool(body(timekeeping, "tk_update_coarse_nsecs")),
+        "MAX_RAW_DELTA": has_word(headers, "max_raw_delta"),
+        "NTP_ARRAY": array,
+        "NTP_STRUCT": has_word(ntp, "tk_ntp_data") and not array,
+        "SKEW_DELTA": has_word(ntp, "skew_delta"),
+        "TIME_ADJUST_FRAC": has_word(ntp, "time_adjust_frac"),
+        "TICK_LENGTH_BASE": has_word(ntp, "tick_length_base"),
+        "SET_REFERENCE": bool(body(timekeeping, "timekeeping_set_reference")),
+    }
+    return Stage(
+        has=has,
+        switches=_switches(timekeeping, ntp, has),
+        timekeeping_sha256=hashlib.sha256(raw_timekeeping).hexdigest(),
+        ntp_sha256=hashlib.sha256(raw_ntp).hexdigest(),
+    )

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a command line asks for, as data: the experiments, and in which images. Assumes the guest's
+syntax: groups of name=value words, one an experiment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tickbench.errors import CannotRun, Problem
+
+# What `make run` measures: ten seconds of the real clock, then all on the virtual one.
+DEFAULT: tuple[tuple[str, ...], ...] = (
+    ("clock=tsc", "scenario=lock", "duration=10"),
+    ("clock=tsc", "scenario=compare", "duration=3"),
+    ("clock=virtual", "scenario=all"),
+)
+AND = "+"  # between groups; a lone -- begins QEMU's own arguments
+WORD = re.compile(r"[a-z][a-z0-9_]*=\S*")
+
+
+@dataclass(frozen=True)
+class Image:
+    """What is booted, or run: a core's programs."""
+
+    label: str
+    elf: Path
+    efi: Path
+    sim: Path
+
+
+@dataclass(frozen=True)
+class Plan:
+    groups: tuple[tuple[str, ...], ...]
+    linux: tuple[str, ...] = ()  # trees to lift; none: native
+
+
+def parse(words: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """Groups of the words; none given: the default."""
+    for word in words:
+        if word != AND and not WORD.fullmatch(word):
+            raise CannotRun(Problem.USAGE, f"\"{word}\" is not name=value")
+    groups: list[tuple[str, ...]] = [()]
+    for word in words:
+        if word == AND:
+            groups.append(())
+        else:
+            groups[-1] += (word,)
+    kept = tuple(group for group in groups if group)
+    return kept or DEFAULT
+
+
+def with_values(groups: Sequence[Sequence[str]], values: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """Each group with words added; a word of the group's own name goes."""
+    names = {value.split("=", 1)[0] for value in values}
+    return tuple(
+        (*(word for word in group if word.split("=", 1)[0] not in names), *values)
+        for group in groups
+    )
+
+
+def lifted(plan: Plan) -> Plan:
+    """core=linux:TREE words and --core linux:TREE mean the same: the trees leave the groups."""
+    trees: list[str] = list(plan.linux)
+    groups = []
+    for group in plan.groups:
+        words = []
+        for word in group:
+            if word.startswith("core=linux:"):
+                trees += [tree for tree in word[len("core=linux:"):].split(",") if tree]
+                words.append("core=linux")
+            else:
+                words.append(word)
+        groups.append(tuple(words))
+    unique = tuple(dict.fromkeys(trees))
+    if unique:
+        groups = list(with_values(groups, ["core=linux"]))
+    return replace(plan, groups=tuple(groups), linux=unique)
+
+
+def hz(plan: Plan) -> int:
+    """The one HZ of a plan: a lifted core is built for it."""
+    found = {word[3:] for group in plan.groups for word in group if word.startswith("hz=")}
+    if len(found) > 1:
+        raise CannotRun(Problem.USAGE, "a lifted core runs at one HZ, and this asks for "
+                        + ", ".join(sorted(found)))
+    text = found.pop() if found else "1000"
+    if not text.isdigit():
+        raise CannotRun(Problem.USAGE, f"hz={text} is not a number")
+    return int(text)
