@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Numbers and words out of text. */
-#include "lib/string.h"
+#include "lib/parse.h"
 
 bool str_copy(char *to, size_t size, const char *from)
 {

@@ -30,6 +30,9 @@ struct vehicle {
 	enum vmclock_error page_error;
 	bool page_is_ours; /* a scenario may rewrite it (virtual clock only) */
 
+	/* Before each run: as if new, so that no run depends on those before it. NULL: nothing to do. */
+	void (*reset)(struct vehicle *vehicle, const struct scenario_params *params);
+
 	/* The counter, now. */
 	u64 (*now)(void *context);
 	void *context;
@@ -44,15 +47,23 @@ struct vehicle {
 	 */
 	void (*run_until)(struct bench *bench, u64 until);
 
-	/* Holds the tick off, and lets it come again. */
+	/* Holds the tick off, and lets it come again. Nest. */
 	void (*lock)(void *context);
 	void (*unlock)(void *context);
+
+	/*
+	 * Has the host judge the core's time: how far it is ahead of the host's own clock at the same
+	 * moment, and the error that the page states for it. false: no such host, or no answer in
+	 * time. NULL: cannot.
+	 */
+	bool (*judge)(struct bench *bench, s64 *difference_fs, u64 *maxerror_ns);
 };
 
 /* Ticks as they came; kept by the vehicle, also from the interrupt. */
 struct tick_stats {
 	u64 ticks;	     /* calls of tick() */
 	u64 late_max_cycles; /* the latest tick against its due time */
+	u64 longest_idle;    /* ticks skipped in a row, at most */
 };
 
 struct bench {
@@ -67,9 +78,13 @@ struct bench {
 	enum vmclock_error line_error;
 	bool following; /* feed each change of the page to the core */
 	bool sampling;
+	bool read_before; /* last_mono_ns holds something */
 	s64 last_mono_ns; /* of the reader, to see time go back */
-	u64 start;	  /* counter at the start of the run */
+	s64 last_error_fs;
+	u64 start; /* counter at the start of the window */
 	u64 feeds, refusals, disruptions;
+	enum tk_error feed_error;
+	s64 *scratch; /* stats->capacity entries, for percentiles */
 };
 
 struct scenario {
@@ -77,6 +92,7 @@ struct scenario {
 	const char *claim; /* one sentence */
 	bool needs_page;   /* skipped, with the reason, where there is no usable one */
 	bool virtual_only;
+	bool on_request; /* not among `all` */
 	u64 duration_ms[2]; /* default, by enum clock_kind */
 	void (*run)(struct bench *bench);
 };
@@ -85,6 +101,56 @@ extern const struct scenario *const scenarios[];
 extern const u32 scenario_count;
 /* NULL: no such scenario. */
 const struct scenario *scenario_find(const char *name);
+
+/* --- What a scenario's straight line is made of. --- */
+
+/* Cycles in so many seconds / milliseconds of the counter's nominal time. */
+u64 bench_cycles_ms(const struct bench *bench, u64 ms);
+
+/* Starts the core at the page's time (or at a fixed one without a page), undisciplined. Reports and
+ * returns false where the core refuses. */
+bool bench_start_core(struct bench *bench);
+
+/*
+ * Reads the page, hands it to the core, and does so again at every change from here on. A core
+ * without `reference` or `feed` is set as user space would: settimeofday once, then the frequency
+ * by adjtimex. Phase: stepped if `step`, else as step_ns says.
+ */
+bool bench_follow(struct bench *bench, bool step);
+
+/* Reads the page and feeds it again, stepping; says nothing. false: the page or the core refuses. */
+bool bench_refollow(struct bench *bench);
+
+/* Looks at the page between samples: what a notification by the hypervisor brings about. */
+void bench_notice(struct bench *bench);
+
+/* Lets ms pass with ticks and samples; bench_settle() without samples. */
+void bench_run_ms(struct bench *bench, u64 ms);
+void bench_settle(struct bench *bench, u64 ms);
+
+/* A new window for the statistics, from now. */
+void bench_window(struct bench *bench);
+
+/* e at the counter's present value, fs; adds nothing to the statistics. */
+s64 bench_error_fs(struct bench *bench);
+
+/* The reading behind it. */
+void bench_read(struct bench *bench, struct tk_time *time);
+
+/* One mult step over one tick, fs: what dithering cannot do better than; and that plus what the
+ * units of the tick length may add. */
+s64 bench_step_fs(const struct bench *bench);
+s64 bench_bound_fs(const struct bench *bench);
+
+/* "# metric" lines of everything in docs/report.md, for the window. */
+void bench_metrics(struct bench *bench);
+void bench_metric_ns(struct bench *bench, const char *name, s64 fsec);
+
+/* Claims of every scenario that follows: no time went back; the page was never refused. */
+void bench_claim_sane(struct bench *bench);
+
+/* The vehicle's page gets a new line through `time` at the counter's present value (page_is_ours). */
+void bench_publish(struct bench *bench, instant time, s64 rate_ppt, u64 disruption_marker);
 
 /*
  * One reading: watches the page and feeds it if following, reads the core, adds the error against
@@ -99,6 +165,7 @@ void bench_sample(struct bench *bench);
 struct bench_io {
 	struct ktap *ktap;
 	struct stats *stats;
+	s64 *scratch; /* as many entries as the statistics' buffer has samples */
 	void (*ship)(void *context, const struct bench *bench, const char *scenario, u32 run);
 	void *context;
 	u32 run; /* number of the next run, from 0 */

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* All scenarios, in the order in which `scenario=all` runs them. */
+#include "lib/string.h"
+#include "scenario/list.h"
+
+const struct scenario *const scenarios[] = {
+	&scenario_lock, &scenario_compare, &scenario_slew, &scenario_nohz,
+	&scenario_step, &scenario_freq,	   &scenario_torn,
+};
+const u32 scenario_count = TB_ARRAY_SIZE(scenarios);
+
+const struct scenario *scenario_find(const char *name)
+{
+	for (u32 i = 0; i < scenario_count; i++)
+		if (!strcmp(scenarios[i]->name, name))
+			return scenarios[i];
+	return NULL;
+}

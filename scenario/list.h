@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A scenario is added here, and in the list beside. */
+#ifndef TB_SCENARIO_LIST_H
+#define TB_SCENARIO_LIST_H
+
+#include "scenario/scenario.h"
+
+extern const struct scenario scenario_lock;
+extern const struct scenario scenario_compare;
+extern const struct scenario scenario_slew;
+extern const struct scenario scenario_nohz;
+extern const struct scenario scenario_step;
+extern const struct scenario scenario_freq;
+extern const struct scenario scenario_torn;
+
+#endif

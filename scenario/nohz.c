@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Claim: a core whose ticks are mostly skipped, as an idle machine's are, still does not drift from
+ * the line, and strays from it by no more than one step of mult over its longest idle.
+ */
+#include "scenario/list.h"
+
+#define DRIFT_FS 10000 /* 0.01 ns/s: a tenth of the ticks, with tenfold the swing */
+
+static void nohz_run(struct bench *bench)
+{
+	struct scenario_params params = *bench->params;
+	struct vehicle *vehicle = bench->vehicle;
+	s64 drift_fs;
+
+	params.tickless = true;
+	bench->params = &params;
+	if (!bench_start_core(bench) || !bench_follow(bench, true))
+		return;
+	vehicle->ticks_start(bench);
+	bench_window(bench);
+	bench_run_ms(bench, params.duration_ms);
+	vehicle->ticks_stop(bench);
+
+	bench_metrics(bench);
+	ktap_metric(bench->ktap, "longest_idle_ticks", (s128)bench->tick.longest_idle, 0, 0, "ticks");
+	drift_fs = stats_drift_fs_per_s(bench->stats);
+	if (vehicle->is_virtual) {
+		ktap_report(bench->ktap, drift_fs < DRIFT_FS && drift_fs > -DRIFT_FS,
+			    "it does not drift: less than 0.01 ns/s");
+		ktap_report(bench->ktap,
+			    bench->stats->max_abs_fs <=
+				    bench_step_fs(bench) * (s64)(bench->tick.longest_idle + 1),
+			    "it strays no further than one mult step over the longest idle");
+	}
+	bench_claim_sane(bench);
+}
+
+const struct scenario scenario_nohz = {
+	.name = "nohz",
+	.claim = "a core whose ticks are mostly skipped does not drift from the line",
+	.needs_page = true,
+	.duration_ms = { [CLOCK_VIRTUAL] = 1000000, [CLOCK_TSC] = 5000 },
+	.run = nohz_run,
+};

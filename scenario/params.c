@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The parameters of an experiment: one table of names, ranges and meanings, and their parser. */
+#include "lib/string.h"
+#include "scenario/params.h"
+#include "tk/tk.h"
+
+enum kind {
+	KIND_TEXT,
+	KIND_SWITCHES,
+	KIND_CHOICE,
+	KIND_BOOL,
+	KIND_U32,
+	KIND_U64,
+	KIND_FIXED, /* decimal, kept times 10^scale in an s64 or u64 */
+};
+
+struct field {
+	const char *name;
+	enum kind kind;
+	size_t offset, size;
+	s64 low, high; /* in kept units */
+	u32 scale;
+	const char *const *choices;
+	const char *meaning;
+};
+
+static const char *const clocks[] = { "virtual", "tsc", NULL };
+static const char *const ticks[] = { "auto", "deadline", "oneshot", NULL };
+
+#define AT(member) offsetof(struct scenario_params, member), \
+		   sizeof(((struct scenario_params *)0)->member)
+
+static const struct field fields[] = {
+	{ "scenario", KIND_TEXT, AT(scenario), 0, 0, 0, NULL,
+	  "what to measure: a name, several joined by commas, or all" },
+	{ "core", KIND_TEXT, AT(core), 0, 0, 0, NULL, "timekeeping core: native or linux" },
+	{ "switches", KIND_SWITCHES, AT(switches), 0, 0, 0, NULL,
+	  "all, none, or of remainder,clawback,tail,divzero,reference,feed,skew,host" },
+	{ "clock", KIND_CHOICE, AT(clock), 0, 0, 0, clocks,
+	  "virtual (a counter advanced as fast as the CPU goes) or tsc (the real one)" },
+	{ "tick", KIND_CHOICE, AT(tick), 0, 0, 0, ticks,
+	  "tick device with clock=tsc: auto, deadline or oneshot" },
+	{ "hz", KIND_U32, AT(hz), 1, 10000, 0, NULL, "ticks a second" },
+	{ "tickless", KIND_BOOL, AT(tickless), 0, 1, 0, NULL, "skip 9 of 10 ticks at random" },
+	{ "counter_hz", KIND_U64, AT(counter_hz), (s64)TK_COUNTER_HZ_MIN, (s64)TK_COUNTER_HZ_MAX, 0,
+	  NULL, "the counter's nominal frequency, Hz; with clock=tsc measured unless given" },
+	{ "counter_bits", KIND_U32, AT(counter_bits), 24, 64, 0, NULL,
+	  "width of the virtual counter" },
+	{ "rate_ppm", KIND_FIXED, AT(rate_ppt), -500000000, 500000000, 6, NULL,
+	  "virtual clock: how much longer than nominal its period truly is, ppm" },
+	{ "duration", KIND_FIXED, AT(duration_ms), 1, 1000000000, 3, NULL,
+	  "seconds to measure; each scenario has its own default" },
+	{ "offset_ns", KIND_FIXED, AT(offset_ns), -400000000, 400000000, 0, NULL,
+	  "slew and step: how far, ns; each has its own default" },
+	{ "late_ns", KIND_U32, AT(late_ns), 0, 1000000000, 0, NULL,
+	  "virtual clock: ticks come up to this late, at random" },
+	{ "seed", KIND_U64, AT(seed), 0, 0, 0, NULL, "of all that is random" },
+	{ "step_ns", KIND_U32, AT(step_ns), 0, 500000000, 0, NULL,
+	  "a phase error beyond this is stepped, not slewed" },
+	{ "samples", KIND_BOOL, AT(samples), 0, 1, 0, NULL, "ship the samples" },
+};
+
+static const char *const sentences[PARAMS_ERRORS] = {
+	[PARAMS_OK] = "no error",
+	[PARAMS_UNKNOWN] = "there is no such parameter",
+	[PARAMS_NOT_NUMBER] = "not a number of the form this parameter takes",
+	[PARAMS_RANGE] = "outside this parameter's range",
+	[PARAMS_CHOICE] = "not one of the words this parameter takes",
+};
+
+const char *params_strerror(enum params_error error)
+{
+	return error < PARAMS_ERRORS ? sentences[error] : "an unknown error";
+}
+
+void params_defaults(struct scenario_params *params)
+{
+	*params = (struct scenario_params){
+		.scenario = "all",
+		.core = "native",
+		.switches = TK_ALL,
+		.clock = CLOCK_VIRTUAL,
+		.tick = TICK_AUTO,
+		.hz = 1000,
+		.counter_hz = 0,
+		.counter_bits = 64,
+		.rate_ppt = 12345678,
+		.seed = 1,
+		.step_ns = 1000000,
+		.samples = true,
+	};
+}
+
+static const struct field *find(const char *name)
+{
+	for (u32 i = 0; i < TB_ARRAY_SIZE(fields); i++)
+		if (!strcmp(fields[i].name, name))
+			return &fields[i];
+	return NULL;
+}
+
+static enum params_error choose(const struct field *field, const char *value, u32 *to)
+{
+	for (u32 i = 0; field->choices[i]; i++) {
+		if (!strcmp(field->choices[i], value)) {
+			*to = i;
+			return PARAMS_OK;
+		}
+	}
+	return PARAMS_CHOICE;
+}
+
+enum params_error params_set(struct scenario_params *params, const char *name, const char *value)
+{
+	const struct field *field = find(name);
+	void *to;
+	u64 number;
+	s64 fixed;
+
+	if (!field)
+		return PARAMS_UNKNOWN;
+	to = (char *)params + field->offset;
+	switch (field->kind) {
+	case KIND_TEXT:
+		return str_copy(to, field->size, value) && *value ? PARAMS_OK : PARAMS_CHOICE;
+	case KIND_SWITCHES:
+		return tk_switches_parse(value, to) ? PARAMS_CHOICE : PARAMS_OK;
+	case KIND_CHOICE:
+		return choose(field, value, to);
+	case KIND_FIXED:
+		if (!str_to_fixed(value, field->scale, &fixed))
+			return PARAMS_NOT_NUMBER;
+		if (fixed < field->low || fixed > field->high)
+			return PARAMS_RANGE;
+		*(s64 *)to = fixed;
+		return PARAMS_OK;
+	default:
+		break;
+	}
+	if (!str_to_u64(value, &number))
+		return PARAMS_NOT_NUMBER;
+	if (field->high && (number < (u64)field->low || number > (u64)field->high))
+		return PARAMS_RANGE;
+	if (field->kind == KIND_BOOL)
+		*(bool *)to = number;
+	else if (field->kind == KIND_U32)
+		*(u32 *)to = (u32)number;
+	else
+		*(u64 *)to = number;
+	return PARAMS_OK;
+}
+
+enum params_error params_parse_line(struct scenario_params *params, const char **text, char *word,
+				    size_t word_size)
+{
+	const char *at = *text;
+	char value[128];
+
+	params_defaults(params);
+	for (;;) {
+		enum params_error error;
+		size_t length = 0, name_length = 0;
+
+		while (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r')
+			at++;
+		while (at[length] && at[length] != ' ' && at[length] != '\t' &&
+		       at[length] != '\n' && at[length] != '\r')
+			length++;
+		if (!length || (length == 2 && at[0] == '-' && at[1] == '-')) {
+			*text = at + length;
+			return PARAMS_OK;
+		}
+		while (name_length < length && at[name_length] != '=')
+			name_length++;
+		str_copy(word, length + 1 < word_size ? length + 1 : word_size, at);
+		if (name_length == length || name_length >= word_size)
+			return PARAMS_UNKNOWN;
+		str_copy(value,
+			 length - name_length < sizeof(value) ? length - name_length : sizeof(value),
+			 at + name_length + 1);
+		word[name_length] = '\0';
+		error = params_set(params, word, value);
+		if (error) {
+			str_copy(word, length + 1 < word_size ? length + 1 : word_size, at);
+			return error;
+		}
+		at += length;
+	}
+}
+
+void params_help(const struct output *out)
+{
+	for (u32 i = 0; i < TB_ARRAY_SIZE(fields); i++) {
+		const struct field *field = &fields[i];
+
+		out_printf(out, "  %-13s ", field->name);
+		if (field->high && field->kind != KIND_BOOL) {
+			out_decimal(out, field->low, field->scale, field->scale);
+			out_printf(out, " to ");
+			out_decimal(out, field->high, field->scale, field->scale);
+			out_printf(out, ": ");
+		} else if (field->kind == KIND_BOOL) {
+			out_printf(out, "0 or 1: ");
+		}
+		out_printf(out, "%s\n", field->meaning);
+	}
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Claim: an offset put into time_offset is slewed along the exponential of its time constant and
+ * delivered whole, and the clock then holds the shifted line as tightly as it held the first.
+ */
+#include "scenario/list.h"
+
+#define DEFAULT_NS  10000
+#define SETTLE_MS   2000
+#define TAIL_MS	    50000 /* at the end: where the offset has long arrived */
+#define CURVE_PARTS 100	  /* 1 % */
+
+/* What share of an offset is delivered `seconds` after it was given: 1/16 of the rest each second,
+ * from the second after. In 10^-9. */
+static s64 curve(u32 seconds)
+{
+	s64 left = 1000000000;
+
+	for (u32 i = 1; i < seconds; i++)
+		left -= left / 16;
+	return 1000000000 - left;
+}
+
+static void slew_once(struct bench *bench, const char *sign, s64 offset_ns)
+{
+	static const u32 marks[] = { 10, 70, 150 };
+	const struct vehicle *vehicle = bench->vehicle;
+	const s64 offset_fs = offset_ns * TB_FSEC_PER_NSEC;
+	const u64 duration_ms = bench->params->duration_ms;
+	struct stats *stats = bench->stats;
+	u64 passed_ms = 0;
+	s64 before_rms, high_fs, low_fs, bound_fs;
+	bool on_curve = true;
+	char name[48];
+	enum tk_error error;
+
+	if (!bench_start_core(bench) || !bench_follow(bench, true))
+		return;
+	vehicle->ticks_start(bench);
+	bench_window(bench);
+	bench_run_ms(bench, SETTLE_MS);
+	before_rms = stats_rms_fs(stats);
+
+	vehicle->lock(vehicle->context);
+	error = bench->tk->add_time_offset(vehicle->now(vehicle->context), offset_ns);
+	vehicle->unlock(vehicle->context);
+	if (error)
+		ktap_note(bench->ktap, "time_offset: %s", tk_strerror(error));
+	for (u32 i = 0; i < TB_ARRAY_SIZE(marks) && marks[i] * 1000 < duration_ms; i++) {
+		s64 told_fs, due_fs;
+
+		bench_run_ms(bench, marks[i] * 1000 - passed_ms);
+		passed_ms = marks[i] * 1000;
+		told_fs = bench_error_fs(bench);
+		due_fs = (s64)div_s128((s128)offset_fs * curve(marks[i]), 1000000000);
+		str_printf(name, sizeof(name), "%s_after_%us_ns", sign, marks[i]);
+		bench_metric_ns(bench, name, told_fs);
+		told_fs -= due_fs;
+		if ((told_fs < 0 ? -told_fs : told_fs) > (due_fs < 0 ? -due_fs : due_fs) / CURVE_PARTS)
+			on_curve = false;
+	}
+	ktap_report(bench->ktap, on_curve && passed_ms,
+		    offset_ns < 0 ? "the offset back is slewed along its exponential, within 1 %"
+				  : "the offset forth is slewed along its exponential, within 1 %");
+	if (duration_ms <= TAIL_MS + 200000) {
+		ktap_skip(bench->ktap, "the whole offset is delivered", "needs duration > 250 s");
+		vehicle->ticks_stop(bench);
+		return;
+	}
+	bench_run_ms(bench, duration_ms - passed_ms - TAIL_MS);
+
+	/* The tail: still on the line, offset_ns away. */
+	bench_window(bench);
+	bench_run_ms(bench, TAIL_MS);
+	vehicle->ticks_stop(bench);
+	high_fs = stats->max_fs - offset_fs;
+	low_fs = stats->min_fs - offset_fs;
+	bound_fs = bench_bound_fs(bench);
+	str_printf(name, sizeof(name), "%s_end_mean_ns", sign);
+	bench_metric_ns(bench, name, stats_mean_fs(stats));
+	str_printf(name, sizeof(name), "%s_end_high_ns", sign);
+	bench_metric_ns(bench, name, high_fs);
+	str_printf(name, sizeof(name), "%s_end_low_ns", sign);
+	bench_metric_ns(bench, name, low_fs);
+	str_printf(name, sizeof(name), "%s_rms_before_ns", sign);
+	bench_metric_ns(bench, name, before_rms);
+	if (vehicle->is_virtual)
+		ktap_report(bench->ktap, high_fs <= bound_fs && low_fs >= -bound_fs,
+			    offset_ns < 0 ? "all of it is delivered back, and the jitter is as before"
+					  : "all of it is delivered forth, and the jitter is as before");
+}
+
+static void slew_run(struct bench *bench)
+{
+	s64 offset_ns = bench->params->offset_ns;
+
+	if (offset_ns) {
+		slew_once(bench, offset_ns < 0 ? "minus" : "plus", offset_ns);
+	} else {
+		slew_once(bench, "plus", DEFAULT_NS);
+		slew_once(bench, "minus", -DEFAULT_NS);
+	}
+	bench_metrics(bench);
+	bench_claim_sane(bench);
+}
+
+const struct scenario scenario_slew = {
+	.name = "slew",
+	.claim = "an offset is slewed along its exponential and delivered whole",
+	.needs_page = true,
+	.duration_ms = { [CLOCK_VIRTUAL] = 400000, [CLOCK_TSC] = 12000 },
+	.run = slew_run,
+};

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Claim: while a publisher rewrites the page as fast as it can (vmclock-host --stress), no reader
+ * ever accepts a mixture of two lines.
+ */
+#include "scenario/list.h"
+#include "vmclock/stress.h"
+
+#define READS_PER_MS 1000
+
+static void torn_run(struct bench *bench)
+{
+	struct vehicle *vehicle = bench->vehicle;
+	const u64 reads = bench->params->duration_ms * READS_PER_MS;
+	u64 accepted = 0, torn = 0, distinct = 0, stress = 0;
+	u32 seq_before = 0;
+
+	for (u64 i = 0; i < reads; i++) {
+		struct vmclock_line line;
+
+		if (vmclock_read(vehicle->page, vehicle->page_mapped, 0, &line))
+			continue;
+		accepted++;
+		stress += vmclock_stress_is(&line);
+		torn += vmclock_stress_is(&line) && !vmclock_stress_whole(&line);
+		distinct += line.seq_count != seq_before;
+		seq_before = line.seq_count;
+	}
+	ktap_metric(bench->ktap, "reads", (s128)reads, 0, 0, "reads");
+	ktap_metric(bench->ktap, "accepted", (s128)accepted, 0, 0, "reads");
+	ktap_metric(bench->ktap, "lines_seen", (s128)distinct, 0, 0, "lines");
+	ktap_metric(bench->ktap, "torn", (s128)torn, 0, 0, "reads");
+	if (!stress) {
+		ktap_skip(bench->ktap, "no torn line is accepted",
+			  "nobody rewrites this page: start vmclock-host with --stress");
+		return;
+	}
+	ktap_report(bench->ktap, !torn, "no torn line is accepted");
+	ktap_report(bench->ktap, distinct > 1000, "the page changed all the while");
+}
+
+const struct scenario scenario_torn = {
+	.name = "torn",
+	.claim = "no torn line is accepted",
+	.on_request = true,
+	.duration_ms = { [CLOCK_VIRTUAL] = 5000, [CLOCK_TSC] = 5000 },
+	.run = torn_run,
+};

@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The host process: the shared objects, and this room's. Once more with the sanitizers, for the tests.
+SIM_SRC := $(wildcard sim/*.c)
+SIM_OBJ := $(patsubst %.c,$(BUILD)/host/%.o,$(SIM_SRC))
+SIM_SAN_OBJ := $(patsubst %.c,$(BUILD)/san/%.o,$(SIM_SRC) $(filter-out $(GUEST_ONLY_SRC),$(SHARED_SRC)))
+
+all: $(BUILD)/tickbench-sim
+
+# Not position independent: the shared objects are the guest's.
+$(BUILD)/tickbench-sim: $(SIM_OBJ) $(SHARED_OBJ)
+	$(CC) -no-pie -o $@ $^
+
+$(BUILD)/tickbench-sim-san: $(SIM_SAN_OBJ)
+	$(CC) $(SAN_CFLAGS) -o $@ $^

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * tickbench-sim: the host process. The same core, scenarios and virtual clock as the guest, linked
+ * from the same objects, with stdout for a serial port.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/samples.h"
+#include "scenario/scenario.h"
+#include "sim/sim.h"
+
+#define SAMPLES_MAX (1U << 20)
+#define GROUPS_MAX  64
+
+enum status {
+	STATUS_PASSED = 0,
+	STATUS_FAILED = 1,
+	STATUS_CANNOT = 2,
+	STATUS_SKIPPED = 4,
+};
+
+struct options {
+	bool json;
+	const char *samples;
+	const char *page;
+	struct scenario_params groups[GROUPS_MAX];
+	u32 group_count;
+};
+
+static void to_stdout(void *context, const char *text, size_t length)
+{
+	(void)context;
+	fwrite(text, 1, length, stdout);
+}
+
+static const struct output out = { to_stdout, NULL };
+
+static void __attribute__((noreturn, format(printf, 1, 2))) cannot(const char *format, ...)
+{
+	va_list args;
+
+	fputs("tickbench-sim: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	exit(STATUS_CANNOT);
+}
+
+static void help(void)
+{
+	puts("usage: tickbench-sim [--PARAMETER VALUE]... [--json] [--samples FILE] [--page FILE]\n"
+	     "                     [-- [--PARAMETER VALUE]...]...\n\n"
+	     "Runs scenarios on the virtual clock and prints KTAP. A lone -- starts another experiment.\n\n"
+	     "  --json         print the report document (docs/report.md) instead\n"
+	     "  --samples FILE write the samples there, in binary\n"
+	     "  --page FILE    for the scenario torn: the page that vmclock-host --stress rewrites\n"
+	     "  --rate         ticks a second that the core does, nothing else measured (see make bench)\n"
+	     "  --seconds S    the same as --duration\n\nParameters:");
+	params_help(&out);
+	puts("\nScenarios:");
+	for (u32 i = 0; i < scenario_count; i++)
+		printf("  %-9s %s%s\n", scenarios[i]->name, scenarios[i]->claim,
+		       scenarios[i]->on_request ? " (only when asked for)" : "");
+	puts("\nExit status: 0 all passed, 1 a claim failed, 2 could not run, 4 all skipped.");
+}
+
+/* --counter-hz becomes counter_hz. */
+static void parameter_name(const char *option, char *name, size_t size)
+{
+	size_t i;
+
+	for (i = 0; i + 1 < size && option[i]; i++)
+		name[i] = option[i] == '-' ? '_' : option[i];
+	name[i] = '\0';
+	if (!strcmp(name, "seconds"))
+		snprintf(name, size, "duration");
+}
+
+static void parse(int argc, char **argv, struct options *options)
+{
+	struct scenario_params *params = &options->groups[0];
+
+	options->group_count = 1;
+	params_defaults(params);
+	for (int i = 1; i < argc; i++) {
+		const char *option = argv[i];
+		const char *value;
+		enum params_error error;
+		char name[64];
+
+		if (!strcmp(option, "--help") || !strcmp(option, "-h")) {
+			help();
+			exit(STATUS_PASSED);
+		}
+		if (!strcmp(option, "--")) {
+			if (options->group_count == GROUPS_MAX)
+				cannot("more than %d experiments", GROUPS_MAX);
+			params = &options->groups[options->group_count++];
+			params_defaults(params);
+			continue;
+		}
+		if (!strcmp(option, "--json")) {
+			options->json = true;
+			continue;
+		}
+		if (!strcmp(option, "--rate")) {
+			exit(measure_rate(params));
+		}
+		value = i + 1 < argc ? argv[i + 1] : NULL;
+		if (!strcmp(option, "--samples") || !strcmp(option, "--page")) {
+			if (!value)
+				cannot("%s needs a file", option);
+			*(option[2] == 's' ? &options->samples : &options->page) = value;
+			i++;
+			continue;
+		}
+		if (strncmp(option, "--", 2))
+			cannot("what is \"%s\"? Options start with --; --help lists them", option);
+		parameter_name(option + 2, name, sizeof(name));
+		if (!strcmp(name, "tickless") && (!value || !strncmp(value, "--", 2)))
+			value = "1";
+		else if (!value)
+			cannot("%s needs a value", option);
+		else
+			i++;
+		error = params_set(params, name, value);
+		if (error)
+			cannot("%s %s: %s; --help lists them", option, value,
+			       params_strerror(error));
+	}
+}
+
+static FILE *samples_file;
+
+static void ship(void *context, const struct bench *bench, const char *scenario, u32 run)
+{
+	struct sample_header header = {
+		.run = run,
+		.count = bench->stats->kept,
+		.decimation = bench->stats->decimation,
+		.counter_hz = bench->vehicle->counter.hz,
+		.start_counter = bench->start,
+	};
+
+	(void)context;
+	memcpy(header.magic, SAMPLE_MAGIC, sizeof(header.magic));
+	strncpy(header.scenario, scenario, sizeof(header.scenario) - 1);
+	if (fwrite(&header, sizeof(header), 1, samples_file) != 1 ||
+	    fwrite(bench->stats->samples, sizeof(struct sample), header.count, samples_file) !=
+		    header.count)
+		cannot("the samples cannot be written: %s", strerror(errno));
+}
+
+/* A page that somebody else writes, in place of the virtual clock's own. */
+static void use_page(struct vehicle *vehicle, const char *path)
+{
+	struct stat status;
+	int fd = open(path, O_RDONLY);
+	void *page;
+
+	if (fd < 0 || fstat(fd, &status))
+		cannot("%s: %s", path, strerror(errno));
+	if (status.st_size < (off_t)sizeof(struct vmclock_abi))
+		cannot("%s is too short for a vmclock page: %lld bytes", path,
+		       (long long)status.st_size);
+	page = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	if (page == MAP_FAILED)
+		cannot("%s cannot be mapped: %s", path, strerror(errno));
+	close(fd);
+	vehicle->page = page;
+	vehicle->page_mapped = (u64)status.st_size;
+	vehicle->page_is_ours = false;
+	vehicle->reset = NULL;
+}
+
+int main(int argc, char **argv)
+{
+	static struct options options;
+	static struct sample samples[SAMPLES_MAX];
+	static s64 scratch[SAMPLES_MAX];
+	struct vehicle vehicle;
+	struct stats stats;
+	struct ktap ktap;
+	struct bench_io io = { .ktap = &ktap, .stats = &stats, .scratch = scratch };
+	const struct output *to = &out;
+	const char *why;
+	u32 plan = 0;
+
+	parse(argc, argv, &options);
+	for (u32 i = 0; i < options.group_count; i++) {
+		const struct scenario_params *params = &options.groups[i];
+
+		if (params->clock == CLOCK_TSC)
+			cannot("clock=tsc needs the guest: run-qemu.sh");
+		plan += bench_count(params, &why);
+		if (why)
+			cannot("scenario=%s core=%s: %s", params->scenario, params->core, why);
+	}
+	if (options.samples) {
+		samples_file = fopen(options.samples, "wb");
+		if (!samples_file)
+			cannot("%s: %s", options.samples, strerror(errno));
+		io.ship = ship;
+	}
+	if (options.json)
+		to = json_begin(&out, options.samples);
+	stats_init(&stats, samples, SAMPLES_MAX);
+	ktap_begin(&ktap, to, plan);
+	for (u32 i = 0; i < options.group_count; i++) {
+		virtual_vehicle_init(&vehicle, &options.groups[i]);
+		if (options.page)
+			use_page(&vehicle, options.page);
+		bench_run(&options.groups[i], &vehicle, &io);
+	}
+	if (options.json)
+		json_end();
+	if (samples_file && fclose(samples_file))
+		cannot("%s: %s", options.samples, strerror(errno));
+	if (fflush(stdout) || ferror(stdout))
+		cannot("the report cannot be written: %s", strerror(errno));
+	if (ktap.failed[0])
+		return STATUS_FAILED;
+	return ktap.skipped[0] == ktap.number[0] ? STATUS_SKIPPED : STATUS_PASSED;
+}
