@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Where the report goes. */
+#ifndef TB_GUEST_CONSOLE_H
+#define TB_GUEST_CONSOLE_H
+
+#include "boot/boot.h"
+#include "lib/print.h"
+
+extern const struct output console;
+
+/* First of all. */
+void console_init(const struct boot_info *boot);
+
+/* "Bail out! ..." and off, with EXIT_CANNOT_RUN. */
+void bail_out(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A page that ACPI tells of: the vmclock page, or the mailbox. */
+#ifndef TB_GUEST_PAGE_H
+#define TB_GUEST_PAGE_H
+
+#include "lib/types.h"
+
+#define VMCLOCK_ACPI_ID "VMCLOCK"
+#define MAILBOX_ACPI_ID "TBMB0001"
+
+struct guest_page {
+	volatile void *address; /* NULL: none, and why says so */
+	u64 physical;		/* 0: not even found */
+	u64 size;		/* bytes that are mapped */
+	const char *why;	/* a sentence; never NULL */
+};
+
+/* Finds the device, and maps its memory write-back, as far as this program reads it. Needs
+ * acpi_init(). */
+void guest_page_find(struct guest_page *page, const char *acpi_id);
+
+#endif

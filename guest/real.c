@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The real TSC as a vehicle. A tick is due at whole tick lengths from the start, whatever came
+ * late: the phase never slips. On a machine so slow that a tick takes longer than its length, ticks
+ * are left out as a kernel leaves them out, so that the loop below always gets on.
+ */
+#include "guest/real.h"
+#include "arch/x86/lapic.h"
+#include "arch/x86/tsc.h"
+#include "vmclock/mailbox.h"
+
+#define SAMPLES_PER_TICK  20 /* at most: the statistics, and an emulated CPU, keep up with that */
+#define IDLE_MAX	  10 /* tickless: at most so many ticks become one */
+#define PAGE_WAIT_SECONDS 10
+#define JUDGE_SECONDS	  3
+
+static struct {
+	struct bench *bench; /* NULL: no ticks */
+	enum lapic_timer timer;
+	u64 interval, due; /* cycles */
+	u64 random;	   /* xorshift64, never 0 */
+	bool tickless;
+	u32 locked;
+	volatile struct mailbox *mailbox; /* NULL: none */
+} real;
+
+static const char *const sentences[REAL_ERRORS] = {
+	[REAL_OK] = "ready",
+	[REAL_NO_TSC] = "the CPU has no TSC: use clock=virtual",
+	[REAL_NO_FREQUENCY] =
+		"nothing in this machine tells how fast its TSC runs: give counter_hz=",
+	[REAL_NO_APIC] = "there is no local APIC to take ticks from: use clock=virtual",
+	[REAL_NO_DEADLINE] = "the CPU has no TSC-deadline timer: use tick=oneshot or tick=auto",
+	[REAL_NO_TIMER] =
+		"the local APIC's timer does not count: use tick=deadline or clock=virtual",
+};
+
+const char *real_strerror(enum real_error error)
+{
+	return error < REAL_ERRORS ? sentences[error] : "unknown error";
+}
+
+static u64 real_now(void *context)
+{
+	(void)context;
+	return rdtsc();
+}
+
+static void real_lock(void *context)
+{
+	(void)context;
+	interrupts_off();
+	real.locked++;
+}
+
+static void real_unlock(void *context)
+{
+	(void)context;
+	if (--real.locked == 0 && real.bench)
+		interrupts_on();
+}
+
+static u64 random_below(u64 bound)
+{
+	real.random ^= real.random << 13;
+	real.random ^= real.random >> 7;
+	real.random ^= real.random << 17;
+	return real.random % bound;
+}
+
+/* The next tick's time: on the grid, and far enough ahead that something else can run before it. */
+static void advance(u64 now)
+{
+	u64 soonest = now + real.interval / 8;
+
+	real.due += real.interval * (real.tickless ? 1 + random_below(IDLE_MAX) : 1);
+	if ((s64)(soonest - real.due) > 0)
+		real.due += ((soonest - real.due) / real.interval + 1) * real.interval;
+}
+
+static void tick(void)
+{
+	u64 now = rdtsc();
+	struct bench *bench = real.bench;
+
+	if (!bench)
+		return;
+	/* A count-down may end a little early; the core must not see a tick before its time. */
+	if ((s64)(now - real.due) >= 0) {
+		if (now - real.due > bench->tick.late_max_cycles)
+			bench->tick.late_max_cycles = now - real.due;
+		bench->tick.ticks++;
+		bench->tk->tick(now);
+		advance(rdtsc());
+	}
+	lapic_timer_arm(real.due);
+}
+
+static void real_ticks_start(struct bench *bench)
+{
+	struct tk_state state;
+
+	bench->tk->state(&state);
+	real.interval = state.cycle_interval;
+	real.tickless = bench->params->tickless;
+	real.random = bench->params->seed ? bench->params->seed : 1;
+	/* real_vehicle_init() has seen it count. */
+	lapic_timer_start(real.timer, bench->vehicle->counter.hz, tick);
+	real.due = rdtsc() + real.interval;
+	real.bench = bench;
+	lapic_timer_arm(real.due);
+	if (!real.locked)
+		interrupts_on();
+}
+
+static void real_ticks_stop(struct bench *bench)
+{
+	(void)bench;
+	interrupts_off();
+	lapic_timer_stop();
+	real.bench = NULL;
+}
+
+static void serve(void)
+{
+	if (real.mailbox)
+		mailbox_serve(real.mailbox, real_now, NULL);
+}
+
+static void real_run_until(struct bench *bench, u64 until)
+{
+	const u64 gap = real.interval / SAMPLES_PER_TICK;
+	u64 now = rdtsc(), next = now;
+
+	for (; (s64)(until - now) > 0; now = rdtsc()) {
+		serve();
+		if ((s64)(now - next) < 0) {
+			cpu_relax();
+			continue;
+		}
+		bench_sample(bench);
+		next = rdtsc() + gap;
+	}
+}
+
+static bool real_judge(struct bench *bench, s64 *difference_fs, u64 *maxerror_ns)
+{
+	const u64 patience = JUDGE_SECONDS * bench->vehicle->counter.hz;
+	struct mailbox_verdict verdict;
+	struct tk_time time;
+	u64 number, start = rdtsc();
+
+	if (!real.mailbox)
+		return false;
+	bench_read(bench, &time);
+	number = mailbox_post(real.mailbox, time.counter, time.instant);
+	while (!mailbox_verdict(real.mailbox, number, &verdict)) {
+		if (rdtsc() - start > patience)
+			return false;
+		serve();
+		cpu_relax();
+	}
+	*difference_fs = verdict.difference_fs;
+	*maxerror_ns = verdict.maxerror_ns;
+	return verdict.valid;
+}
+
+/* A publisher that must first learn this guest's TSC says "initializing" until it has. */
+static void wait_for_page(const struct vehicle *vehicle)
+{
+	const u64 patience = PAGE_WAIT_SECONDS * vehicle->counter.hz;
+	u64 start = rdtsc();
+	struct vmclock_line line;
+
+	while (rdtsc() - start < patience &&
+	       vmclock_read(vehicle->page, vehicle->page_mapped, 0, &line) ==
+		       VMCLOCK_STATUS_IS_INITIALIZING) {
+		serve();
+		cpu_relax();
+	}
+}
+
+static bool find_frequency(struct vehicle *vehicle, const struct machine *machine, u64 given)
+{
+	struct tsc_frequency frequency = { .hz = given, .source = "given" };
+
+	if (!given)
+		tsc_frequency(&frequency, &machine->cpu, &machine->clock);
+	vehicle->counter.hz = frequency.hz;
+	vehicle->counter.mask = ~0ULL;
+	vehicle->counter_source = frequency.source;
+	vehicle->counter_error_ppb = frequency.error_ppb;
+	return frequency.hz != 0;
+}
+
+static enum real_error find_timer(const struct machine *machine, u32 kind, u64 hz)
+{
+	if (kind == TICK_DEADLINE && !machine->cpu.tsc_deadline)
+		return REAL_NO_DEADLINE;
+	if (!lapic_init(&machine->cpu))
+		return REAL_NO_APIC;
+	real.timer =
+		kind == TICK_ONESHOT || !machine->cpu.tsc_deadline ? LAPIC_ONESHOT : LAPIC_DEADLINE;
+	if (!lapic_timer_start(real.timer, hz, tick))
+		return REAL_NO_TIMER;
+	lapic_timer_stop();
+	return REAL_OK;
+}
+
+enum real_error real_vehicle_init(struct vehicle *vehicle, const struct machine *machine,
+				  const struct scenario_params *params)
+{
+	enum real_error error;
+
+	*vehicle = (struct vehicle){
+		.page = machine->page.address,
+		.page_mapped = machine->page.size,
+		.page_error = machine->page.address ? VMCLOCK_OK : VMCLOCK_ABSENT,
+		.now = real_now,
+		.ticks_start = real_ticks_start,
+		.ticks_stop = real_ticks_stop,
+		.run_until = real_run_until,
+		.lock = real_lock,
+		.unlock = real_unlock,
+		.judge = real_judge,
+	};
+	real.bench = NULL;
+	real.locked = 0;
+	real.mailbox = machine->mailbox.address;
+	if (real.mailbox && !mailbox_present(real.mailbox))
+		real.mailbox = NULL;
+	if (!machine->cpu.has_tsc)
+		return REAL_NO_TSC;
+	if (!find_frequency(vehicle, machine, params->counter_hz))
+		return REAL_NO_FREQUENCY;
+	error = find_timer(machine, params->tick, vehicle->counter.hz);
+	vehicle->tick_source = real.timer == LAPIC_DEADLINE ? "tsc-deadline" : "lapic-oneshot";
+	if (!error && vehicle->page)
+		wait_for_page(vehicle);
+	return error;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Words of the command line that are the guest's own and no experiment's parameter. They are for
+ * tests of what becomes of a guest that fails:
+ *	fault=ud|pf|gp|df|de|int	an exception, as soon as one can be reported
+ *	hang=1				no word more, for ever
+ */
+#ifndef TB_GUEST_WORDS_H
+#define TB_GUEST_WORDS_H
+
+#include "lib/types.h"
+
+struct guest_words {
+	char fault[8]; /* empty: none */
+	bool hang;
+};
+
+/* Takes them out of the line: blanks are left in their places. */
+void guest_words_take(struct guest_words *words, char *line);
+
+#endif
