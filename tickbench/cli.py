@@ -9,6 +9,7 @@ import os
 import shlex
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
@@ -45,6 +46,7 @@ def prepare(folder: Path) -> None:
             for left in folder.glob(pattern):
                 left.unlink()
         (folder / "report.json").touch()
+        (folder / "report.json").unlink()
     except OSError as error:
         raise output_error(error, folder) from error
 
@@ -54,10 +56,10 @@ def images(wanted: plan.Plan, build: Path, vehicle: str, console: Console) -> li
     if not wanted.linux:
         return [plan.Image("native", build / "tickbench.elf", build / "tickbench.efi",
                            build / "tickbench-sim")]
+    hz = plan.hz(wanted)
     from tickbench import lift
 
-    return [lift.image(tree, plan.hz(wanted), vehicle, build, console.print)
-            for tree in wanted.linux]
+    return [lift.image(tree, hz, vehicle, build, console.print) for tree in wanted.linux]
 
 
 def apply_core(wanted: plan.Plan, core: str | None) -> plan.Plan:
@@ -77,11 +79,11 @@ def finish(
     drawn = plot.draw(records, runs, output / "error.png")
     console.print(table.table(runs))
     for note in notes:
-        console.print(f"note: {note}", markup=False)
-    console.print(table.verdict_line(runs), markup=False)
+        console.print(f"note: {note}", markup=False, soft_wrap=True)
+    console.print(table.verdict_line(runs), markup=False, soft_wrap=True)
     files = ["report.json"] + (["error.png"] if drawn else [])
     files += sorted(path.name for pattern in RESULTS[:2] for path in output.glob(pattern))
-    console.print(f"in {output}: {', '.join(files)}", markup=False)
+    console.print(f"in {output}: {', '.join(files)}", markup=False, soft_wrap=True)
     return table.status(runs)
 
 
@@ -120,7 +122,7 @@ def run(arguments: Sequence[str]) -> Status:
     prepare(output)
     chosen = _choose(given, found)
     if chosen.why:
-        console.print(chosen.why, markup=False)
+        console.print(chosen.why, markup=False, soft_wrap=True)
     publisher = "none" if given.no_page else given.publisher
     if given.icount and publisher == "live":
         publisher = accel.ICOUNT_PAGE
@@ -230,7 +232,7 @@ def show(arguments: Sequence[str]) -> Status:
     runs = report.merge([report.read(path) for path in given.reports])["runs"]
     console = table.console()
     console.print(table.table(runs))
-    console.print(table.verdict_line(runs), markup=False)
+    console.print(table.verdict_line(runs), markup=False, soft_wrap=True)
     return table.status(runs)
 
 
@@ -255,14 +257,17 @@ def main(arguments: Sequence[str]) -> int:
     try:
         with _signals():
             return command(arguments[1:])
+    except BrokenPipeError:
+        # Whoever read our output has gone; keep the interpreter from flushing into the void.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except CannotRun as error:
         print(error.words(), file=sys.stderr)
+        return Status.CANNOT_RUN
+    except Exception:  # a bug of ours: no verdict, and above all not "a claim failed"
+        traceback.print_exc()
         return Status.CANNOT_RUN
     except Interrupted as stop:
         if stop.number != signal.SIGPIPE:
             print("\ntickbench: interrupted; all that it started has been stopped", file=sys.stderr)
         return 128 + stop.number
-    except BrokenPipeError:
-        # Whoever read our output has gone; keep the interpreter from flushing into the void.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE

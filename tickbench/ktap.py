@@ -21,6 +21,7 @@ class Wrong(enum.Enum):
     EXTRA_TESTS = "more tests than planned"
     OUT_OF_ORDER = "a test number is out of order"
     UNFINISHED = "a run has no result"
+    MISNAMED = "a run's result has another name"
     CONTRADICTION = "a run passed although one of its claims failed"
     BAD_METRIC = "a metric is not a number"
 
@@ -200,6 +201,8 @@ class _Parser:
         if run is None:
             return
         run.result = claim
+        if claim.sentence != run.name:
+            self.wrong(Wrong.MISNAMED, f"{run.name}: {claim.sentence}")
         if run.plan is None:
             self.wrong(Wrong.NO_PLAN, run.name)
         elif len(run.claims) != run.plan:

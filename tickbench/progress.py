@@ -61,7 +61,7 @@ class Show:
                                  total=announcement.seconds or None)
             elif not self.quiet:
                 about = f", about {announcement.seconds:g} s" if announcement.seconds else ""
-                self.console.print(words + about)
+                self.console.print(words + about, markup=False, soft_wrap=True)
         return found
 
     def idle(self) -> None:

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Fixtures of all tests: what is built, the runner, and skips that name what is missing. Assumes the
+repository's root as rootdir, and /usr/bin/python3 with Debian's pytest."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+# Generous: a test that hangs fails, and says so, on a machine that is busy with other work too.
+SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A program that has been run."""
+
+    status: int
+    stdout: str
+    stderr: str
+    output: Path
+
+    @property
+    def serial(self) -> str:
+        return (self.output / "serial.log").read_text(errors="replace")
+
+
+def build_path() -> Path:
+    return Path(os.environ.get("BUILD") or ROOT / "build")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def built() -> Path:
+    """The build folder, with everything in it; built once, whatever number of workers ask."""
+    build = build_path()
+    build.mkdir(parents=True, exist_ok=True)
+    with (build / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        made = subprocess.run(["make", "-C", str(ROOT), f"BUILD={build}", "all"],
+                              capture_output=True, text=True, env=plain_environment())
+    if made.returncode:
+        pytest.fail(f"make failed:\n{made.stdout[-2000:]}{made.stderr[-4000:]}", pytrace=False)
+    return build
+
+
+def plain_environment() -> dict[str, str]:
+    """Ours, without what a make above left in it."""
+    return {name: value for name, value in os.environ.items()
+            if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES")}
+
+
+def need(program: str, package: str) -> str:
+    """The path of a program, or a skip that names what is missing."""
+    found = shutil.which(program)
+    if not found:
+        pytest.skip(f"there is no {program} (Debian: {package})")
+    return found
+
+
+def need_kvm() -> None:
+    from tickbench.accel import kvm_obstacle
+
+    obstacle = kvm_obstacle()
+    if obstacle:
+        pytest.skip(obstacle)
+
+
+@pytest.fixture
+def run_qemu(tmp_path: Path) -> Iterator[Callable[..., Ended]]:
+    """Calls run-qemu.sh with arguments, and ends it and all its children should the test fail."""
+    started: list[subprocess.Popen[str]] = []
+
+    def run(*arguments: str, build: Path | None = None, timeout: float = SECONDS,
+            env: dict[str, str] | None = None) -> Ended:
+        output = tmp_path / f"out{len(started)}"
+        child = subprocess.Popen(
+            [str(ROOT / "run-qemu.sh"), "--output", str(output), *arguments],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            errors="replace",
+            env={**plain_environment(), "BUILD": str(build or build_path()), **(env or {})})
+        started.append(child)
+        stdout, stderr = child.communicate(timeout=timeout)
+        return Ended(child.returncode, stdout, stderr, output)
+
+    yield run
+    for child in started:
+        if child.poll() is None:
+            # SIGTERM, so that it ends what it started.
+            child.terminate()
+            try:
+                child.wait(10)
+            except subprocess.TimeoutExpired:
+                child.kill()

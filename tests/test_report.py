@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The report document, the samples, the table and the picture are made of what a vehicle printed.
+Assumes fake logs; test_run.py has real ones."""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import fakes
+from tickbench import ktap, plot, report, samples, table
+from tickbench.errors import CannotRun, Problem, Status
+
+GUEST = report.Vehicle("guest", "tcg", "pvh", "qemu 7.2.22")
+
+
+def document(*runs: tuple[str, list[str]]) -> report.Document:
+    return report.document(ktap.parse(fakes.log(*runs)), GUEST, "samples.bin", [1.5])
+
+
+def record(
+    run: int, pairs: list[tuple[int, int]], scenario: str = "lock", hz: int = 1000,
+    count: int | None = None,
+) -> bytes:
+    data = samples.HEADER.pack(samples.MAGIC, run, len(pairs) if count is None else count, 0, 0, hz,
+                               pairs[0][0] if pairs else 0, scenario.encode())
+    return data + b"".join(struct.pack("<Qq", *pair) for pair in pairs)
+
+
+class TestDocument:
+    def test_it_is_valid_and_survives_a_file(self, tmp_path: Path) -> None:
+        made = document(("lock", ["ok a"]), ("slew", ["not ok b"]), ("step", ["ok c # SKIP why"]))
+        assert report.faults(made) == []
+        report.write(made, tmp_path / "report.json")
+        assert report.read(tmp_path / "report.json") == made
+
+    def test_it_says_what_the_guest_said(self) -> None:
+        run = document(("lock", ["ok a"]))["runs"][0]
+        assert (run["core"], run["clock"], run["hz"], run["counter_hz"]) == (
+            "native", "virtual", 1000, 2596146000)
+        assert run["kernel"] is None
+        assert (run["vehicle"], run["accel"], run["boot"]) == ("guest", "tcg", "pvh")
+        assert run["metrics"]["max_abs_ns"] == 0.155421
+        assert run["ok"] is True and run["seconds"] == 1.5
+
+    def test_a_lifted_kernel_is_named_with_its_sources(self) -> None:
+        text = fakes.log(("lock", ["ok a"])).replace(
+            "# param core native", "# param core linux\n    # param kernel 7.3.4\n"
+            "    # param revision abc\n    # param timekeeping_sha256 00\n    # param ntp_sha256 11")
+        run = report.document(ktap.parse(text), GUEST)["runs"][0]
+        assert run["kernel"] == {"release": "7.3.4", "revision": "abc",
+                                 "timekeeping_sha256": "00", "ntp_sha256": "11"}
+        assert table.core_words(run) == "linux-7.3.4"
+
+    @pytest.mark.parametrize(("change", "fault"), [
+        ({"core": 5}, "core"), ({"core": "other"}, "core"), ({"hz": "1000"}, "hz"),
+        ({"ok": 1}, "ok"), ({"metrics": {"rms_ns": "0.1"}}, "metrics.rms_ns"),
+        ({"metrics": {"rms_ns": True}}, "metrics.rms_ns"), ({"seconds": True}, "seconds"),
+    ])
+    def test_each_fault_is_named(self, change: dict[str, Any], fault: str) -> None:
+        made = document(("lock", ["ok a"]))
+        made["runs"][0].update(change)
+        assert len(report.faults(made)) == 1 and fault in report.faults(made)[0]
+
+    def test_a_missing_field_is_named(self) -> None:
+        for name in report.FIELDS:
+            made = document(("lock", ["ok a"]))
+            del made["runs"][0][name]
+            assert bool(report.faults(made)) == (name not in report.OPTIONAL)
+
+    @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(),
+                        lambda each: st.lists(each) | st.dictionaries(st.text(), each)))
+    def test_whatever_json_is_judged_without_an_exception(self, value: Any) -> None:
+        assert report.faults(value)
+
+    @pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": 2, "runs": []}'])
+    def test_what_is_no_report_is_refused_with_words(self, tmp_path: Path, text: str) -> None:
+        path = tmp_path / "report.json"
+        path.write_text(text)
+        with pytest.raises(CannotRun) as caught:
+            report.read(path)
+        assert caught.value.problem is Problem.BAD_REPORT
+
+    def test_the_schemas_document_names_every_field(self, root: Path) -> None:
+        text = (root / "docs" / "report.md").read_text()
+        for name in report.FIELDS:
+            assert f"`{name}`" in text
+
+
+class TestSamples:
+    def test_records_are_read_as_written(self) -> None:
+        data = record(0, [(1000, 5_000_000), (2000, -7_500_000)]) + record(1, [], "slew")
+        first, second = samples.parse(data)
+        assert first.scenario == "lock" and second.scenario == "slew"
+        assert list(first.seconds) == [0.0, 1.0]
+        assert list(first.error_ns) == [5.0, -7.5]
+        assert first.whole and len(second.seconds) == 0
+
+    def test_a_counter_that_wraps_goes_on(self) -> None:
+        (only,) = samples.parse(record(0, [(2**64 - 1000, 0), (0, 0)]))
+        assert list(only.seconds) == [0.0, 1.0]
+
+    def test_a_cut_record_gives_what_is_whole(self) -> None:
+        data = record(0, [(0, 1), (1, 2), (2, 3)])
+        (only,) = samples.parse(data[:-1])
+        assert len(only.seconds) == 2 and not only.whole
+
+    @given(st.binary(max_size=300))
+    def test_garbage_is_no_record(self, data: bytes) -> None:
+        assert samples.parse(data) == [] or data.startswith(samples.MAGIC)
+        samples.parse(samples.MAGIC + data)
+
+
+class TestTable:
+    def render(self, made: report.Document) -> str:
+        console = table.console()
+        with console.capture() as capture:
+            console.print(table.table(made["runs"]))
+        return capture.get()
+
+    def test_it_tells_clock_core_nanoseconds_and_why(self) -> None:
+        text = self.render(document(("lock", ["ok a"])))
+        for word in ("virtual", "native", "1000", "lock", "0.155", "pass", "dithering"):
+            assert word in text
+
+    def test_a_failure_names_the_claim(self) -> None:
+        text = " ".join(self.render(document(("lock", ["ok a", "not ok it stays"]))).split())
+        assert "FAIL" in text and "it stays" in text
+
+    def test_lines_fit(self) -> None:
+        made = document(("lock", ["not ok " + "it is a long sentence " * 9]))
+        made["runs"][0]["switches"] = "clawback,tail,divzero,reference,feed,skew,host"
+        assert max(map(len, self.render(made).splitlines())) <= table.NARROW
+
+    def test_a_drift_is_put_down_to_what_is_off(self) -> None:
+        run = document(("lock", ["ok a"]))["runs"][0]
+        run["switches"], run["metrics"]["drift_ns_per_s"] = "clawback,reference,feed", 64.6
+        assert table.why(run) == "drifts: remainder, skew off"
+
+    @pytest.mark.parametrize(("claims", "status"), [
+        (["ok a"], Status.PASSED), (["not ok a"], Status.FAILED), (["ok a # SKIP x"], Status.SKIPPED)])
+    def test_status(self, claims: list[str], status: Status) -> None:
+        assert table.status(document(("lock", claims))["runs"]) is status
+        mixed = document(("lock", claims), ("slew", ["ok b"]))["runs"]
+        assert table.status(mixed) is (Status.PASSED if status is Status.SKIPPED else status)
+
+    @given(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e12, max_value=1e12))
+    def test_a_figure_that_is_not_zero_never_reads_as_zero(self, value: float) -> None:
+        assert (float(table.number(value)) == 0) == (value == 0)
+
+
+class TestPicture:
+    def test_an_envelope_loses_no_peak(self) -> None:
+        x = np.arange(100_000, dtype=float)
+        y = np.zeros_like(x)
+        y[54_321], y[12_345] = 9.0, -7.0
+        at, low, high = plot.envelope(x, y, 1000)
+        assert len(at) == 1000 and high.max() == 9.0 and low.min() == -7.0
+
+    def test_it_is_a_png(self, tmp_path: Path) -> None:
+        data = record(0, [(n, n % 7 * 10**5) for n in range(100)]) + record(1, [(5, 5)], "slew")
+        assert plot.draw(samples.parse(data), document(("lock", ["ok a"]))["runs"], tmp_path / "e.png")
+        assert (tmp_path / "e.png").read_bytes().startswith(b"\x89PNG")
+
+    def test_nothing_is_not_drawn(self, tmp_path: Path) -> None:
+        assert not plot.draw(samples.parse(record(0, [])), [], tmp_path / "e.png")
+        assert not (tmp_path / "e.png").exists()
+
+
+def test_show_prints_reports_one_below_the_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from tickbench import cli
+
+    for name, claims in (("a", ["ok x"]), ("b", ["not ok y"])):
+        (tmp_path / name).write_text(json.dumps(document((f"lock{name}", claims))))
+    assert cli.main(["show", str(tmp_path / "a"), str(tmp_path / "b")]) == Status.FAILED
+    shown = capsys.readouterr().out
+    assert shown.index("locka") < shown.index("lockb")
+    assert "1 of 2 runs passed, 1 failed" in shown

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the word after LINUX= means: a path (the tree as it stands), PATH@REV (any git revision, without
+touching the checkout), or a release that Debian packages. Assumes git only for trees that have a
+.git; a tree is never written to."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from tickbench import debian, farm
+from tickbench.detect import NTP, TIMEKEEPING
+from tickbench.errors import CannotRun, Problem
+
+RELEASE = re.compile(r"\d+\.\d+(\.\d+)?")
+VERSION = re.compile(r"^(VERSION|PATCHLEVEL|SUBLEVEL|EXTRAVERSION)\s*=[ \t]*(\S*)", re.MULTILINE)
+# The part of a tree that kbuild wants for two objects of kernel/time, for git's pathspecs.
+PATHSPECS = (
+    "Makefile", "Kbuild", "Kconfig", "Documentation/Kconfig", ":(glob)**/Kconfig*", "scripts", "include",
+    "arch/x86", "arch/um", "kernel", "lib", "init", "tools/include", "tools/objtool", "tools/lib",
+    "tools/build", "tools/arch/x86", "tools/scripts", "tools/Makefile",
+)
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A kernel's sources, ready for kbuild."""
+
+    label: str  # for people
+    folder: str  # for file names
+    path: Path
+    kernel: str  # 7.3.4
+    revision: str  # git's, or the package's; empty if it has none
+
+
+def words(text: str) -> list[str]:
+    """LINUX=a,b,c"""
+    return [word for word in text.split(",") if word]
+
+
+def release_of(tree: Path) -> str:
+    """What `make kernelversion` says."""
+    try:
+        found = dict(VERSION.findall((tree / "Makefile").read_text(errors="replace")))
+    except OSError:
+        found = {}
+    if not {"VERSION", "PATCHLEVEL"} <= set(found):
+        raise CannotRun(Problem.LIFT_TREE, f"{tree} has no kernel's Makefile")
+    text = ".".join(found[part] for part in ("VERSION", "PATCHLEVEL", "SUBLEVEL") if found.get(part))
+    return text + found.get("EXTRAVERSION", "")
+
+
+def _git(tree: Path, *arguments: str) -> str | None:
+    """git's answer, None if it has none."""
+    try:
+        done = subprocess.run(["git", "-C", str(tree), *arguments], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    except OSError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _revision(tree: Path) -> str:
+    """What git says of the sources that matter; quick also in a big tree."""
+    if not (tree / ".git").exists():
+        return ""
+    described = _git(tree, "describe", "--tags", "--always", "HEAD") or ""
+    dirty = _git(tree, "status", "--porcelain", "--", "kernel/time", "include/linux")
+    return f"{described}-dirty" if described and dirty else described
+
+
+def _check(tree: Path) -> None:
+    for source in (TIMEKEEPING, NTP):
+        if not (tree / source).is_file():
+            raise CannotRun(Problem.LIFT_TREE, f"{tree} has no {source}")
+
+
+def _folder(path: Path) -> str:
+    """A name for a path: its last part, told from others of that name."""
+    plain = re.sub(r"[^A-Za-z0-9._+-]", "_", path.name) or "linux"
+    return f"{plain}-{hashlib.sha256(str(path).encode()).hexdigest()[:6]}"
+
+
+def _from_path(path: Path, lifts: Path) -> Tree:
+    _check(path)
+    if re.search(r"[\s:]", str(path)):
+        raise CannotRun(Problem.LIFT_TREE, f"kbuild cannot work in \"{path}\": it has a space or a colon")
+    name = _folder(path)
+    kernel = release_of(path)
+    source = path
+    if farm.built_in_place(path):
+        source = farm.plant(path, lifts / name / "tree")
+    return Tree(path.name, name, source, kernel, _revision(path))
+
+
+def _from_revision(path: Path, revision: str, lifts: Path) -> Tree:
+    commit = _git(path, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    if not commit:
+        reason = "git is not installed" if not shutil.which("git") else f"{path} has no revision {revision}"
+        raise CannotRun(Problem.LIFT_TREE, reason)
+    name = f"{_folder(path)}@{commit[:12]}"
+    tree = lifts / name / "tree"
+    if not (tree / "Makefile").exists():
+        _extract(path, commit, tree)
+    _check(tree)
+    described = _git(path, "describe", "--tags", "--always", commit) or commit[:12]
+    return Tree(f"{path.name}@{revision}", name, tree, release_of(tree), described)
+
+
+def _extract(path: Path, commit: str, tree: Path) -> None:
+    """The needed part of a revision; whole or not at all."""
+    new = tree.with_name("tree.new")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(parents=True)
+    present = set((_git(path, "ls-tree", "--name-only", commit, "--", *(
+        spec for spec in PATHSPECS if not spec.startswith(":"))) or "").splitlines())
+    specs = [spec for spec in PATHSPECS if spec.startswith(":") or spec in present]
+    archive = subprocess.Popen(
+        ["git", "-C", str(path), "archive", "--format=tar", commit, "--", *specs],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert archive.stdout and archive.stderr
+    unpacked = subprocess.run(["tar", "-x", "-C", str(new)], stdin=archive.stdout,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    archive.stdout.close()
+    words_of_git = archive.stderr.read()
+    archive.stderr.close()
+    if archive.wait() or unpacked.returncode:
+        shutil.rmtree(new, ignore_errors=True)
+        detail = (words_of_git + unpacked.stderr).decode(errors="replace")
+        raise CannotRun(Problem.LIFT_TREE, f"{path} at {commit[:12]} cannot be unpacked", detail)
+    new.rename(tree)
+
+
+def resolve(word: str, lifts: Path) -> Tree:
+    """The tree that a word names. `lifts` is our build folder for what must be unpacked or linked."""
+    path = Path(word).expanduser()
+    if path.is_dir():
+        return _from_path(path.resolve(), lifts)
+    before, at, revision = word.rpartition("@")
+    if at and Path(before).expanduser().is_dir():
+        return _from_revision(Path(before).expanduser().resolve(), revision, lifts)
+    if RELEASE.fullmatch(word):
+        package = debian.fetch(word)
+        _check(package.tree)
+        return Tree(f"linux-{release_of(package.tree)}", f"debian-{package.version}", package.tree,
+                    release_of(package.tree), package.version)
+    raise CannotRun(Problem.LIFT_TREE, f"there is no tree \"{word}\"")
