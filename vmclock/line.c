@@ -10,7 +10,8 @@ instant vmclock_time_at(const struct vmclock_line *line, u64 counter)
 
 	/*
 	 * Two 64-bit factors make at most 128 bits. Shifted, the product is below 2^64 cycles of at
-	 * most 1 ms, 2^(64 + 64 - 9) in 2^-64 s, so it fits the signed sum with a time below 2^62 s.
+	 * most 1 ms, 2^(64 + 64 - 9) in 2^-64 s, so it fits the signed sum with a time below 2^62
+	 * s.
 	 */
 	if (counter >= line->counter_value) {
 		product = (u128)(counter - line->counter_value) * line->period_frac;
@@ -45,7 +46,8 @@ u64 vmclock_counter_hz(const struct vmclock_line *line)
 
 void vmclock_period_from_hz(u64 hz, s64 rate_ppt, u64 *period_frac, u8 *period_shift)
 {
-	/* period = n / d seconds; n < 2^41 and d < 2^74, so doubling a rest below d overflows nothing. */
+	/* period = n / d seconds; n < 2^41 and d < 2^74, so doubling a rest below d overflows
+	 * nothing. */
 	u128 n = PPT + (u64)rate_ppt;
 	u128 d = (u128)hz * PPT;
 	u64 frac = 0;

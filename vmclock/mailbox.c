@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The guest's half of the mailbox, and the layout's promises. Assumes the caller mapped the page. */
+/* The guest's half of the mailbox, and the layout's promises. Assumes the caller mapped the page.
+ */
 #include "vmclock/mailbox.h"
 
 _Static_assert(offsetof(struct mailbox, request) == 0x40, "mailbox layout");

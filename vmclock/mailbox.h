@@ -24,8 +24,8 @@
  *
  * The guest's wall time goes the other way, whenever the guest has one to be judged: it fills
  * post.* and then writes post.number = its last number + 1. The publisher writes verdict.* and then
- * verdict.number = that number. The guest must not post again before it has that answer or has given
- * up on it: post.* is read after post.number, with no further protection.
+ * verdict.number = that number. The guest must not post again before it has that answer or has
+ *given up on it: post.* is read after post.number, with no further protection.
  */
 #ifndef TB_VMCLOCK_MAILBOX_H
 #define TB_VMCLOCK_MAILBOX_H
@@ -55,7 +55,7 @@ struct mailbox {
 	MAILBOX_LINE struct {
 		u64 number;
 		u64 counter;
-		u64 sec; /* UTC since the epoch */
+		u64 sec;  /* UTC since the epoch */
 		u64 frac; /* 2^-64 s */
 	} post;
 
@@ -63,7 +63,8 @@ struct mailbox {
 	MAILBOX_LINE struct {
 		u64 number;	   /* of the post this is about */
 		s64 difference_fs; /* guest's time less the host's clock at the same moment */
-		u64 maxerror_ns;   /* what the page states, and the reading of the host's clock adds */
+		u64 maxerror_ns;   /* what the page states, and the reading of the host's clock adds
+				    */
 		u64 valid;	   /* 1; 0: the offset is not known, so nothing can be said */
 	} verdict;
 };

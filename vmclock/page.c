@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Reading and writing the page under its seq_count. Assumes that whoever writes is alone in doing so,
- * and nothing else about it: a writer may die in mid-update, and a page may hold anything.
+ * Reading and writing the page under its seq_count. Assumes that whoever writes is alone in doing
+ * so, and nothing else about it: a writer may die in mid-update, and a page may hold anything.
  */
 #include "vmclock/vmclock.h"
 
@@ -189,20 +189,21 @@ enum vmclock_error vmclock_read(const volatile struct vmclock_abi *page, u64 map
 	if (error)
 		return error;
 
-	if (copy.counter_id != VMCLOCK_COUNTER_X86_TSC && copy.counter_id != VMCLOCK_COUNTER_INVALID)
+	if (copy.counter_id != VMCLOCK_COUNTER_X86_TSC &&
+	    copy.counter_id != VMCLOCK_COUNTER_INVALID)
 		return VMCLOCK_WRONG_COUNTER;
 	/* A value whose flag is not set is no value. */
 	flags = copy.line.flags;
-	copy.line.period_esterror = if_flag(flags, VMCLOCK_FLAG_PERIOD_ESTERROR,
-					    copy.line.period_esterror);
-	copy.line.period_maxerror = if_flag(flags, VMCLOCK_FLAG_PERIOD_MAXERROR,
-					    copy.line.period_maxerror);
-	copy.line.time_esterror_ns = if_flag(flags, VMCLOCK_FLAG_TIME_ESTERROR,
-					     copy.line.time_esterror_ns);
-	copy.line.time_maxerror_ns = if_flag(flags, VMCLOCK_FLAG_TIME_MAXERROR,
-					     copy.line.time_maxerror_ns);
-	copy.line.vm_generation_counter = if_flag(flags, VMCLOCK_FLAG_VM_GEN_COUNTER,
-						  copy.line.vm_generation_counter);
+	copy.line.period_esterror =
+		if_flag(flags, VMCLOCK_FLAG_PERIOD_ESTERROR, copy.line.period_esterror);
+	copy.line.period_maxerror =
+		if_flag(flags, VMCLOCK_FLAG_PERIOD_MAXERROR, copy.line.period_maxerror);
+	copy.line.time_esterror_ns =
+		if_flag(flags, VMCLOCK_FLAG_TIME_ESTERROR, copy.line.time_esterror_ns);
+	copy.line.time_maxerror_ns =
+		if_flag(flags, VMCLOCK_FLAG_TIME_MAXERROR, copy.line.time_maxerror_ns);
+	copy.line.vm_generation_counter =
+		if_flag(flags, VMCLOCK_FLAG_VM_GEN_COUNTER, copy.line.vm_generation_counter);
 	*line = copy.line;
 	if (copy.counter_id == VMCLOCK_COUNTER_INVALID)
 		return VMCLOCK_NO_COUNTER;
@@ -268,28 +269,37 @@ const char *vmclock_strerror(enum vmclock_error error)
 {
 	static const char *const sentences[VMCLOCK_ERRORS] = {
 		[VMCLOCK_OK] = "the page can be used",
-		[VMCLOCK_ABSENT] = "there is no vmclock page: pass one through, or run without a reference",
+		[VMCLOCK_ABSENT] =
+			"there is no vmclock page: pass one through, or run without a reference",
 		[VMCLOCK_BAD_MAGIC] = "this is not a vmclock page: its magic is not \"VCLK\"",
-		[VMCLOCK_BAD_SIZE] = "the page is too short for its fields, or claims more than is mapped",
+		[VMCLOCK_BAD_SIZE] =
+			"the page is too short for its fields, or claims more than is mapped",
 		[VMCLOCK_BAD_VERSION] = "the page is of a version other than 1",
-		[VMCLOCK_NO_COUNTER] = "the page has no line, only its markers (counter_id 0xff, as QEMU's "
-				       "own device): publish one with vmclock-host",
+		[VMCLOCK_NO_COUNTER] =
+			"the page has no line, only its markers (counter_id 0xff, as QEMU's "
+			"own device): publish one with vmclock-host",
 		[VMCLOCK_WRONG_COUNTER] = "the page is about a counter that is not the x86 TSC",
-		[VMCLOCK_BAD_TIME_TYPE] = "the page's time is neither UTC nor TAI with its offset to UTC",
-		[VMCLOCK_WRITER_HOLDS] = "the page stays in mid-update (seq_count is odd): its publisher is "
-					 "asleep or dead, start it again",
+		[VMCLOCK_BAD_TIME_TYPE] =
+			"the page's time is neither UTC nor TAI with its offset to UTC",
+		[VMCLOCK_WRITER_HOLDS] =
+			"the page stays in mid-update (seq_count is odd): its publisher is "
+			"asleep or dead, start it again",
 		[VMCLOCK_NEVER_STABLE] = "the page was rewritten during every try to read it",
 		[VMCLOCK_BAD_SHIFT] = "the page's counter_period_shift is above 64",
-		[VMCLOCK_BAD_PERIOD] = "the page's period is zero, or not that of a counter between 1 kHz "
-				       "and 10 GHz",
+		[VMCLOCK_BAD_PERIOD] =
+			"the page's period is zero, or not that of a counter between 1 kHz "
+			"and 10 GHz",
 		[VMCLOCK_BAD_TIME] = "the page's time_sec is 2^62 or above",
 		[VMCLOCK_STATUS_IS_UNKNOWN] = "the page says that its clock's status is unknown",
-		[VMCLOCK_STATUS_IS_INITIALIZING] = "the page says that its clock is still initializing",
-		[VMCLOCK_STATUS_IS_UNRELIABLE] = "the page says that its clock is unreliable: its publisher "
-						 "has ended, or lost its own clock",
+		[VMCLOCK_STATUS_IS_INITIALIZING] =
+			"the page says that its clock is still initializing",
+		[VMCLOCK_STATUS_IS_UNRELIABLE] =
+			"the page says that its clock is unreliable: its publisher "
+			"has ended, or lost its own clock",
 		[VMCLOCK_BAD_STATUS] = "the page's clock_status is none that the specification has",
-		[VMCLOCK_COUNTER_IN_FUTURE] = "the page's counter_value lies more than an hour ahead of the "
-					      "counter: it is about another machine's TSC, or before a reset",
+		[VMCLOCK_COUNTER_IN_FUTURE] =
+			"the page's counter_value lies more than an hour ahead of the "
+			"counter: it is about another machine's TSC, or before a reset",
 	};
 
 	if ((u32)error >= VMCLOCK_ERRORS)

@@ -51,9 +51,9 @@ bool vmclock_stress_whole(const struct vmclock_line *line)
 
 	vmclock_stress_line(line->vm_generation_counter, &want);
 	return line->counter_value == want.counter_value && line->time == want.time &&
-	       line->tai_offset_sec == want.tai_offset_sec && line->period_frac == want.period_frac &&
-	       line->period_shift == want.period_shift && line->time_type == want.time_type &&
-	       line->clock_status == want.clock_status &&
+	       line->tai_offset_sec == want.tai_offset_sec &&
+	       line->period_frac == want.period_frac && line->period_shift == want.period_shift &&
+	       line->time_type == want.time_type && line->clock_status == want.clock_status &&
 	       line->leap_indicator == want.leap_indicator &&
 	       line->disruption_marker == want.disruption_marker && line->flags == want.flags &&
 	       line->period_esterror == want.period_esterror &&

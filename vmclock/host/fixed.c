@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Pages that follow no clock: one given line, or recognisable ones as fast as can be. */
+#include <stdio.h>
+
+#include "vmclock/host/log.h"
+#include "vmclock/host/publish.h"
+#include "vmclock/host/stop.h"
+#include "vmclock/stress.h"
+
+bool publish_open(const struct options *options, struct pagefile *file, struct vmclock_line *line)
+{
+	struct vmclock_abi *page;
+	char why[512];
+
+	if (!pagefile_create(file, options->page, why, sizeof(why))) {
+		fprintf(stderr, "vmclock-host: %s\n", why);
+		return false;
+	}
+	page = file->memory;
+	if (page->magic == VMCLOCK_MAGIC && page->size == VMCLOCK_PAGE_SIZE &&
+	    page->version == VMCLOCK_VERSION) {
+		line->disruption_marker += page->disruption_marker + 1;
+		vmclock_page_update(page, line);
+	} else {
+		vmclock_page_init(page, line);
+	}
+	return true;
+}
+
+enum status publish_static(const struct options *options)
+{
+	struct vmclock_line line = options->line;
+	struct pagefile file;
+
+	line.clock_status = options->status < 0 ? VMCLOCK_STATUS_SYNCHRONIZED : (u8)options->status;
+	if (!publish_open(options, &file, &line))
+		return STATUS_COULD_NOT;
+	/* The marker that was asked for, and no other: runs that must repeat depend on the page. */
+	line.disruption_marker = options->line.disruption_marker;
+	vmclock_page_update(file.memory, &line);
+	log_ready(options->page, false);
+	return STATUS_DONE;
+}
+
+enum status publish_stress(const struct options *options)
+{
+	struct vmclock_line line;
+	struct pagefile file;
+	const char *why;
+	u64 n = 1;
+
+	vmclock_stress_line(0, &line);
+	if (!publish_open(options, &file, &line))
+		return STATUS_COULD_NOT;
+	log_ready(options->page, false);
+	do {
+		/* Looking for the end at every line would be most of the work. */
+		for (u64 end = n + 1000; n < end; n++) {
+			vmclock_stress_line(n, &line);
+			vmclock_page_update(file.memory, &line);
+		}
+		why = stop_reason();
+	} while (!why);
+	line.clock_status = VMCLOCK_STATUS_UNRELIABLE;
+	vmclock_page_update(file.memory, &line);
+	log_end(why, n);
+	return STATUS_DONE;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the publisher says while it works: a line for people, or a JSON object for programs. */
+#ifndef TB_VMCLOCK_HOST_LOG_H
+#define TB_VMCLOCK_HOST_LOG_H
+
+#include "vmclock/host/offset.h"
+#include "vmclock/host/steer.h"
+
+void log_style(bool json);
+
+/* The page can be mapped; `waiting`: for the guest's counter. */
+void log_ready(const char *page, bool waiting);
+void log_offset(const struct offset *offset, const struct exchange *exchange, double period_ns);
+void log_line(const struct vmclock_line *line, const struct steered *steered);
+void log_verdict(u64 number, double difference_ns, u64 maxerror_ns, bool valid);
+/* Free text, on stderr for people. */
+void log_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_end(const char *why, u64 lines);
+
+#endif

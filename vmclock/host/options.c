@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Parsing of the command line; every refusal names the option and what it takes. */
+#include "vmclock/host/options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/string.h"
+
+static const char help[] =
+	"vmclock-host: publish a vmclock page, or audit one\n"
+	"\n"
+	"  vmclock-host --page FILE [options]             follow the host's clock, until a signal\n"
+	"  vmclock-host --page FILE --static LINE         write one given line, and end\n"
+	"  vmclock-host --page FILE --stress              rewrite the page as fast as can be\n"
+	"  vmclock-host --check FILE [options]            audit a page against the host's clock\n"
+	"\n"
+	"  --page FILE         the page: made if it is not there, 2 MiB, for QEMU to map\n"
+	"  --mailbox FILE      a second such file, through which the guest tells its counter\n"
+	"  --offset WORD       guest TSC - host TSC: auto (default), none, kvm, mailbox, or "
+	"cycles\n"
+	"  --qemu-pid PID      the QEMU whose offset KVM is asked for\n"
+	"  --qemu-pidfile FILE the same, from a file that QEMU writes later (its -pidfile)\n"
+	"  --interval S        refresh this often (default 1.0; 0.05 to 60)\n"
+	"  --duration S        end by itself after that long (default 0: never; --check: 10)\n"
+	"  --warm-up S         watch the clock this long before the first line (default 1.0)\n"
+	"  --status WORD       claim unknown, initializing, synchronized, freerunning or "
+	"unreliable,\n"
+	"                      whatever the host's kernel says of its clock\n"
+	"  --static LINE       "
+	"counter=N,time=SECONDS[.FRACTION],period-hz=N[,rate-ppm=P][,type=utc|tai]\n"
+	"                      [,tai=SECONDS][,marker=N]: time is in the page's type (default tai, "
+	"37);\n"
+	"                      a rate of +P makes the period longer by P parts in a million\n"
+	"  --host-device FILE  a page in host counter terms to take lines from, where it is there\n"
+	"                      (default /dev/vmclock_host)\n"
+	"  --leap-list FILE    leap seconds from there, not from the kernel or the system's list\n"
+	"  --debugfs FOLDER    where KVM tells (default /sys/kernel/debug/kvm; never mounted by "
+	"us)\n"
+	"  --json              one JSON object a line, for programs\n"
+	"  --die-with-parent   end when the process that started this one does\n"
+	"\n"
+	"\"ready\" is printed when the first line is in, or waits only for the guest's counter. "
+	"Until\n"
+	"then the page says \"initializing\", and after a clean end \"unreliable\".\n"
+	"The time's error bounds are about the host's clock, not about how far that is off the "
+	"world's.\n"
+	"Exit status: 0 done, 1 --check found a claim broken, 2 could not run.\n";
+
+enum {
+	OPT_PAGE = 256,
+	OPT_MAILBOX,
+	OPT_OFFSET,
+	OPT_PID,
+	OPT_PIDFILE,
+	OPT_INTERVAL,
+	OPT_DURATION,
+	OPT_WARM_UP,
+	OPT_STATUS,
+	OPT_STATIC,
+	OPT_STRESS,
+	OPT_CHECK,
+	OPT_DEVICE,
+	OPT_LEAP,
+	OPT_DEBUGFS,
+	OPT_JSON,
+	OPT_PARENT,
+	OPT_HELP,
+};
+
+static const struct option table[] = {
+	{ "page", required_argument, NULL, OPT_PAGE },
+	{ "mailbox", required_argument, NULL, OPT_MAILBOX },
+	{ "offset", required_argument, NULL, OPT_OFFSET },
+	{ "qemu-pid", required_argument, NULL, OPT_PID },
+	{ "qemu-pidfile", required_argument, NULL, OPT_PIDFILE },
+	{ "interval", required_argument, NULL, OPT_INTERVAL },
+	{ "duration", required_argument, NULL, OPT_DURATION },
+	{ "warm-up", required_argument, NULL, OPT_WARM_UP },
+	{ "status", required_argument, NULL, OPT_STATUS },
+	{ "static", required_argument, NULL, OPT_STATIC },
+	{ "stress", no_argument, NULL, OPT_STRESS },
+	{ "check", required_argument, NULL, OPT_CHECK },
+	{ "host-device", required_argument, NULL, OPT_DEVICE },
+	{ "leap-list", required_argument, NULL, OPT_LEAP },
+	{ "debugfs", required_argument, NULL, OPT_DEBUGFS },
+	{ "json", no_argument, NULL, OPT_JSON },
+	{ "die-with-parent", no_argument, NULL, OPT_PARENT },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ NULL, 0, NULL, 0 },
+};
+
+static bool refuse(const char *what, const char *given, const char *wanted)
+{
+	fprintf(stderr, "vmclock-host: %s takes %s, not \"%s\"\n", what, wanted, given);
+	return false;
+}
+
+static bool seconds(const char *what, const char *text, s64 min_us, s64 max_us, s64 *us)
+{
+	char wanted[64];
+
+	if (str_to_fixed(text, 6, us) && *us >= min_us && *us <= max_us)
+		return true;
+	snprintf(wanted, sizeof(wanted), "seconds from %g to %g", (double)min_us / 1e6,
+		 (double)max_us / 1e6);
+	return refuse(what, text, wanted);
+}
+
+static bool parse_status(const char *text, s32 *status)
+{
+	static const char *const words[] = { "unknown", "initializing", "synchronized",
+					     "freerunning", "unreliable" };
+
+	for (s32 i = 0; i < (s32)TB_ARRAY_SIZE(words); i++) {
+		if (!strcmp(text, words[i])) {
+			*status = i;
+			return true;
+		}
+	}
+	return refuse("--status", text,
+		      "unknown, initializing, synchronized, freerunning or unreliable");
+}
+
+/* Decimal cycles with a sign, modulo 2^64: what 64 bits hold, signed or unsigned. */
+static bool parse_cycles(const char *text, u64 *cycles)
+{
+	if (text[0] != '-')
+		return str_to_u64(text, cycles);
+	if (!str_to_u64(text + 1, cycles) || *cycles > 1ULL << 63)
+		return false;
+	*cycles = -*cycles;
+	return true;
+}
+
+static bool parse_offset(struct options *options, const char *text)
+{
+	static const char *const words[] = { "auto", "none", "kvm", "mailbox" };
+
+	for (u32 i = 0; i < TB_ARRAY_SIZE(words); i++) {
+		if (!strcmp(text, words[i])) {
+			options->offset = (enum offset_choice)i;
+			return true;
+		}
+	}
+	options->offset = OFFSET_CYCLES;
+	return parse_cycles(text, &options->offset_cycles) ||
+	       refuse("--offset", text, "auto, none, kvm, mailbox or a number of cycles");
+}
+
+/* "123.456" exactly: the fraction is at most 18 digits, below 10^18 < 2^60. */
+static bool parse_time(const char *text, instant *time)
+{
+	const char *point = strchr(text, '.');
+	char whole[24], digits[20];
+	u64 sec, fraction = 0, scale = 1;
+
+	if (!point)
+		point = text + strlen(text);
+	if (point == text || (size_t)(point - text) >= sizeof(whole))
+		return false;
+	snprintf(whole, sizeof(whole), "%.*s", (int)(point - text), text);
+	if (!str_to_u64(whole, &sec) || sec >= 1ULL << 62)
+		return false;
+	if (*point && point[1]) {
+		if (strlen(point + 1) > 18 || strspn(point + 1, "0123456789") != strlen(point + 1))
+			return false;
+		snprintf(digits, sizeof(digits), "%s", point + 1);
+		fraction = strtoull(digits, NULL, 10);
+		for (size_t i = strlen(digits); i; i--)
+			scale *= 10;
+	}
+	*time = instant_make((s64)sec, (u64)div_u128((u128)fraction << 64, scale, NULL));
+	return true;
+}
+
+static bool parse_static(struct options *options, char *text)
+{
+	struct vmclock_line *line = &options->line;
+	u64 hz = 0, tai = 37, number;
+	bool has_time = false, has_counter = false;
+	s64 rate_ppt = 0;
+
+	line->time_type = VMCLOCK_TIME_TAI;
+	for (char *word = strtok(text, ","); word; word = strtok(NULL, ",")) {
+		char *value = strchr(word, '=');
+		bool good = true;
+
+		if (!value)
+			return refuse("--static", word, "name=value pairs (see --help)");
+		*value++ = 0;
+		if (!strcmp(word, "counter"))
+			good = has_counter = str_to_u64(value, &line->counter_value);
+		else if (!strcmp(word, "time"))
+			good = has_time = parse_time(value, &line->time);
+		else if (!strcmp(word, "period-hz"))
+			good = str_to_u64(value, &hz) && hz >= 1000 && hz <= 10000000000ULL;
+		else if (!strcmp(word, "rate-ppm"))
+			good = str_to_fixed(value, 6, &rate_ppt) && rate_ppt >= -100000000000LL &&
+			       rate_ppt <= 100000000000LL;
+		else if (!strcmp(word, "tai"))
+			good = str_to_u64(value, &tai) && tai <= 32767;
+		else if (!strcmp(word, "marker"))
+			good = str_to_u64(value, &number), line->disruption_marker = number;
+		else if (!strcmp(word, "type") && !strcmp(value, "utc"))
+			line->time_type = VMCLOCK_TIME_UTC;
+		else if (strcmp(word, "type") || strcmp(value, "tai"))
+			return refuse("--static", word,
+				      "counter, time, period-hz, rate-ppm, type, tai and marker");
+		if (!good)
+			return refuse(word, value, "a number in its range (see --help)");
+	}
+	if (!hz || !has_time || !has_counter)
+		return refuse("--static", "less", "at least counter=, time= and period-hz=");
+	vmclock_period_from_hz(hz, rate_ppt, &line->period_frac, &line->period_shift);
+	line->tai_offset_sec = (s32)tai;
+	line->flags = VMCLOCK_FLAG_TAI_OFFSET_VALID | VMCLOCK_FLAG_PERIOD_ESTERROR |
+		      VMCLOCK_FLAG_PERIOD_MAXERROR | VMCLOCK_FLAG_TIME_ESTERROR |
+		      VMCLOCK_FLAG_TIME_MAXERROR;
+	return true;
+}
+
+static bool parse_one(struct options *options, int option, char *value)
+{
+	u64 number;
+
+	switch (option) {
+	case OPT_PAGE:
+		options->page = value;
+		return true;
+	case OPT_MAILBOX:
+		options->mailbox = value;
+		return true;
+	case OPT_OFFSET:
+		return parse_offset(options, value);
+	case OPT_PID:
+		if (!str_to_u64(value, &number) || !number || number > 1 << 22)
+			return refuse("--qemu-pid", value, "a process id");
+		options->qemu_pid = (s32)number;
+		return true;
+	case OPT_PIDFILE:
+		options->qemu_pidfile = value;
+		return true;
+	case OPT_INTERVAL:
+		return seconds("--interval", value, 50000, 60000000, &options->interval_us);
+	case OPT_DURATION:
+		return seconds("--duration", value, 0, 1000000000000LL, &options->duration_us);
+	case OPT_WARM_UP:
+		return seconds("--warm-up", value, 20000, 60000000, &options->warm_up_us);
+	case OPT_STATUS:
+		return parse_status(value, &options->status);
+	case OPT_STATIC:
+		options->mode = MODE_STATIC;
+		return parse_static(options, value);
+	case OPT_STRESS:
+		options->mode = MODE_STRESS;
+		return true;
+	case OPT_CHECK:
+		options->mode = MODE_CHECK;
+		options->page = value;
+		return true;
+	case OPT_DEVICE:
+		options->host_device = value;
+		return true;
+	case OPT_LEAP:
+		options->leap_list = value;
+		return true;
+	case OPT_DEBUGFS:
+		options->debugfs = value;
+		return true;
+	case OPT_JSON:
+		options->json = true;
+		return true;
+	case OPT_PARENT:
+		options->die_with_parent = true;
+		return true;
+	default:
+		fprintf(stderr, "vmclock-host: see --help\n");
+		return false;
+	}
+}
+
+enum options_result options_parse(struct options *options, int argc, char **argv)
+{
+	int option;
+
+	*options = (struct options){
+		.interval_us = 1000000,
+		.warm_up_us = 1000000,
+		.duration_us = -1,
+		.status = -1,
+		.debugfs = "/sys/kernel/debug/kvm",
+		.host_device = "/dev/vmclock_host",
+	};
+	while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
+		if (option == OPT_HELP) {
+			fputs(help, stdout);
+			return OPTIONS_HELP;
+		}
+		if (!parse_one(options, option, optarg))
+			return OPTIONS_BAD;
+	}
+	if (optind < argc) {
+		fprintf(stderr, "vmclock-host: \"%s\" is no option; see --help\n", argv[optind]);
+		return OPTIONS_BAD;
+	}
+	if (!options->page) {
+		fprintf(stderr, "vmclock-host: name the page with --page FILE, or audit one with "
+				"--check FILE; see --help\n");
+		return OPTIONS_BAD;
+	}
+	if (options->mailbox && !strcmp(options->mailbox, options->page)) {
+		fprintf(stderr, "vmclock-host: the mailbox must be another file than the page\n");
+		return OPTIONS_BAD;
+	}
+	if (options->offset == OFFSET_MAILBOX && !options->mailbox) {
+		fprintf(stderr, "vmclock-host: --offset mailbox needs --mailbox FILE\n");
+		return OPTIONS_BAD;
+	}
+	if (options->offset == OFFSET_KVM && !options->qemu_pid && !options->qemu_pidfile) {
+		fprintf(stderr, "vmclock-host: --offset kvm needs --qemu-pid or --qemu-pidfile\n");
+		return OPTIONS_BAD;
+	}
+	if (options->duration_us < 0)
+		options->duration_us = options->mode == MODE_CHECK ? 10000000 : 0;
+	return OPTIONS_GO;
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Phase-continuous steering. Assumes a refresh about once a second. */
+#include "vmclock/host/steer.h"
+
+#include <math.h>
+
+#include "vmclock/host/fit.h"
+
+#define STEP_NS	    100e3 /* farther off than this, the clock was set, and the line follows at once */
+#define QUIET_NS    25.0  /* nearer than this, all is noise, and rates change as little as below */
+#define QUIET_RATE  0.3	  /* ns/s */
+#define RETURN_S    4.0	  /* a phase error is worked off with this time constant */
+#define RETURN_RATE 500e3 /* ns/s: not faster than any kernel would slew */
+
+static double clamp(double value, double limit)
+{
+	return fmax(-limit, fmin(limit, value));
+}
+
+long double line_period_ns(const struct vmclock_line *line)
+{
+	return ldexpl(line->period_frac, -64 - line->period_shift) * 1e9L;
+}
+
+void steer_line(struct vmclock_line *line, const struct target *target, struct steered *steered)
+{
+	instant published = vmclock_time_at(line, target->counter);
+	long double residual_ns = instant_ns(target->time - published);
+	long double old_ns = line_period_ns(line), period_ns;
+
+	*steered = (struct steered){ .residual_ns = (double)residual_ns };
+	if (fabsl(residual_ns) > STEP_NS) {
+		steered->stepped = true;
+		published = target->time;
+		period_ns = target->period_ns;
+	} else {
+		double rate = clamp((double)residual_ns / RETURN_S, RETURN_RATE);
+		double change; /* ns/s */
+
+		period_ns = target->period_ns * (1 + rate * 1e-9L);
+		change = (double)((period_ns / old_ns - 1) * 1e9L);
+		if (fabsl(residual_ns) < QUIET_NS)
+			period_ns = old_ns * (1 + clamp(change, QUIET_RATE) * 1e-9L);
+		steered->left_ns = (double)residual_ns;
+	}
+	steered->slope_ns_per_s = (double)((period_ns / old_ns - 1) * 1e9L);
+	steered->excess_ns_per_s = (double)((period_ns / target->period_ns - 1) * 1e9L);
+	line->counter_value = target->counter;
+	line->time = published;
+	fit_period(period_ns, &line->period_frac, &line->period_shift);
+}

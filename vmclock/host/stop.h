@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* When to end: a signal, the parent's death, a duration. And how time passes for this program. */
+#ifndef TB_VMCLOCK_HOST_STOP_H
+#define TB_VMCLOCK_HOST_STOP_H
+
+#include "lib/types.h"
+
+/* Catches SIGTERM, SIGINT and SIGHUP, ignores SIGPIPE. duration_us 0: without limit. */
+void stop_prepare(bool die_with_parent, s64 duration_us);
+
+/* NULL: go on. Otherwise the reason, in a word or two. */
+const char *stop_reason(void);
+
+/* CLOCK_MONOTONIC, microseconds. */
+s64 monotonic_us(void);
+
+/* Sleeps until then, or less if a signal comes. */
+void sleep_until_us(s64 when);
+
+#endif
