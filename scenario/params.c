@@ -40,7 +40,7 @@ static const struct field fields[] = {
 	  "virtual (a counter advanced as fast as the CPU goes) or tsc (the real one)" },
 	{ "tick", KIND_CHOICE, AT(tick), 0, 0, 0, ticks,
 	  "tick device with clock=tsc: auto, deadline or oneshot" },
-	{ "hz", KIND_U32, AT(hz), 1, 10000, 0, NULL, "ticks a second" },
+	{ "hz", KIND_U32, AT(hz), 24, 10000, 0, NULL, "ticks a second" },
 	{ "tickless", KIND_BOOL, AT(tickless), 0, 1, 0, NULL, "skip 9 of 10 ticks at random" },
 	{ "counter_hz", KIND_U64, AT(counter_hz), (s64)TK_COUNTER_HZ_MIN, (s64)TK_COUNTER_HZ_MAX, 0,
 	  NULL, "the counter's nominal frequency, Hz; with clock=tsc measured unless given" },

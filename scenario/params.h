@@ -27,7 +27,7 @@ struct scenario_params {
 	u32 switches;	    /* of enum tk_switch */
 	u32 clock;	    /* enum clock_kind */
 	u32 tick;	    /* enum tick_kind */
-	u32 hz;		    /* ticks a second, 1 to 10000 */
+	u32 hz;		    /* ticks a second, 24 (Linux's lowest) to 10000 */
 	bool tickless;	    /* skip ticks while idle */
 	u64 counter_hz;	    /* virtual: nominal; tsc: 0 measures it, else believe this */
 	u32 counter_bits;   /* 24 to 64 */

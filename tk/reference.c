@@ -19,10 +19,9 @@ instant tk_reference_at(const struct tk_reference *reference, u64 counter, u64 m
 	return reference->time - (instant)(product >> reference->period_shift);
 }
 
-enum tk_error tk_reference_tick(const struct tk_reference *reference, u64 cycle_interval, u32 hz,
-				u64 *tick_length)
+enum tk_error tk_reference_tick(const struct tk_reference *reference, u64 cycle_interval,
+				u64 nominal, u64 *tick_length)
 {
-	u64 nominal = (TB_NSEC_PER_SEC << 32) / hz;
 	u32 shift = 32 + reference->period_shift;
 	u128 length;
 
@@ -39,30 +38,32 @@ enum tk_error tk_reference_tick(const struct tk_reference *reference, u64 cycle_
 	return TK_OK;
 }
 
-s128 tk_reference_phase(instant at, s64 sec, s128 nsec_q32)
+struct tk_correction tk_reference_correct(const struct tk_reference *reference,
+					  const struct tk_told *told)
 {
+	struct tk_correction correction = { 0 };
+	const u32 scale = 32 - told->shift;
+	const s128 two_steps = (s128)told->cycle_interval << (scale + 1);
+	const s128 step_beyond = (s128)reference->step_ns << 32;
+	instant at = tk_reference_at(reference, (told->cycle_last + told->cycle_interval) & told->mask,
+				     told->mask);
 	/* Within 2^97; times 2^30 is 127 bits. An arithmetic shift rounds down: half a unit first. */
-	s128 ahead = (at - ((instant)sec << 64)) * (s128)TB_NSEC_PER_SEC;
+	s128 lead = (at - ((instant)told->sec << 64)) * (s128)TB_NSEC_PER_SEC;
 
-	return ((ahead + (1LL << 31)) >> 32) - nsec_q32;
-}
+	lead = ((lead + (1LL << 31)) >> 32) - (s128)((u128)told->snsec << scale) -
+	       (s128)told->tick_length;
 
-struct tk_step tk_reference_step(s128 phase, u32 shift)
-{
-	u32 scale = 32 - shift;
-	s128 snsec = scale ? (phase + ((s128)1 << (scale - 1))) >> scale : phase;
-
-	return (struct tk_step){
-		.snsec = snsec,
-		.rest = (s64)(phase - (s128)((u128)snsec << scale)),
-		.mono_ns = (s64)(snsec >> shift),
-	};
-}
-
-s64 tk_reference_offset(s128 phase, u32 hz, s64 *rest)
-{
-	s64 offset = (s64)div_s128(phase, hz);
-
-	*rest = (s64)(phase - (s128)offset * hz);
-	return offset;
+	if (lead <= two_steps && lead >= -two_steps) {
+		correction.ntp_error = (s64)lead;
+	} else if (lead > step_beyond || lead < -step_beyond) {
+		/* To nearest; scale is 0 for a core that counts in the NTP code's unit. */
+		correction.step_snsec = scale ? (lead + ((s128)1 << (scale - 1))) >> scale : lead;
+		correction.step_mono_ns = (s64)(correction.step_snsec >> told->shift);
+		correction.ntp_error =
+			(s64)(lead - (s128)((u128)correction.step_snsec << scale));
+	} else {
+		correction.time_offset = (s64)div_s128(lead, told->hz);
+		correction.ntp_error = (s64)(lead - (s128)correction.time_offset * told->hz);
+	}
+	return correction;
 }

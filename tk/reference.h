@@ -13,28 +13,39 @@ instant tk_reference_at(const struct tk_reference *reference, u64 counter, u64 m
 
 /*
  * L = cycle_interval * period, ns * 2^32, rounded to nearest. TK_ERATE if that is more than 10 % off
- * 1/hz, TK_EINVAL for a zero period, a shift beyond 64 or a time outside 0 to 2^33 s.
+ * `nominal`, the tick's length at the counter's nominal frequency in the same unit (raw_interval <<
+ * ntp_error_shift), TK_EINVAL for a zero period, a shift beyond 64 or a time outside 0 to 2^33 s.
  * cycle_interval < 2^33.
  */
-enum tk_error tk_reference_tick(const struct tk_reference *reference, u64 cycle_interval, u32 hz,
-				u64 *tick_length);
+enum tk_error tk_reference_tick(const struct tk_reference *reference, u64 cycle_interval,
+				u64 nominal, u64 *tick_length);
+
+/* What a core's clock says at its last tick, after that tick's adjustment. */
+struct tk_told {
+	u64 cycle_last, cycle_interval, mask;
+	s64 sec;
+	u64 snsec; /* xtime's shifted ns */
+	u64 tick_length;
+	u32 shift; /* at most 32 */
+	u32 hz;
+};
+
+/* What brings it onto the line. What stood in ntp_error and time_offset before is superseded. */
+struct tk_correction {
+	s64 ntp_error;	 /* ns * 2^32 */
+	s64 time_offset; /* ns * 2^32 / hz */
+	s128 step_snsec; /* to be added to the clock, shifted ns; 0: no step */
+	s64 step_mono_ns; /* the step in whole ns, rounded down: to be subtracted from
+			     wall_to_monotonic, so that CLOCK_MONOTONIC moves by 0 to 1 ns, never back */
+};
 
 /*
- * How far the line at `at` is ahead of a clock that says sec s + nsec_q32 ns * 2^-32, in ns * 2^32
- * rounded to nearest. Both within 2^33 s of the epoch.
+ * The line's lead over the clock at the next tick, T_ref(cycle_last + cycle_interval) - (xtime + L),
+ * becomes: ntp_error if dithering takes it back in two ticks (two steps of mult over a tick); else a
+ * step if it exceeds step_ns; else time_offset. What a unit cannot hold goes into ntp_error: nothing
+ * is lost. Both times within 2^33 s of the epoch.
  */
-s128 tk_reference_phase(instant at, s64 sec, s128 nsec_q32);
-
-/* What a step moves. */
-struct tk_step {
-	s128 snsec; /* the clock, shifted ns: phase rounded to nearest */
-	s64 rest;   /* what that leaves, ns * 2^32: into ntp_error */
-	s64 mono_ns; /* wall_to_monotonic, to be subtracted: snsec rounded down to whole ns, so that
-			CLOCK_MONOTONIC moves by 0 to 1 ns and never back */
-};
-struct tk_step tk_reference_step(s128 phase, u32 shift);
-
-/* A slew: time_offset, in ns * 2^32 / hz, and what the division leaves for ntp_error. */
-s64 tk_reference_offset(s128 phase, u32 hz, s64 *rest);
+struct tk_correction tk_reference_correct(const struct tk_reference *reference,
+					  const struct tk_told *told);
 
 #endif

@@ -144,34 +144,32 @@ enum tk_error native_inject(struct native *tk, u64 now, s64 sec, s64 nsec)
 	return TK_OK;
 }
 
-static void step(struct native *tk, s128 phase)
+static void step(struct native *tk, const struct tk_correction *by)
 {
-	const struct tk_step by = tk_reference_step(phase, tk->shift);
 	const s128 second = (s128)TB_NSEC_PER_SEC << tk->shift;
-	s128 snsec = (s128)tk->nsec + by.snsec;
+	s128 snsec = (s128)tk->nsec + by->step_snsec;
 	s128 whole = div_s128(snsec, (u128)second);
-	s64 mono_sec = by.mono_ns / NSEC;
+	s64 mono_sec = by->step_mono_ns / NSEC;
 
 	if (snsec < whole * second)
 		whole--;
 	tk->sec += (s64)whole;
 	tk->nsec = (u64)(snsec - whole * second);
-	tk->error += by.rest;
-	native_move_wtm(tk, mono_sec, by.mono_ns - mono_sec * NSEC);
+	native_move_wtm(tk, mono_sec, by->step_mono_ns - mono_sec * NSEC);
 }
 
 enum tk_error native_follow(struct native *tk, u64 now, const struct tk_reference *reference)
 {
 	struct ntp *ntp = &tk->ntp;
+	struct tk_correction correction;
+	struct tk_told told;
 	u64 length;
-	s64 rest;
-	s128 phase;
-	instant at;
 	enum tk_error error;
 
 	if (!tk->interval)
 		return TK_EINVAL; /* being recalibrated: there is no tick to give a length to */
-	error = tk_reference_tick(reference, tk->interval, tk->hz, &length);
+	error = tk_reference_tick(reference, tk->interval, tk->raw_interval << tk->error_shift,
+				  &length);
 	if (error)
 		return error;
 
@@ -185,17 +183,20 @@ enum tk_error native_follow(struct native *tk, u64 now, const struct tk_referenc
 	ntp_update_length(tk);
 	native_advance(tk, now, true);
 
-	/* The intended time at the next tick: what is told, what it is behind, and one tick. */
-	at = tk_reference_at(reference, (tk->cycle_last + tk->interval) & tk->mask, tk->mask);
-	phase = tk_reference_phase(at, tk->sec,
-				   (s128)((u128)tk->nsec << tk->error_shift) + tk->error +
-					   (s128)ntp->tick_length);
-	if (phase > (s128)reference->step_ns << NTP_SHIFT ||
-	    phase < -((s128)reference->step_ns << NTP_SHIFT)) {
-		step(tk, phase);
-		return TK_OK;
-	}
-	ntp->time_offset = tk_reference_offset(phase, tk->hz, &rest);
-	tk->error += rest;
+	told = (struct tk_told){
+		.cycle_last = tk->cycle_last,
+		.cycle_interval = tk->interval,
+		.mask = tk->mask,
+		.sec = tk->sec,
+		.snsec = tk->nsec,
+		.tick_length = ntp->tick_length,
+		.shift = tk->shift,
+		.hz = tk->hz,
+	};
+	correction = tk_reference_correct(reference, &told);
+	tk->error = correction.ntp_error;
+	ntp->time_offset = correction.time_offset;
+	if (correction.step_snsec)
+		step(tk, &correction);
 	return TK_OK;
 }
