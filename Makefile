@@ -46,6 +46,7 @@ clean: ## remove the build folder
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+# A kernel's own build folder and sources are none of ours.
+-include $(shell find $(BUILD) \( -name kbuild -o -name tree \) -prune -o -name '*.d' -print 2>/dev/null)
 
 .PHONY: all clean help
