@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Kernel sources from Debian's linux-source packages, also from suites that the machine does not use,
+and without touching its configuration: apt gets a sources file and folders of its own, and the mirror
+that the machine's own configuration names. Assumes Debian's apt, and keeps what it fetched in a cache
+(XDG): a release that is there is not looked for again. apt checks the index's signature and the
+package's checksum; the checksum is checked again here."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tickbench.errors import CannotRun, Problem
+
+SUITES = ("bookworm", "bookworm-backports", "trixie", "trixie-backports")
+SECURITY_SUITES = ("bookworm-security", "trixie-security")
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+INDEX_SECONDS = 86400.0
+TOOLS = ("apt-get", "apt-cache", "dpkg-deb", "tar", "xz")
+# The part of a tree that kbuild wants for two objects of kernel/time, as tar's patterns.
+PARTS = (
+    "Makefile", "Kbuild", "Kconfig", "*/Kconfig*", "scripts/*", "include/*", "arch/x86/*", "arch/um/*",
+    "kernel/*", "lib/*", "init/*", "tools/include/*", "tools/objtool/*", "tools/lib/*", "tools/build/*",
+    "tools/arch/x86/*", "tools/scripts/*", "tools/Makefile",
+)
+
+
+@dataclass(frozen=True)
+class Package:
+    version: str  # 7.3.4-1~bpo13+1
+    tree: Path  # the unpacked part
+    archive: Path  # the .deb
+
+
+@dataclass(frozen=True)
+class Candidate:
+    name: str  # linux-source-7.3
+    version: str
+    sha256: str
+
+
+def cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return Path(base) / "tickbench" / "linux"
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """To order versions of one release by: 6.12.107-1 is newer than 6.12.94-1~bpo12+1."""
+    return tuple(int(number) for number in re.findall(r"\d+", version))
+
+
+def fits(release: str, version: str) -> bool:
+    """Whether a package's version is of a release: 6.12 any 6.12, 6.12.107 just that."""
+    return re.match(re.escape(release) + r"(?![0-9])", version) is not None
+
+
+def cached(release: str, folder: Path) -> Package | None:
+    """The newest version of a release that is unpacked already."""
+    found = [
+        path.name for path in folder.glob("tree/*")
+        if fits(release, path.name) and not path.name.endswith(".new")
+    ]
+    if not found:
+        return None
+    version = max(found, key=_numbers)
+    return Package(version, folder / "tree" / version, folder / "deb" / f"{version}.deb")
+
+
+def _unreachable(release: str, reason: str, detail: str = "") -> CannotRun:
+    return CannotRun(Problem.LIFT_RELEASE, f"Linux {release} cannot be had from Debian: {reason}", detail)
+
+
+def _run(arguments: list[str], cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        arguments, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, errors="replace", env=os.environ | {"LC_ALL": "C"})
+
+
+def mirrors(targets: str) -> tuple[str | None, str | None]:
+    """The machine's mirrors of Debian and of its security archive, from `apt-get indextargets` with
+    a line "URI RELEASE" for each target."""
+    usual = security = None
+    for line in targets.splitlines():
+        uri, _, release = line.partition(" ")
+        if release.endswith("-security"):
+            security = security or uri
+        elif "debian" in uri:
+            usual = usual or uri
+    return usual, security
+
+
+def sources(usual: str | None, security: str | None) -> str:
+    """The lines of a sources.list."""
+    lines = []
+    if usual:
+        lines += [f"deb [signed-by={KEYRING}] {usual} {suite} main" for suite in SUITES]
+    if security:
+        lines += [f"deb [signed-by={KEYRING}] {security} {suite} main" for suite in SECURITY_SUITES]
+    return "\n".join(lines) + "\n"
+
+
+def _apt(folder: Path, program: str, *arguments: str, cwd: Path | None = None
+         ) -> subprocess.CompletedProcess[str]:
+    apt = folder / "apt"
+    return _run([
+        program,
+        "-o", f"Dir::Etc::sourcelist={apt}/sources.list", "-o", "Dir::Etc::sourceparts=/dev/null",
+        "-o", f"Dir::State::lists={apt}/lists", "-o", f"Dir::Cache={apt}/cache",
+        "-o", "Acquire::Languages=none", "-o", "Acquire::Retries=1", "-o", "Acquire::http::Timeout=20",
+        "-o", "APT::Sandbox::User=root", "-q", *arguments,
+    ], cwd)
+
+
+def _index(folder: Path, release: str) -> str:
+    """Makes sure of a fresh package index; what apt said."""
+    apt = folder / "apt"
+    stamp = apt / "updated"
+    if stamp.exists() and 0 <= _age(stamp) < INDEX_SECONDS:
+        return ""
+    for each in ("lists/partial", "cache/archives/partial"):
+        (apt / each).mkdir(parents=True, exist_ok=True)
+    listed = _run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)"])
+    usual, security = mirrors(listed.stdout)
+    if not usual and not security:
+        raise _unreachable(release, "the machine's apt configuration names no Debian mirror", listed.stdout)
+    (apt / "sources.list").write_text(sources(usual, security))
+    done = _apt(folder, "apt-get", "update")
+    if done.returncode == 0 and "Failed to fetch" not in done.stdout:
+        stamp.touch()
+    return done.stdout
+
+
+def _age(path: Path) -> float:
+    import time
+
+    return time.time() - path.stat().st_mtime
+
+
+def candidates(shown: str) -> list[Candidate]:
+    """From `apt-cache show`."""
+    found = []
+    for stanza in shown.split("\n\n"):
+        fields = dict(re.findall(r"^(Package|Version|SHA256): (\S+)", stanza, re.MULTILINE))
+        if len(fields) == 3:
+            found.append(Candidate(fields["Package"], fields["Version"], fields["SHA256"]))
+    return found
+
+
+def _find(folder: Path, release: str) -> Candidate:
+    said = _index(folder, release)
+    name = "linux-source-" + ".".join(release.split(".")[:2])
+    shown = _apt(folder, "apt-cache", "show", "--all-versions", name)
+    fitting = [each for each in candidates(shown.stdout) if fits(release, each.version)]
+    if not fitting:
+        known = ", ".join(sorted({each.version for each in candidates(shown.stdout)}))
+        reason = f"{name} is there as {known} only" if known else f"no suite has {name}, or none was reached"
+        raise _unreachable(release, reason, said)
+    return max(fitting, key=lambda each: _numbers(each.version))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _download(folder: Path, release: str, wanted: Candidate) -> Path:
+    archive = folder / "deb" / f"{wanted.version}.deb"
+    if archive.exists() and _sha256(archive) == wanted.sha256:
+        return archive
+    partial = folder / "deb" / f"{wanted.version}.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    done = _apt(folder, "apt-get", "download", f"{wanted.name}={wanted.version}", cwd=partial)
+    got = list(partial.glob("*.deb"))
+    if done.returncode or len(got) != 1:
+        shutil.rmtree(partial)
+        raise _unreachable(release, "the download failed", done.stdout)
+    if _sha256(got[0]) != wanted.sha256:
+        shutil.rmtree(partial)
+        raise _unreachable(release, "the package's SHA-256 is not what the signed index says")
+    got[0].rename(archive)
+    shutil.rmtree(partial)
+    return archive
+
+
+def _unpack(archive: Path, name: str, tree: Path) -> None:
+    """The needed part of the tree in a package; whole or not at all."""
+    new = tree.with_name(f"{tree.name}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(parents=True)
+    patterns = [f"{name}/{part}" for part in PARTS]
+    package = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(archive)], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE)
+    member = subprocess.Popen(["tar", "-xO", "--wildcards", f"*/{name}.tar.xz"], stdin=package.stdout,
+                              stdout=subprocess.PIPE)
+    unpacked = subprocess.run(
+        ["tar", "-x", "--xz", "-C", str(new), "--strip-components=1", "--anchored", "--wildcards", *patterns],
+        stdin=member.stdout, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env=os.environ | {"LC_ALL": "C", "XZ_OPT": "-T0"})
+    for each in (package, member):
+        assert each.stdout
+        each.stdout.close()
+        each.wait()
+    if unpacked.returncode or package.returncode or member.returncode:
+        shutil.rmtree(new)
+        raise CannotRun(Problem.LIFT_RELEASE, f"{archive} cannot be unpacked", unpacked.stdout)
+    new.rename(tree)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One fetch at a time, also across processes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def fetch(release: str) -> Package:
+    """A release's sources, from the cache or from Debian's mirror."""
+    folder = cache()
+    found = cached(release, folder)
+    if found:
+        return found
+    missing = [tool for tool in TOOLS if not shutil.which(tool)]
+    if missing:
+        raise _unreachable(release, f"it needs {', '.join(missing)}")
+    try:
+        with _alone(folder):
+            found = cached(release, folder)
+            if found:
+                return found
+            wanted = _find(folder, release)
+            archive = _download(folder, release, wanted)
+            tree = folder / "tree" / wanted.version
+            if not tree.exists():
+                _unpack(archive, wanted.name, tree)
+            return Package(wanted.version, tree, archive)
+    except OSError as error:
+        raise _unreachable(release, f"{error.filename or folder}: {error.strerror}") from error

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Lifts a kernel's own timekeeping core: finds the tree, has kbuild show how it compiles the two
+files, compiles our wrapper units around them the same way, and links the programs. Assumes the
+Makefile's rules in tk/linux/build.mk for all that is not the kernel's.
+
+On its own: python3 -m tickbench.lift LINUX --arch um --hz 1000"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tickbench import detect, kbuild, trees
+from tickbench.errors import CannotRun, Problem, Status, output_error
+from tickbench.kbuild import UNITS, Variant
+from tickbench.plan import Image
+
+ROOM = Path(__file__).resolve().parent.parent
+SOURCES = {"timekeeping": detect.TIMEKEEPING, "ntp": detect.NTP}
+PROGRAMS = {"um": ("tickbench-sim",), "x86": ("tickbench.elf", "tickbench.efi")}
+
+
+@dataclass(frozen=True)
+class Lifted:
+    """What came of it."""
+
+    tree: trees.Tree
+    variant: Variant
+    folder: Path  # holds linux.o and the programs
+    stage: detect.Stage
+    seconds: dict[str, float] = field(default_factory=dict)
+    warnings: str = ""  # the compiler's
+
+    def timing(self) -> str:
+        parts = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.seconds.items())
+        return f"{self.tree.label} lifted for {self.variant.name}: {parts}"
+
+
+class _Stopwatch:
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        start = time.monotonic()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - start
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One lift of a tree at a time, also across processes."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("w")
+    except OSError as error:
+        raise output_error(error, folder) from error
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _write(path: Path, text: str) -> None:
+    """Leaves alone what says this already, for what depends on it."""
+    if not path.exists() or path.read_text() != text:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def _c_string(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def identity(tree: trees.Tree, variant: Variant, stage: detect.Stage) -> str:
+    """lift_identity.h"""
+    switches = " | ".join(f"TK_{name}" for name in stage.switches) or "0"
+    revision = _c_string(tree.revision) if tree.revision else "NULL"
+    return "\n".join([
+        "/* Written by tickbench/lift.py: what was lifted. */",
+        '#include "tk/tk.h"',
+        f"#define LIFT_KERNEL {_c_string(tree.kernel)}",
+        f"#define LIFT_REVISION {revision}",
+        f"#define LIFT_TIMEKEEPING_SHA256 {_c_string(stage.timekeeping_sha256)}",
+        f"#define LIFT_NTP_SHA256 {_c_string(stage.ntp_sha256)}",
+        f"#define LIFT_SWITCHES ({switches})",
+        f"#define LIFT_HZ {variant.hz}",
+    ]) + "\n"
+
+
+def _timeconst(tree: Path, hz: int) -> str:
+    """include/generated/timeconst.h for another HZ than kbuild's, by the tree's own script."""
+    script = tree / "kernel/time/timeconst.bc"
+    done = subprocess.run(["bc", "-q", str(script)], input=f"{hz}\n", stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True)
+    if done.returncode:
+        raise CannotRun(Problem.LIFT, f"{script} failed", done.stdout)
+    return done.stdout
+
+
+def _dependencies_newer(object_file: Path, folder: Path) -> bool:
+    """Whether anything that an object was made of has changed since."""
+    try:
+        made = object_file.stat().st_mtime_ns
+        listed = object_file.with_suffix(".dep").read_text().replace("\\\n", " ").split()[1:]
+        return any((folder / name).stat().st_mtime_ns >= made for name in listed)
+    except OSError:
+        return True
+
+
+def _compile(tree: trees.Tree, variant: Variant, folder: Path, kbuild_folder: Path) -> str:
+    """Our two units around the kernel's, at the same time; the compiler's warnings."""
+    extra = ["-I", str(folder), "-I", str(ROOM)]
+    first: list[str] = []
+    if variant.hz != variant.configured_hz:
+        _write(folder / "include/generated/timeconst.h", _timeconst(tree.path, variant.hz))
+        _write(folder / "hz.h", f"#undef CONFIG_HZ\n#define CONFIG_HZ {variant.hz}\n")
+        first = ["-I", str(folder / "include")]
+        extra += ["-include", str(folder / "hz.h")]
+    children = []
+    for unit in UNITS:
+        target = folder / f"wrap_{unit}.o"
+        compiler, *flags = kbuild.command(kbuild_folder, unit)
+        full = [
+            compiler, *first, *flags, *extra, f"-Wp,-MMD,{target.with_suffix('.dep')}",
+            f'-DLIFT_{unit.upper()}="{tree.path / SOURCES[unit]}"',
+            "-c", "-o", str(target), str(ROOM / f"tk/linux/wrap_{unit}.c"),
+        ]
+        recorded = folder / f"wrap_{unit}.command"
+        text = "\n".join(full) + "\n"
+        if recorded.exists() and recorded.read_text() == text and not _dependencies_newer(
+                target, kbuild_folder):
+            continue
+        target.unlink(missing_ok=True)
+        recorded.write_text(text)
+        children.append(subprocess.Popen(
+            full, cwd=kbuild_folder, env=kbuild.environment(), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"))
+    words = [child.communicate()[0] for child in children]
+    if any(child.returncode for child in children):
+        raise CannotRun(Problem.LIFT_EDIT, f"{tree.label} does not compile", "".join(words))
+    return "".join(words)
+
+
+def _link(build: Path, targets: Sequence[Path], tree: trees.Tree) -> None:
+    done = subprocess.run(
+        ["make", "-s", "--no-print-directory", f"-j{os.cpu_count() or 1}", "-C", str(ROOM),
+         f"BUILD={build}", *(str(target) for target in targets)],
+        env=kbuild.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, errors="replace")
+    if done.returncode == 0:
+        return
+    if "undefined reference to" in done.stdout:
+        raise CannotRun(Problem.LIFT_SYMBOL, f"{tree.label} wants a symbol that the lift does not supply",
+                        done.stdout)
+    raise CannotRun(Problem.LIFT, f"{tree.label} does not link", done.stdout)
+
+
+def lift(word: str, variant: Variant, build: Path, programs: Sequence[str] | None = None) -> Lifted:
+    """Lifts the tree that a word names; programs are those of its arch unless told otherwise."""
+    if variant.hz not in kbuild.HZ_CHOICES:
+        choices = ", ".join(str(hz) for hz in kbuild.HZ_CHOICES)
+        raise CannotRun(Problem.USAGE, f"a lifted core cannot run at HZ={variant.hz}, only at {choices}")
+    missing = kbuild.missing_tools()
+    if missing:
+        raise CannotRun(Problem.LIFT_TOOL, f"lifting a kernel needs {', '.join(missing)}")
+    watch = _Stopwatch()
+    # make's dependency files name objects as make was told to: relative to its own folder if possible.
+    if not build.is_absolute() and Path.cwd() != ROOM:
+        build = build.resolve()
+    lifts = build / "lift"
+    try:
+        with watch("tree"):
+            with _alone(lifts):
+                tree = trees.resolve(word, lifts.resolve())
+        with _alone(lifts / tree.folder):
+            return _lift(tree, variant, build, programs, watch)
+    except OSError as error:
+        raise output_error(error, error.filename or build) from error
+
+
+def _lift(tree: trees.Tree, variant: Variant, build: Path, programs: Sequence[str] | None,
+          watch: _Stopwatch) -> Lifted:
+    base = build / "lift" / tree.folder
+    folder = base / variant.name
+    kbuild_folder = (base / "kbuild" / variant.kbuild_name).resolve()
+    with watch("kbuild"):
+        kbuild.build(tree.path, kbuild_folder, variant)
+    with watch("compile"):
+        stage = detect.stage(tree.path)
+        _write(folder / "lift_has.h", stage.header())
+        _write(folder / "lift_identity.h", identity(tree, variant, stage))
+        warnings = _compile(tree, variant, folder.resolve(), kbuild_folder)
+    with watch("link"):
+        wanted = PROGRAMS[variant.arch] if programs is None else programs
+        _link(build, [folder / name for name in wanted] or [folder / "linux.o"], tree)
+    return Lifted(tree, variant, folder, stage, watch.seconds, warnings)
+
+
+def image(word: str, hz: int, vehicle: str, build: Path, say: Callable[[str], None],
+          tickless: bool = True) -> Image:
+    """The programs of a tree's core, for one vehicle (guest or sim)."""
+    arch = "um" if vehicle == "sim" else "x86"
+    done = lift(word, Variant(arch, hz, tickless), build)
+    if done.warnings:
+        say(done.warnings.rstrip("\n"))
+    say(done.timing())
+    return Image(done.tree.label, done.folder / "tickbench.elf", done.folder / "tickbench.efi",
+                 done.folder / "tickbench-sim")
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python3 -m tickbench.lift", description="lift a kernel's core")
+    parser.add_argument("linux", help="PATH, PATH@REV or a release (7.3); several joined by commas")
+    parser.add_argument("--arch", choices=sorted(kbuild.KBUILD_ARCH), default="um",
+                        help="um: for the host process; x86: for the guest (default %(default)s)")
+    parser.add_argument("--hz", type=int, default=1000, help="(default %(default)s)")
+    parser.add_argument("--periodic", action="store_true", help="configure without NO_HZ")
+    parser.add_argument("--build", type=Path, default=Path("build"), help="(default %(default)s)")
+    parser.add_argument("--object", action="store_true", help="link no program, only linux.o")
+    given = parser.parse_args(arguments)
+    try:
+        for word in trees.words(given.linux):
+            done = lift(word, Variant(given.arch, given.hz, not given.periodic), given.build,
+                        () if given.object else None)
+            sys.stderr.write(done.warnings)
+            print(done.timing())
+            print(f"kernel {done.tree.kernel}, revision {done.tree.revision or 'unknown'}, "
+                  f"switches {','.join(done.stage.switches).lower() or 'none'}")
+            print(f"timekeeping.c sha256 {done.stage.timekeeping_sha256}")
+            print(f"ntp.c sha256 {done.stage.ntp_sha256}")
+            print(f"in {done.folder}")
+    except CannotRun as error:
+        print(error.words(), file=sys.stderr)
+        return Status.CANNOT_RUN
+    return Status.PASSED
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Around a lifted core. tickbench/lift.py leaves in $(BUILD)/lift/TREE/VARIANT/ the two units that are
+# compiled with the kernel's flags, and headers that say what they are; the rest is made here.
+$(BUILD)/lift/%/core.o: tk/linux/core.c $(BUILD)/lift/%/lift_identity.h
+	$(CC) $(FREE_CFLAGS) -I$(@D) -c -o $@ $<
+
+# One object that defines tk_linux and nothing else.
+$(BUILD)/lift/%/linux.o: tk/linux/lift.ld $(BUILD)/lift/%/wrap_timekeeping.o \
+		$(BUILD)/lift/%/wrap_ntp.o $(BUILD)/lift/%/core.o $(BUILD)/free/tk/linux/shim.o
+	$(LD) -r -T $< -o $@.all $(filter %.o,$^)
+	objcopy --keep-global-symbol=tk_linux $@.all $@
+	@rm -f $@.all
+
+$(BUILD)/lift/%/tickbench-sim: $(BUILD)/lift/%/linux.o $(SIM_OBJ) $(SHARED_OBJ)
+	$(CC) -no-pie -z noexecstack -o $@ $(filter %.o,$^)
+
+$(BUILD)/lift/%/tickbench.elf: linker.ld $(BUILD)/lift/%/linux.o $(BOOT_OBJ) $(ARCH_OBJ) $(GUEST_OBJ) \
+		$(SHARED_OBJ)
+	$(LD) -nostdlib -static -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments \
+		-T linker.ld -o $@ $(filter %.o,$^)
+
+.PRECIOUS: $(BUILD)/lift/%/core.o $(BUILD)/lift/%/linux.o $(BUILD)/lift/%/wrap_timekeeping.o \
+	$(BUILD)/lift/%/wrap_ntp.o

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A lifted kernel's core behind tk.h: plain C of ours that drives the kernel's functions over lift.h.
+ * Compiled once for each lift, with lift_identity.h saying what was lifted.
+ *
+ * set_reference() is the tree's own where it has one. Else it is made of the kernel's parts, and the
+ * native core does exactly the same, so that states can be compared bit by bit:
+ *   1. every phase correction under way is dropped (time_offset, adjtime, what they stretch or skew);
+ *   2. time_freq such that the tick length becomes L = cycle_interval * period, exactly;
+ *   3. accumulate at `now` as adjtimex does after a change of frequency: whole ticks by the old L,
+ *      then mult for the new;
+ *   4. ntp_error and time_offset, or a step of wall time, as tk_reference_correct() has it.
+ */
+#include "lib/string.h"
+#include "lift_identity.h"
+#include "tk/linux/lift.h"
+#include "tk/reference.h"
+
+/* The kernel's TIME_SETTOD_SEC_MAX: later, and its clock does not start. */
+#define SETTOD_SEC_MAX 8277292035LL
+
+static bool pristine_saved;
+static u64 stopped_interval; /* cycle_interval while the counter is being recalibrated; else 0 */
+
+static enum tk_error counter_of(struct lift_counter *lift, const struct tk_counter *counter)
+{
+	struct tk_conversion conversion;
+	enum tk_error error = tk_conversion_init(&conversion, counter);
+
+	if (error)
+		return error;
+	*lift = (struct lift_counter){
+		.hz = counter->hz,
+		.mask = counter->mask,
+		.max_cycles = conversion.max_cycles,
+		.mult = conversion.mult,
+		.shift = conversion.shift,
+		.maxadj = conversion.maxadj,
+	};
+	return TK_OK;
+}
+
+/* The kernel's data as they were before its first instruction: what a second boot starts from. */
+static void restore_pristine(void)
+{
+	size_t size = (size_t)(lift_data_end - lift_data);
+
+	if (!pristine_saved) {
+		memcpy(lift_pristine, lift_data, size);
+		pristine_saved = true;
+	} else {
+		memcpy(lift_data, lift_pristine, size);
+	}
+}
+
+static enum tk_error lift_init(const struct tk_setup *setup)
+{
+	struct lift_counter counter;
+	enum tk_error error;
+
+	if (setup->hz != LIFT_HZ)
+		return TK_EHZ;
+	if (setup->sec < 0 || setup->sec > SETTOD_SEC_MAX || setup->nsec >= TB_NSEC_PER_SEC)
+		return TK_EINVAL;
+	error = counter_of(&counter, &setup->counter);
+	if (error)
+		return error;
+	if (setup->counter.hz < setup->hz)
+		return TK_EFREQUENCY;
+
+	restore_pristine();
+	stopped_interval = 0;
+	lift_wall_time = (struct lift_timespec){ .sec = setup->sec, .nsec = setup->nsec };
+	lift_start(&counter, setup->now);
+	return TK_OK;
+}
+
+static void lift_time(u64 (*counter)(void *context), void *context, struct tk_time *time)
+{
+	struct lift_reading reading;
+	u128 snsec;
+
+	lift_read(counter, context, &reading);
+	snsec = reading.xtime_nsec;
+	/* Cycles before cycle_last count for nothing, as for the kernel. */
+	if (!(reading.delta & ~(reading.mask >> 1)))
+		snsec += (u128)reading.delta * reading.mult;
+	*time = (struct tk_time){
+		.counter = reading.counter,
+		.sec = (s64)(reading.xtime_sec + reading.nsec / TB_NSEC_PER_SEC),
+		.nsec = (u32)(reading.nsec % TB_NSEC_PER_SEC),
+		.mono_ns = reading.mono_base + (s64)reading.nsec,
+		.instant = instant_from_snsec((s64)reading.xtime_sec, snsec, reading.shift),
+	};
+}
+
+static enum tk_error own_reference(int error)
+{
+	return error < 0 ? TK_EINVAL : TK_OK;
+}
+
+static void step(const struct lift_clock *clock, const struct tk_correction *correction)
+{
+	s128 second = (s128)TB_NSEC_PER_SEC << clock->shift;
+	s128 snsec = (s128)clock->xtime_nsec + correction->step_snsec;
+	s64 sec = (s64)div_s128(snsec, (u128)second);
+
+	snsec -= sec * second;
+	if (snsec < 0) {
+		snsec += second;
+		sec--;
+	}
+	lift_clock_step(clock->xtime_sec + (u64)sec, (u64)snsec, correction->step_mono_ns);
+}
+
+static enum tk_error lift_set_reference(u64 now, const struct tk_reference *reference)
+{
+	struct lift_reference line = {
+		.counter = reference->counter,
+		.time_sec = (u64)(reference->time >> 64),
+		.time_frac_sec = (u64)reference->time,
+		.period_frac = reference->period_frac,
+		.period_shift = reference->period_shift,
+	};
+	struct tk_correction correction;
+	struct lift_clock clock;
+	struct tk_told told;
+	enum tk_error error;
+	u64 tick_length;
+	int own;
+
+	lift_clock_get(&clock);
+	if (!clock.cycle_interval)
+		return TK_EINVAL; /* being recalibrated */
+	error = tk_reference_tick(reference, clock.cycle_interval,
+				  clock.raw_interval << (32 - clock.shift), &tick_length);
+	if (error)
+		return error;
+	own = lift_own_reference(now, &line);
+	if (own != LIFT_NO_REFERENCE)
+		return own_reference(own);
+
+	lift_ntp_follow(tick_length);
+	lift_advance(now);
+	lift_clock_get(&clock);
+	told = (struct tk_told){
+		.cycle_last = clock.cycle_last,
+		.cycle_interval = clock.cycle_interval,
+		.mask = clock.mask,
+		.sec = (s64)clock.xtime_sec,
+		.snsec = clock.xtime_nsec,
+		.tick_length = tick_length,
+		.shift = clock.shift,
+		.hz = LIFT_HZ,
+	};
+	correction = tk_reference_correct(reference, &told);
+	lift_ntp_set_offset(correction.time_offset);
+	lift_clock_set_error(correction.ntp_error);
+	if (correction.step_snsec)
+		step(&clock, &correction);
+	return TK_OK;
+}
+
+static enum tk_error lift_add_time_offset(u64 now, s64 offset_ns)
+{
+	struct lift_ntp ntp;
+
+	(void)now;
+	if (offset_ns > 500000000 || offset_ns < -500000000)
+		return TK_EINVAL;
+	/* Below 2^61. */
+	lift_ntp_get(&ntp);
+	lift_ntp_set_offset(ntp.time_offset + offset_ns * (1LL << 32) / LIFT_HZ);
+	return TK_OK;
+}
+
+static enum tk_error lift_adjust(u64 now, struct tk_timex *timex)
+{
+	struct lift_timex txc = {
+		.modes = timex->modes,
+		.offset = timex->offset,
+		.freq = timex->freq,
+		.maxerror = timex->maxerror,
+		.esterror = timex->esterror,
+		.status = timex->status,
+		.constant = timex->constant,
+		.tick = timex->tick,
+		.time_sec = timex->time_sec,
+		.time_usec = timex->time_usec,
+		.tai = timex->tai,
+	};
+	int state = lift_adjtimex(now, &txc);
+
+	if (state < 0)
+		return TK_EINVAL;
+	*timex = (struct tk_timex){
+		.modes = timex->modes,
+		.offset = txc.offset,
+		.freq = txc.freq,
+		.maxerror = txc.maxerror,
+		.esterror = txc.esterror,
+		.status = txc.status,
+		.constant = txc.constant,
+		.tick = txc.tick,
+		.time_sec = txc.time_sec,
+		.time_usec = txc.time_usec,
+		.tai = txc.tai,
+		.state = state,
+	};
+	return TK_OK;
+}
+
+static enum tk_error lift_set_time(u64 now, s64 sec, u32 nsec)
+{
+	return lift_settime(now, sec, nsec) < 0 ? TK_EINVAL : TK_OK;
+}
+
+static enum tk_error lift_change(u64 now, const struct tk_counter *next, u64 next_now)
+{
+	struct lift_counter counter;
+	enum tk_error error = counter_of(&counter, next);
+
+	if (error)
+		return error;
+	if (next->hz < LIFT_HZ)
+		return TK_EFREQUENCY;
+	lift_change_counter(now, &counter, next_now);
+	return TK_OK;
+}
+
+static enum tk_error lift_recalibrate(u64 now, bool stopped)
+{
+	struct lift_clock clock;
+
+	(void)now;
+	/* Such a tree divides by zero, or loops for ever, in the next tick. */
+	if (!(LIFT_SWITCHES & TK_DIVZERO))
+		return TK_ENOTSUPP;
+	lift_clock_get(&clock);
+	if (stopped && !stopped_interval) {
+		stopped_interval = clock.cycle_interval;
+		lift_set_cycle_interval(0);
+	} else if (!stopped && stopped_interval) {
+		lift_set_cycle_interval(stopped_interval);
+		stopped_interval = 0;
+	}
+	return TK_OK;
+}
+
+static void lift_state(struct tk_state *state)
+{
+	struct lift_clock clock;
+	struct lift_ntp ntp;
+
+	lift_clock_get(&clock);
+	lift_ntp_get(&ntp);
+	*state = (struct tk_state){
+		.cycle_last = clock.cycle_last,
+		.cycle_interval = clock.cycle_interval,
+		.xtime_interval = clock.xtime_interval,
+		.xtime_sec = clock.xtime_sec,
+		.xtime_nsec = clock.xtime_nsec,
+		.raw_sec = clock.raw_sec,
+		.raw_nsec = clock.raw_nsec,
+		.wtm_sec = clock.wtm_sec,
+		.wtm_nsec = clock.wtm_nsec,
+		.ntp_tick = clock.ntp_tick,
+		.tick_length = ntp.tick_length,
+		.ntp_error = clock.ntp_error,
+		.time_offset = ntp.time_offset,
+		.skew_delta = ntp.skew_delta,
+		.time_freq = ntp.time_freq,
+		.time_adjust = ntp.time_adjust,
+		.time_adjust_frac = ntp.time_adjust_frac,
+		.time_maxerror = ntp.time_maxerror,
+		.next_leap_sec = ntp.next_leap_sec,
+		.mult = clock.mult,
+		.shift = clock.shift,
+		.ntp_err_mult = clock.ntp_err_mult,
+		.skip_second_overflow = clock.skip_second_overflow,
+		.tai_offset = clock.tai_offset,
+		.time_state = ntp.time_state,
+		.time_status = ntp.time_status,
+		.time_constant = ntp.time_constant,
+	};
+}
+
+static const struct tk_identity identity = {
+	.core = "linux",
+	.kernel = LIFT_KERNEL,
+	.revision = LIFT_REVISION,
+	.timekeeping_sha256 = LIFT_TIMEKEEPING_SHA256,
+	.ntp_sha256 = LIFT_NTP_SHA256,
+	.switches = LIFT_SWITCHES,
+	.hz = LIFT_HZ,
+};
+
+const struct tk_ops tk_linux = {
+	.identity = &identity,
+	.init = lift_init,
+	.tick = lift_tick,
+	.read = lift_time,
+	.set_reference = lift_set_reference,
+	.add_time_offset = lift_add_time_offset,
+	.adjtimex = lift_adjust,
+	.settime = lift_set_time,
+	.change_counter = lift_change,
+	.recalibrate = lift_recalibrate,
+	.state = lift_state,
+};

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The seam inside a lifted core. On one side the units that include a kernel's own sources, compiled
+ * with the kernel's headers and flags (wrap_timekeeping.c, wrap_ntp.c); on the other core.c, which is
+ * plain freestanding C and knows tk.h. Neither side sees the other's headers, so that no name of a
+ * patched kernel can collide with ours. Everything here is called with the tick held off, but for
+ * lift_tick(), which is the tick, and lift_read(), which it may interrupt.
+ */
+#ifndef TB_TK_LINUX_LIFT_H
+#define TB_TK_LINUX_LIFT_H
+
+#include "lib/types.h"
+
+/* A counter as struct clocksource has it. */
+struct lift_counter {
+	u64 hz;
+	u64 mask;
+	u64 max_cycles;
+	u32 mult;
+	u32 shift;
+	u32 maxadj;
+};
+
+/* Layout of struct timespec64 on 64-bit machines; wrap_timekeeping.c asserts it. */
+struct lift_timespec {
+	s64 sec;
+	long nsec;
+};
+
+/* struct timekeeper; units as in struct tk_state. */
+struct lift_clock {
+	u64 cycle_last;
+	u64 cycle_interval;
+	u64 xtime_interval;
+	u64 raw_interval; /* shifted ns a tick at the counter's nominal frequency */
+	u64 xtime_sec;
+	u64 xtime_nsec;
+	u64 raw_sec;
+	u64 raw_nsec;
+	s64 wtm_sec;
+	s64 wtm_nsec;
+	u64 ntp_tick;
+	s64 ntp_error;
+	u64 mask;
+	u32 mult;
+	u32 shift;
+	u32 ntp_err_mult;
+	u32 skip_second_overflow;
+	s32 tai_offset;
+};
+
+/* What ntp.c keeps, wherever the tree keeps it. */
+struct lift_ntp {
+	u64 tick_length;
+	s64 time_offset;
+	s64 skew_delta;
+	s64 time_freq;
+	s64 time_adjust;
+	s64 time_adjust_frac;
+	s64 time_maxerror;
+	s64 next_leap_sec; /* 0: none pending */
+	s32 time_state;
+	s32 time_status;
+	s32 time_constant;
+};
+
+/* One consistent reading. */
+struct lift_reading {
+	u64 counter;
+	u64 delta; /* cycles since cycle_last, masked */
+	u64 nsec;  /* since xtime_sec, by the kernel's own conversion */
+	s64 mono_base;
+	u64 xtime_sec;
+	u64 xtime_nsec;
+	u64 mask;
+	u32 mult;
+	u32 shift;
+};
+
+/* struct tk_timex, field for field. */
+struct lift_timex {
+	u32 modes;
+	s64 offset, freq, maxerror, esterror;
+	s32 status;
+	s64 constant, tick, time_sec, time_usec;
+	s32 tai;
+};
+
+/* A line, for a tree that can follow one by itself. */
+struct lift_reference {
+	u64 counter;
+	u64 time_sec;
+	u64 time_frac_sec;
+	u64 period_frac;
+	u8 period_shift;
+};
+
+/* wrap_timekeeping.c */
+
+/* timekeeping_init() with this counter from the beginning. Once after lift_data was restored. */
+void lift_start(const struct lift_counter *counter, u64 now);
+/* update_wall_time() */
+void lift_tick(u64 now);
+/* timekeeping_advance() as after a change of frequency: accumulates whole ticks, adjusts mult. */
+void lift_advance(u64 now);
+void lift_read(u64 (*counter)(void *context), void *context, struct lift_reading *reading);
+void lift_clock_get(struct lift_clock *clock);
+/*
+ * Moves wall time at once: its new seconds and shifted nanoseconds, and what to subtract from
+ * wall_to_monotonic (ns). NTP stays as it is.
+ */
+void lift_clock_step(u64 xtime_sec, u64 xtime_nsec, s64 mono_ns);
+void lift_clock_set_error(s64 ntp_error);
+/* do_settimeofday64() and do_adjtimex(), with the kernel's return values. */
+int lift_settime(u64 now, s64 sec, u32 nsec);
+int lift_adjtimex(u64 now, struct lift_timex *timex);
+/* change_clocksource() */
+void lift_change_counter(u64 now, const struct lift_counter *next, u64 next_now);
+/* Only where the tree bears a tick while it is 0. */
+void lift_set_cycle_interval(u64 cycles);
+/* The tree's own timekeeping_set_reference(); a negative errno, or LIFT_NO_REFERENCE. */
+int lift_own_reference(u64 now, const struct lift_reference *reference);
+#define LIFT_NO_REFERENCE 1
+
+/* wrap_ntp.c */
+void lift_ntp_get(struct lift_ntp *ntp);
+/* Drops every phase correction under way, and sets time_freq such that tick_length is this. */
+void lift_ntp_follow(u64 tick_length);
+void lift_ntp_set_offset(s64 time_offset);
+
+/* shim.c: the wall time that the kernel finds at boot. */
+extern struct lift_timespec lift_wall_time;
+
+/* lift.ld: all that the kernel's objects can write to, and room for a copy of it. */
+extern char lift_data[], lift_data_end[], lift_pristine[];
+
+#endif

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A tree's own kernel/time/ntp.c as it stands, and behind it what reaches its state: statics of the
+ * file, one struct, or one struct for each timekeeper, as the tree has it. Compiled with the command
+ * that kbuild saved for that file; LIFT_NTP is its path.
+ */
+#include LIFT_NTP
+#include "lift_has.h"
+#include "tk/linux/lift.h"
+
+#if LIFT_HAS_NTP_ARRAY
+#define NTP(field) (tk_ntp_data[TIMEKEEPER_CORE].field)
+#define lift_update_frequency() ntp_update_frequency(&tk_ntp_data[TIMEKEEPER_CORE])
+#elif LIFT_HAS_NTP_STRUCT
+#define NTP(field) (tk_ntp_data.field)
+#define lift_update_frequency() ntp_update_frequency(&tk_ntp_data)
+#else
+#define NTP(field) (field)
+#define lift_update_frequency() ntp_update_frequency()
+#endif
+
+#if LIFT_HAS_SKEW_DELTA
+static s64 lift_skew_delta(void)
+{
+	return NTP(skew_delta);
+}
+
+static void lift_drop_skew(void)
+{
+	NTP(skew_delta) = 0;
+}
+#else
+static s64 lift_skew_delta(void)
+{
+	return 0;
+}
+
+static void lift_drop_skew(void) { }
+#endif
+
+#if LIFT_HAS_TIME_ADJUST_FRAC
+static s64 lift_time_adjust_frac(void)
+{
+	return NTP(time_adjust_frac);
+}
+
+static void lift_drop_adjust(void)
+{
+	NTP(time_adjust) = 0;
+	NTP(time_adjust_frac) = 0;
+}
+#else
+static s64 lift_time_adjust_frac(void)
+{
+	return 0;
+}
+
+static void lift_drop_adjust(void)
+{
+	NTP(time_adjust) = 0;
+}
+#endif
+
+/* Trees that slew by a longer tick keep beside it the one without. */
+#if LIFT_HAS_TICK_LENGTH_BASE
+static void lift_drop_stretch(void)
+{
+	NTP(tick_length) = NTP(tick_length_base);
+}
+#else
+static void lift_drop_stretch(void) { }
+#endif
+
+void lift_ntp_get(struct lift_ntp *ntp)
+{
+	s64 leap = NTP(ntp_next_leap_sec);
+
+	*ntp = (struct lift_ntp){
+		.tick_length = NTP(tick_length),
+		.time_offset = NTP(time_offset),
+		.skew_delta = lift_skew_delta(),
+		.time_freq = NTP(time_freq),
+		.time_adjust = NTP(time_adjust),
+		.time_adjust_frac = lift_time_adjust_frac(),
+		.time_maxerror = NTP(time_maxerror),
+		.next_leap_sec = leap == TIME64_MAX ? 0 : leap,
+		.time_state = NTP(time_state),
+		.time_status = NTP(time_status),
+		.time_constant = NTP(time_constant),
+	};
+}
+
+void lift_ntp_follow(u64 tick_length)
+{
+	NTP(time_offset) = 0;
+	lift_drop_adjust();
+	lift_drop_skew();
+	lift_drop_stretch();
+
+	/*
+	 * A second without time_freq is whatever the tree adds up (tick_usec, ntp_tick_adj, cs_tick_adj):
+	 * ask it. Every addend is a multiple of HZ, so the division by HZ has lost nothing.
+	 */
+	NTP(time_freq) = 0;
+	lift_update_frequency();
+	NTP(time_freq) = (s64)(tick_length - NTP(tick_length)) * HZ;
+	lift_update_frequency();
+}
+
+void lift_ntp_set_offset(s64 time_offset)
+{
+	NTP(time_offset) = time_offset;
+}

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A tree's own kernel/time/timekeeping.c as it stands, with a few functions behind it that reach
+ * its statics. Compiled with the command that kbuild saved for that file; LIFT_TIMEKEEPING is its
+ * path. What the tree has and has not is told by lift_has.h, which tickbench/lift.py writes.
+ */
+#include LIFT_TIMEKEEPING
+#include "lift_has.h"
+#include "tk/linux/lift.h"
+
+static_assert(sizeof(struct timespec64) == sizeof(struct lift_timespec), "struct timespec64");
+
+struct lift_source {
+	struct clocksource clocksource;
+	u64 now;
+};
+
+/* Two, because a change of counter reads the old one and the new one. */
+static struct lift_source lift_sources[2];
+static unsigned int lift_current;
+
+static u64 lift_source_read(struct clocksource *clocksource)
+{
+	return container_of(clocksource, struct lift_source, clocksource)->now;
+}
+
+#if LIFT_HAS_MAX_RAW_DELTA
+static void lift_set_max_raw_delta(struct clocksource *cs)
+{
+	cs->max_raw_delta = (cs->mask >> 1) + (cs->mask >> 2) + (cs->mask >> 3);
+}
+#else
+static void lift_set_max_raw_delta(struct clocksource *cs) { }
+#endif
+
+static void lift_source_set(struct lift_source *source, const struct lift_counter *counter, u64 now)
+{
+	struct clocksource *cs = &source->clocksource;
+
+	cs->name = "tickbench";
+	cs->read = lift_source_read;
+	cs->mask = counter->mask;
+	cs->mult = counter->mult;
+	cs->shift = counter->shift;
+	cs->maxadj = counter->maxadj;
+	cs->max_cycles = counter->max_cycles;
+	cs->flags = CLOCK_SOURCE_IS_CONTINUOUS | CLOCK_SOURCE_VALID_FOR_HRES;
+	/* Any but the generic one, which timekeeping_set_reference() must not accept. */
+	cs->id = CSID_MAX - 1;
+	lift_set_max_raw_delta(cs);
+	source->now = now;
+}
+
+/* The kernel keeps two copies of its state. Changes go into one, and publishing makes them equal. */
+#if LIFT_HAS_UPDATE_FROM_SHADOW
+static struct timekeeper *lift_timekeeper(void)
+{
+	return &tk_core.shadow_timekeeper;
+}
+
+static void lift_publish(unsigned int action)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&tk_core.lock, flags);
+	timekeeping_update_from_shadow(&tk_core, action);
+	raw_spin_unlock_irqrestore(&tk_core.lock, flags);
+}
+
+static void lift_set_interval(u64 cycles)
+{
+	tk_core.shadow_timekeeper.cycle_interval = cycles;
+	tk_core.timekeeper.cycle_interval = cycles;
+}
+#else
+static struct timekeeper *lift_timekeeper(void)
+{
+	return &tk_core.timekeeper;
+}
+
+static void lift_publish(unsigned int action)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&timekeeper_lock, flags);
+	write_seqcount_begin(&tk_core.seq);
+	timekeeping_update(&tk_core.timekeeper, action | TK_MIRROR);
+	write_seqcount_end(&tk_core.seq);
+	raw_spin_unlock_irqrestore(&timekeeper_lock, flags);
+}
+
+static void lift_set_interval(u64 cycles)
+{
+	shadow_timekeeper.cycle_interval = cycles;
+	tk_core.timekeeper.cycle_interval = cycles;
+}
+#endif
+
+#if LIFT_HAS_COARSE_NSEC
+static void lift_update_coarse(struct timekeeper *tk)
+{
+	tk_update_coarse_nsecs(tk);
+}
+#else
+static void lift_update_coarse(struct timekeeper *tk) { }
+#endif
+
+static void lift_hold(u64 now)
+{
+	lift_sources[lift_current].now = now;
+}
+
+struct clocksource *clocksource_default_clock(void)
+{
+	return &lift_sources[0].clocksource;
+}
+
+void lift_start(const struct lift_counter *counter, u64 now)
+{
+	lift_source_set(&lift_sources[0], counter, now);
+	timekeeping_init();
+}
+
+void lift_tick(u64 now)
+{
+	lift_hold(now);
+	update_wall_time();
+}
+
+void lift_advance(u64 now)
+{
+	lift_hold(now);
+	timekeeping_advance(TK_ADV_FREQ);
+}
+
+void lift_read(u64 (*counter)(void *context), void *context, struct lift_reading *reading)
+{
+	const struct timekeeper *tk = &tk_core.timekeeper;
+	const struct tk_read_base *tkr = &tk->tkr_mono;
+	unsigned int seq;
+
+	do {
+		seq = read_seqcount_begin(&tk_core.seq);
+		reading->counter = counter(context);
+		reading->delta = (reading->counter - tkr->cycle_last) & tkr->mask;
+		reading->nsec = timekeeping_cycles_to_ns(tkr, reading->counter);
+		reading->mono_base = ktime_to_ns(tkr->base);
+		reading->xtime_sec = tk->xtime_sec;
+		reading->xtime_nsec = tkr->xtime_nsec;
+		reading->mask = tkr->mask;
+		reading->mult = tkr->mult;
+		reading->shift = tkr->shift;
+	} while (read_seqcount_retry(&tk_core.seq, seq));
+}
+
+void lift_clock_get(struct lift_clock *clock)
+{
+	const struct timekeeper *tk = &tk_core.timekeeper;
+
+	*clock = (struct lift_clock){
+		.cycle_last = tk->tkr_mono.cycle_last,
+		.cycle_interval = tk->cycle_interval,
+		.xtime_interval = tk->xtime_interval,
+		.raw_interval = tk->raw_interval,
+		.xtime_sec = tk->xtime_sec,
+		.xtime_nsec = tk->tkr_mono.xtime_nsec,
+		.raw_sec = tk->raw_sec,
+		.raw_nsec = tk->tkr_raw.xtime_nsec,
+		.wtm_sec = tk->wall_to_monotonic.tv_sec,
+		.wtm_nsec = tk->wall_to_monotonic.tv_nsec,
+		.ntp_tick = tk->ntp_tick,
+		.ntp_error = tk->ntp_error,
+		.mask = tk->tkr_mono.mask,
+		.mult = tk->tkr_mono.mult,
+		.shift = tk->tkr_mono.shift,
+		.ntp_err_mult = tk->ntp_err_mult,
+		.skip_second_overflow = tk->skip_second_overflow,
+		.tai_offset = tk->tai_offset,
+	};
+}
+
+void lift_clock_step(u64 xtime_sec, u64 xtime_nsec, s64 mono_ns)
+{
+	struct timekeeper *tk = lift_timekeeper();
+	struct timespec64 wtm = tk->wall_to_monotonic;
+
+	tk->xtime_sec = xtime_sec;
+	tk->tkr_mono.xtime_nsec = xtime_nsec;
+	lift_update_coarse(tk);
+	tk_set_wall_to_mono(tk, timespec64_sub(wtm, ns_to_timespec64(mono_ns)));
+	lift_publish(TK_CLOCK_WAS_SET);
+}
+
+void lift_clock_set_error(s64 ntp_error)
+{
+	lift_timekeeper()->ntp_error = ntp_error;
+	lift_publish(0);
+}
+
+int lift_settime(u64 now, s64 sec, u32 nsec)
+{
+	struct timespec64 ts = { .tv_sec = sec, .tv_nsec = nsec };
+
+	lift_hold(now);
+	return do_settimeofday64(&ts);
+}
+
+int lift_adjtimex(u64 now, struct lift_timex *timex)
+{
+	struct __kernel_timex txc = {
+		.modes = timex->modes,
+		.offset = timex->offset,
+		.freq = timex->freq,
+		.maxerror = timex->maxerror,
+		.esterror = timex->esterror,
+		.status = timex->status,
+		.constant = timex->constant,
+		.tick = timex->tick,
+		.time = { .tv_sec = timex->time_sec, .tv_usec = timex->time_usec },
+		.tai = timex->tai,
+	};
+	int ret;
+
+	lift_hold(now);
+	ret = do_adjtimex(&txc);
+	if (ret < 0)
+		return ret;
+	timex->offset = txc.offset;
+	timex->freq = txc.freq;
+	timex->maxerror = txc.maxerror;
+	timex->esterror = txc.esterror;
+	timex->status = txc.status;
+	timex->constant = txc.constant;
+	timex->tick = txc.tick;
+	timex->time_sec = txc.time.tv_sec;
+	timex->time_usec = txc.time.tv_usec;
+	timex->tai = txc.tai;
+	return ret;
+}
+
+void lift_change_counter(u64 now, const struct lift_counter *next, u64 next_now)
+{
+	lift_hold(now);
+	lift_current = !lift_current;
+	lift_source_set(&lift_sources[lift_current], next, next_now);
+	change_clocksource(&lift_sources[lift_current].clocksource);
+}
+
+void lift_set_cycle_interval(u64 cycles)
+{
+	lift_set_interval(cycles);
+}
+
+#if LIFT_HAS_SET_REFERENCE
+int lift_own_reference(u64 now, const struct lift_reference *reference)
+{
+	struct tk_reference ref = {
+		.cs_id = lift_sources[lift_current].clocksource.id,
+		.counter_value = reference->counter,
+		.time_sec = reference->time_sec,
+		.time_frac_sec = reference->time_frac_sec,
+		.period_frac_sec = reference->period_frac,
+		.period_shift = reference->period_shift,
+	};
+
+	lift_hold(now);
+	return timekeeping_set_reference(&ref);
+}
+#else
+int lift_own_reference(u64 now, const struct lift_reference *reference)
+{
+	return LIFT_NO_REFERENCE;
+}
+#endif
