@@ -26,6 +26,14 @@ struct boot_memory {
 	u32 pad;
 };
 
+/* A linear frame buffer, 32 bits a pixel, in which 0xffffffff is white. */
+struct boot_screen {
+	u64 base;	   /* physical; 0: none */
+	u32 width, height; /* pixels */
+	u32 stride;	   /* pixels from one line to the next */
+	u32 pad;
+};
+
 #define BOOT_MEMORY_MAX	 128
 #define BOOT_CMDLINE_MAX 2048
 
@@ -33,6 +41,7 @@ struct boot_info {
 	u32 way;	  /* enum boot_way */
 	u32 memory_count; /* entries of memory[] in use */
 	u64 rsdp;	  /* physical address of the ACPI RSDP; 0: none */
+	struct boot_screen screen;
 	struct boot_memory memory[BOOT_MEMORY_MAX];
 	char cmdline[BOOT_CMDLINE_MAX]; /* NUL-terminated; cut if longer */
 };

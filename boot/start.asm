@@ -1,11 +1,12 @@
 ; SPDX-License-Identifier: GPL-2.0-or-later
 ; Where both ways in meet: the page tables, the stack, the cleared .bss. pvh.asm jumps to start64 and
-; so does the EFI loader's last page (boot/efi_jump.asm), which knows it as the image's first byte.
+; so does the EFI loader's last page (boot/efi_jump.asm), which knows it as the image's first byte,
+; followed by struct kernel_header (boot/kernel.h).
 ; Assumes long mode, interrupts off, and this image mapped where it is linked.
 ;	edi = enum boot_way, rsi = struct hvm_start_info (PVH) or struct boot_info (UEFI)
 bits 64
 
-extern bss_start, bss_end
+extern image_start, image_end, bss_start, bss_end
 extern boot_pvh, kernel_main
 global start64, boot_pml4, boot_gdt, boot_gdt_pointer
 
@@ -15,6 +16,11 @@ DATA		equ 0x10
 
 section .start progbits alloc exec nowrite align=16
 start64:
+	jmp	short .start
+	align	16, db 0
+	db	"TBKERNEL"
+	dq	image_start, image_end, bss_end
+.start:
 	cld
 	mov	eax, boot_pml4
 	mov	cr3, rax
