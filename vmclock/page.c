@@ -32,10 +32,11 @@ AT(time_maxerror_nanosec, 0x60);
 AT(vm_generation_counter, 0x68);
 _Static_assert(sizeof(struct vmclock_abi) == 0x70, "vmclock page layout");
 
-#define COUNTER_HZ_MIN	  1000ULL
-#define COUNTER_HZ_MAX	  10000000000ULL
-#define FUTURE_CYCLES_MAX (1ULL << 62)
-#define FUTURE_SEC_MAX	  3600
+#define COUNTER_HZ_MIN	   1000ULL
+#define COUNTER_HZ_MAX	   10000000000ULL
+#define FUTURE_CYCLES_MAX  (1ULL << 62)
+#define SPINS_BEFORE_PAUSE 6
+#define FUTURE_SEC_MAX	   3600
 
 /* The fields that are not part of a line: checked and then forgotten. */
 struct page_copy {
@@ -73,20 +74,29 @@ static void copy_fields(const volatile struct vmclock_abi *page, struct page_cop
 }
 
 /*
- * One consistent copy. A count that stays odd for a whole spin is a writer that died or was put to
- * sleep in mid-update; there is no use in waiting longer, the caller will come again.
+ * One consistent copy. One odd count for a whole spin is a writer that died or was put to sleep in
+ * mid-update; there is no use in waiting longer, the caller will come again.
  */
 static enum vmclock_error copy_page(const volatile struct vmclock_abi *page, struct page_copy *copy)
 {
 	for (u32 try = 0; try < VMCLOCK_TRIES; try++) {
 		u32 seq = __atomic_load_n(&page->seq_count, __ATOMIC_ACQUIRE);
+		u32 spin = 0;
 
-		for (u32 spin = 0; seq & 1; spin++) {
-			if (spin == VMCLOCK_TRIES)
-				return VMCLOCK_WRITER_HOLDS;
-			__builtin_ia32_pause();
+		while (seq & 1 && spin++ < VMCLOCK_TRIES) {
+			u32 odd = seq;
+
+			/* An update takes some ten nanoseconds, a pause far more. */
+			if (spin > SPINS_BEFORE_PAUSE)
+				__builtin_ia32_pause();
 			seq = __atomic_load_n(&page->seq_count, __ATOMIC_ACQUIRE);
+			if (seq != odd)
+				break;
 		}
+		if (spin > VMCLOCK_TRIES)
+			return VMCLOCK_WRITER_HOLDS;
+		if (seq & 1)
+			continue; /* another update already */
 		copy_fields(page, copy);
 		/* No load of a field may sink below the second look at the count. */
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
@@ -246,7 +256,7 @@ void vmclock_page_update(volatile struct vmclock_abi *page, const struct vmclock
 
 	__atomic_store_n(&page->seq_count, seq, __ATOMIC_RELAXED);
 	/* No store of a field may rise above the odd count. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
 	store_line(page, line);
 	__atomic_store_n(&page->seq_count, seq + 1, __ATOMIC_RELEASE);
 }
@@ -254,7 +264,7 @@ void vmclock_page_update(volatile struct vmclock_abi *page, const struct vmclock
 void vmclock_page_init(volatile struct vmclock_abi *page, const struct vmclock_line *line)
 {
 	__atomic_store_n(&page->seq_count, 1, __ATOMIC_RELAXED);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
 	page->size = VMCLOCK_PAGE_SIZE;
 	page->version = VMCLOCK_VERSION;
 	page->pad[0] = 0;

@@ -29,7 +29,8 @@ void vmclock_stress_line(u64 n, struct vmclock_line *line)
 	line->clock_status = bits & 2 ? VMCLOCK_STATUS_SYNCHRONIZED : VMCLOCK_STATUS_FREERUNNING;
 	line->leap_indicator = (u8)(bits >> 8 & 3);
 	line->tai_offset_sec = (s16)(bits >> 16);
-	line->counter_value = bits >> 12;
+	/* Seconds of any counter: no reader finds it far in the future. */
+	line->counter_value = bits >> 32;
 	line->time = instant_make((s64)(bits >> 8), bits * 3);
 	/* 2^63 to 2^64 at a shift of 30 to 32: counters between 1 and 9 GHz. */
 	line->period_frac = bits | 1ULL << 63;
