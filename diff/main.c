@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* tickbench-diff: a script, or random ones until so many ticks have been compared. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "diff/diff.h"
+
+#define EPISODE_OPS 60
+
+static int tell(const struct difference *difference)
+{
+	printf("DIFFER at \"");
+	op_print(stdout, &difference->op);
+	printf("\", tick %llu, counter %llu\n  %-22s %22s %22s\n%s", difference->tick,
+	       difference->counter, "field", "native", "linux", difference->text);
+	return 1;
+}
+
+static int run_script(const char *path)
+{
+	FILE *file = strcmp(path, "-") ? fopen(path, "r") : stdin;
+	struct difference difference;
+	char line[256];
+	int number = 0;
+	bool started = false;
+
+	if (!file) {
+		fprintf(stderr, "tickbench-diff: %s: %s\n", path, strerror(errno));
+		return 2;
+	}
+	while (fgets(line, sizeof(line), file)) {
+		struct op op;
+
+		number++;
+		if (!op_parse(line, &op) || (op.kind < OP_KINDS && op.kind != OP_INIT && !started)) {
+			fprintf(stderr, "tickbench-diff: %s:%d: %s: %s", path, number,
+				started ? "not an operation" : "a script begins with init", line);
+			return 2;
+		}
+		started |= op.kind == OP_INIT;
+		if (!pair_do(&op, &difference)) {
+			printf("%s:%d: ", path, number);
+			return tell(&difference);
+		}
+	}
+	if (file != stdin)
+		fclose(file);
+	return 0;
+}
+
+/* Episodes of random operations; one that differs is printed as a script. */
+static int run_random(u64 seed, u64 ticks)
+{
+	static struct op episode[EPISODE_OPS];
+	struct difference difference;
+	u64 random = seed * 0x9e3779b97f4a7c15ULL + 1;
+
+	while (pair_ticks() < ticks) {
+		for (int i = 0; i < EPISODE_OPS; i++) {
+			episode[i] = op_random(&random, i == 0);
+			if (pair_do(&episode[i], &difference))
+				continue;
+			for (int j = 0; j <= i; j++)
+				op_print(stdout, &episode[j]);
+			printf("# ");
+			return tell(&difference);
+		}
+	}
+	return 0;
+}
+
+static int usage(void)
+{
+	fprintf(stderr, "usage: tickbench-diff SCRIPT\n"
+			"       tickbench-diff --random SEED TICKS\n"
+			"Compares the native core with the lifted one after every tick. Exit status: 0 no\n"
+			"difference, 1 a difference (printed, with the script that shows it), 2 cannot run.\n");
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	int status;
+
+	if (!&tk_linux) {
+		fprintf(stderr, "tickbench-diff: no core was lifted into this program\n");
+		return 2;
+	}
+	pair_begin();
+	if (argc == 4 && !strcmp(argv[1], "--random"))
+		status = run_random(strtoull(argv[2], NULL, 0), strtoull(argv[3], NULL, 0));
+	else if (argc == 2 && argv[1][0] != '\0' && strcmp(argv[1], "--help"))
+		status = run_script(argv[1]);
+	else
+		return usage();
+	printf("%s{\"ticks\": %llu, \"hz\": %u, \"kernel\": \"%s\", \"differ\": %s}\n", status ? "# " : "",
+	       pair_ticks(), tk_linux.identity->hz,
+	       tk_linux.identity->kernel ? tk_linux.identity->kernel : "", status ? "true" : "false");
+	return status;
+}
