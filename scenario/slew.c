@@ -38,7 +38,7 @@ static void slew_once(struct bench *bench, const char *sign, s64 offset_ns)
 		return;
 	vehicle->ticks_start(bench);
 	bench_window(bench);
-	bench_run_ms(bench, SETTLE_MS + 2000 / bench->params->hz);
+	bench_run_ms(bench, SETTLE_MS + 2 + 2000 / bench->params->hz);
 	before_rms = stats_rms_fs(stats);
 
 	vehicle->lock(vehicle->context);
