@@ -82,13 +82,6 @@ def test_bail_out_is_heard_anywhere() -> None:
         assert report.bail_out == "no memory" and not report.ok
 
 
-def test_announcements() -> None:
-    found = ktap.announcement("# run 2 of 7: slew clock=tsc, about 20.5 s\r")
-    assert found == ktap.Announcement(2, 7, "slew", 20.5)
-    assert ktap.announcement("# run 2 of 7: slew clock=tsc") == ktap.Announcement(2, 7, "slew", 0)
-    assert ktap.announcement("# running late") is None
-
-
 @settings(max_examples=300, deadline=None)
 @given(st.text() | st.lists(st.sampled_from(GOOD.splitlines() + ["    ", "ok", "1..999999999",
                                                                  "# metric", "not ok 1"])).map("\n".join))

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import fakes
 from tickbench import ktap, plot, report, samples, table
 from tickbench.errors import CannotRun, Problem, Status
+from tickbench.why import figure, why
 
 GUEST = report.Vehicle("guest", "tcg", "pvh", "qemu 7.2.22")
 
@@ -119,15 +120,15 @@ class TestSamples:
 
 
 class TestTable:
-    def render(self, made: report.Document) -> str:
-        console = table.console()
+    def render(self, made: report.Document, width: int | None = None) -> str:
+        console = table.console(width)
         with console.capture() as capture:
-            console.print(table.table(made["runs"]))
+            table.show(made["runs"], console)
         return capture.get()
 
     def test_it_tells_clock_core_nanoseconds_and_why(self) -> None:
         text = self.render(document(("lock", ["ok a"])))
-        for word in ("virtual", "native", "1000", "lock", "0.155", "pass", "dithering"):
+        for word in ("virtual", "native", "1000", "lock", "0.155", "pass", "mult step", "1 of 1 runs"):
             assert word in text
 
     def test_a_failure_names_the_claim(self) -> None:
@@ -136,13 +137,17 @@ class TestTable:
 
     def test_lines_fit(self) -> None:
         made = document(("lock", ["not ok " + "it is a long sentence " * 9]))
+        made["runs"][0]["metrics"]["drift_ns_per_s"] = -20.123
         made["runs"][0]["switches"] = "clawback,tail,divzero,reference,feed,skew,host"
-        assert max(map(len, self.render(made).splitlines())) <= table.NARROW
+        for width in (80, table.NARROW):
+            text = self.render(made, width)
+            assert max(map(len, text.splitlines())) <= width
+            assert "-20.123" in text and "sentence" in text
 
     def test_a_drift_is_put_down_to_what_is_off(self) -> None:
         run = document(("lock", ["ok a"]))["runs"][0]
         run["switches"], run["metrics"]["drift_ns_per_s"] = "clawback,reference,feed", 64.6
-        assert table.why(run) == "drifts: remainder, skew off"
+        assert why(run).startswith("drifts: remainder, skew off")
 
     @pytest.mark.parametrize(("claims", "status"), [
         (["ok a"], Status.PASSED), (["not ok a"], Status.FAILED), (["ok a # SKIP x"], Status.SKIPPED)])
@@ -153,7 +158,7 @@ class TestTable:
 
     @given(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e12, max_value=1e12))
     def test_a_figure_that_is_not_zero_never_reads_as_zero(self, value: float) -> None:
-        assert (float(table.number(value)) == 0) == (value == 0)
+        assert (float(figure(value)) == 0) == (value == 0)
 
 
 class TestPicture:

@@ -89,12 +89,14 @@ def pages(options: Options, folder: SharedFolder, log: Path) -> Iterator[qemu.Pa
             raise CannotRun(Problem.PUBLISHER, f"{options.page} is not a file of 2 MiB")
         yield qemu.Pages(options.page, None, table)
         return
-    page, mailbox = folder.path / "page", folder.path / "mailbox"
-    args: list[str] = []
-    if options.publisher.startswith("static:"):
-        args = ["--static", options.publisher[len("static:"):]]
-    with Publisher(options.build / "vmclock-host", page, mailbox, log, args):
-        yield qemu.Pages(page, mailbox, table)
+    page, mailbox, pid = (folder.path / name for name in ("page", "mailbox", "qemu.pid"))
+    program = options.build / "vmclock-host"
+    if options.publisher == "live":
+        with Publisher(program, page, mailbox, log, ["--qemu-pidfile", str(pid)]):
+            yield qemu.Pages(page, mailbox, table, pid)
+    else:
+        with Publisher(program, page, None, log, ["--static", options.publisher.split(":", 1)[1]]):
+            yield qemu.Pages(page, None, table)
 
 
 def run(
@@ -145,7 +147,7 @@ def _limits(options: Options) -> watch.Limits:
         return watch.Limits(first=1e9, quiet=1e9, total=1e9)
     total = options.timeout or machine.timeout_seconds(options.groups, options.accel.slow)
     first = FIRST_WORD_SECONDS[options.way] * (3.0 if options.accel.slow else 1.0)
-    return watch.Limits(first=min(first, total), quiet=max(30.0, total / 2), total=total)
+    return watch.Limits(first=min(first, total), quiet=machine.quiet_seconds(0, options.accel.slow), total=total)
 
 
 def last_lines(text: str, count: int = 8) -> str:

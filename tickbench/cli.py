@@ -17,8 +17,8 @@ from typing import NoReturn
 
 from rich.console import Console
 
-from tickbench import accel, boot, firmware, ktap, options, plan, plot, process, progress
-from tickbench import qemu, report, samples, table, watch
+from tickbench import accel, boot, firmware, ktap, machine, options, plan, plot, process
+from tickbench import progress, qemu, report, samples, table, watch
 from tickbench.errors import CannotRun, Problem, Status, output_error
 
 RESULTS = ("serial*.log", "samples*.bin", "publisher*.log", "report.json", "error.png")
@@ -77,10 +77,9 @@ def finish(
     runs = whole["runs"]
     report.write(whole, output / "report.json")
     drawn = plot.draw(records, runs, output / "error.png")
-    console.print(table.table(runs))
+    table.show(runs, console)
     for note in notes:
         console.print(f"note: {note}", markup=False, soft_wrap=True)
-    console.print(table.verdict_line(runs), markup=False, soft_wrap=True)
     files = ["report.json"] + (["error.png"] if drawn else [])
     files += sorted(path.name for pattern in RESULTS[:2] for path in output.glob(pattern))
     console.print(f"in {output}: {', '.join(files)}", markup=False, soft_wrap=True)
@@ -157,8 +156,8 @@ def _one_boot(
 
     with progress.Show(console, image.label, quiet=raw) as show:
         def listen(data: bytes, limits: watch.Limits) -> None:
-            for announced in show.feed(data):
-                limits.quiet = max(limits.quiet, 30.0 + 4.0 * announced.seconds)
+            for step in show.feed(data):
+                limits.quiet = machine.quiet_seconds(step.expected(), how.accel.slow)
             if raw:
                 _loud(data)
 
@@ -230,9 +229,7 @@ def _simulate(
 def show(arguments: Sequence[str]) -> Status:
     given = options.show_parser().parse_args(list(arguments))
     runs = report.merge([report.read(path) for path in given.reports])["runs"]
-    console = table.console()
-    console.print(table.table(runs))
-    console.print(table.verdict_line(runs), markup=False, soft_wrap=True)
+    table.show(runs, table.console())
     return table.status(runs)
 
 

@@ -98,16 +98,6 @@ class Report:
         return bool(self.results) and all(c.skip is not None for c in self.results)
 
 
-@dataclass(frozen=True)
-class Announcement:
-    """The line before a run: "# run K of N: NAME clock=tsc, about S s"."""
-
-    number: int
-    count: int
-    name: str
-    seconds: float
-
-
 ESCAPES = re.compile(r"\x1b(\[[0-9;?=]*[ -/]*[@-~]|[@-Z\\-_])|[\x00-\x08\x0b-\x1f\x7f]")
 HEADER = re.compile(r"KTAP version 1\s*$")
 PLAN = re.compile(r"1\.\.(\d{1,9})\s*(?:#.*)?$")
@@ -117,22 +107,12 @@ SUBTEST = re.compile(r"#\s*Subtest:\s*(.*)$")
 PARAM = re.compile(r"#\s*param (\S+)(?:\s+(.*))?$")
 METRIC = re.compile(r"#\s*metric (\S+) (\S+)(?:\s+(.*))?$")
 BAIL = re.compile(r"Bail out!\s*(.*)$")
-ANNOUNCE = re.compile(r"#\s*run (\d+) of (\d+): (\S+)[^,]*(?:, about ([0-9.]+) s)?")
 INDENT = "    "
 
 
 def clean(line: str) -> str:
     """A line without terminal escapes, control characters and trailing blanks."""
     return ESCAPES.sub("", line).rstrip()
-
-
-def announcement(line: str) -> Announcement | None:
-    found = ANNOUNCE.match(clean(line).strip())
-    if not found:
-        return None
-    seconds = found[4]
-    return Announcement(int(found[1]), int(found[2]), found[3],
-                        float(seconds) if seconds and re.fullmatch(r"\d+(\.\d*)?", seconds) else 0)
 
 
 def _claim(text: str) -> Claim | None:

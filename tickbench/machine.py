@@ -71,9 +71,14 @@ def expected_seconds(groups: Sequence[Group]) -> float:
     return total
 
 
+def quiet_seconds(expected: float, slow: bool) -> float:
+    """How long a guest may say nothing while it does what is expected to take so long."""
+    return 30.0 + expected * (20.0 if slow else 4.0)
+
+
 def timeout_seconds(groups: Sequence[Group], slow: bool) -> float:
-    """When a guest is given up: four times the expected, and what a boot may take."""
-    return 30.0 + expected_seconds(groups) * (20.0 if slow else 4.0)
+    """When a guest is given up, whatever it does."""
+    return quiet_seconds(expected_seconds(groups), slow)
 
 
 def memory_mib(groups: Sequence[Group]) -> int:

@@ -68,7 +68,10 @@ def draw(records: Sequence[Samples], runs: Sequence[dict[str, Any]], path: Path)
         right.hist(tail, bins=60, orientation="horizontal", color=LINE)
         if scale == "symlog":
             left.set_yscale("symlog", linthresh=threshold)
-        left.axhline(0, color="black", linewidth=0.4)
+        else:
+            left.ticklabel_format(axis="y", useOffset=False)
+        if low.min() <= 0 <= high.max():
+            left.axhline(0, color="black", linewidth=0.4)
         left.set_title(title(record, run), loc="left", fontsize=9)
         right.set_title("second half", loc="left", fontsize=9)
         left.set_ylabel("error, ns", fontsize=8)

@@ -1,16 +1,37 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Shows how far a run is, from the lines "# run K of N" that a vehicle prints before each: a bar on a
-terminal, else one plain line a run. Assumes that an expected time may be wrong: the bar then waits."""
+"""Shows how far a vehicle is, from its report as it grows: a bar on a terminal, else one plain line a
+run. Assumes that an expected time may be wrong: the bar then waits at its end."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, field
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from tickbench import ktap
+from tickbench import ktap, machine
+
+
+LAST_PARAM = "run"  # a run's parameters are complete with it
+
+
+@dataclass
+class Step:
+    """A run that has begun."""
+
+    name: str
+    number: int
+    params: dict[str, str] = field(default_factory=dict)
+
+    def expected(self) -> float:
+        words = [f"scenario={self.name}"]
+        words += [f"{name}={self.params[name]}" for name in ("clock", "hz") if name in self.params]
+        duration = self.params.get("duration_ms", "")
+        if duration.isdigit():
+            words.append(f"duration={int(duration) / 1000:.3f}")
+        return machine.expected_seconds([words])
 
 
 class Show:
@@ -19,9 +40,11 @@ class Show:
     def __init__(self, console: Console, title: str, quiet: bool = False) -> None:
         self.console, self.title, self.quiet = console, title, quiet
         self.seconds: list[float | None] = []
-        self.now: ktap.Announcement | None = None
+        self.count = ""
+        self.now: Step | None = None
         self.began = time.monotonic()
         self._rest = ""
+        self._number = 0
         self._bar: Progress | None = None
         self._task = TaskID(0)
 
@@ -30,7 +53,7 @@ class Show:
             self._bar = Progress(
                 TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(),
                 console=self.console, transient=True)
-            self._task = self._bar.add_task(self.title, total=None)
+            self._task = self._bar.add_task(f"{self.title}: starts", total=None)
             self._bar.start()
         return self
 
@@ -38,34 +61,44 @@ class Show:
         self, kind: type[BaseException] | None, error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._finished()
         if self._bar:
             self._bar.stop()
 
-    def _finished(self) -> None:
-        if self.now:
-            self.seconds.append(round(time.monotonic() - self.began, 3))
-            self.now = None
-
-    def feed(self, data: bytes) -> list[ktap.Announcement]:
-        """Takes a piece of output; the runs that it announces."""
+    def feed(self, data: bytes) -> list[Step]:
+        """Takes a piece of output; the runs that begin in it."""
         *lines, self._rest = (self._rest + data.decode(errors="replace")).split("\n")
         self._rest = self._rest[-4096:]
-        found = [each for line in lines if (each := ktap.announcement(line))]
-        for announcement in found:
-            self._finished()
-            self.now, self.began = announcement, time.monotonic()
-            words = f"{self.title}: {announcement.number} of {announcement.count}, {announcement.name}"
-            if self._bar:
-                self._bar.update(self._task, description=words, completed=0,
-                                 total=announcement.seconds or None)
-            elif not self.quiet:
-                about = f", about {announcement.seconds:g} s" if announcement.seconds else ""
-                self.console.print(words + about, markup=False, soft_wrap=True)
-        return found
+        return [step for line in lines if (step := self._line(ktap.clean(line)))]
+
+    def _line(self, text: str) -> Step | None:
+        inner = text.removeprefix(ktap.INDENT)
+        if inner == text:
+            if found := ktap.PLAN.match(text):
+                self.count = f" of {found[1]}"
+            elif self.now and ktap.TEST.match(text):
+                self.seconds.append(round(time.monotonic() - self.began, 3))
+                self.now = None
+        elif found := ktap.SUBTEST.match(inner):
+            self._number += 1
+            self.now, self.began = Step(found[1], self._number), time.monotonic()
+        elif self.now and (found := ktap.PARAM.match(inner)):
+            self.now.params[found[1]] = found[2] or ""
+            if found[1] == LAST_PARAM:
+                self._begin(self.now)
+                return self.now
+        return None
+
+    def _begin(self, step: Step) -> None:
+        clock = step.params.get("clock", "")
+        words = f"{self.title}: run {step.number}{self.count}, {step.name}, {clock} clock"
+        expected = step.expected()
+        if self._bar:
+            self._bar.update(self._task, description=words, completed=0, total=expected)
+        elif not self.quiet:
+            about = f", about {expected:.0f} s" if expected >= 2 else ""
+            self.console.print(words + about, markup=False, soft_wrap=True)
 
     def idle(self) -> None:
         """Moves the bar."""
         if self._bar and self.now:
-            done = time.monotonic() - self.began
-            self._bar.update(self._task, completed=min(done, self.now.seconds))
+            self._bar.update(self._task, completed=time.monotonic() - self.began)

@@ -89,7 +89,7 @@ class Publisher:
 
     program: Path
     page: Path
-    mailbox: Path
+    mailbox: Path | None  # none: it writes one given line, and is done
     log: Path
     args: Sequence[str] = ()
 
@@ -101,8 +101,9 @@ class Publisher:
         try:
             self._file = self.log.open("wb")
             self._child = process.start(
-                [str(self.program), "--page", str(self.page), "--mailbox", str(self.mailbox),
-                 *self.args], stdout=self._file, stderr=self._file)
+                [str(self.program), "--page", str(self.page),
+                 *(["--mailbox", str(self.mailbox)] if self.mailbox else []), *self.args],
+                stdout=self._file, stderr=self._file)
         except OSError as error:
             if self._file is None:
                 raise output_error(error, self.log) from error
@@ -119,15 +120,23 @@ class Publisher:
         """Until QEMU can map the files: the page is valid, if only to say that it initializes."""
         assert self._child
         until = time.monotonic() + READY_SECONDS
-        while not (begins(self.page, PAGE_MAGIC) and self.page.stat().st_size >= PAGE_BYTES
-                   and self.mailbox.exists() and self.mailbox.stat().st_size >= PAGE_BYTES):
-            if self._child.poll() is not None:
-                raise CannotRun(Problem.PUBLISHER, "the publisher ended at once"
-                                f" (status {self._child.returncode})", self.words())
+        while True:
+            # Asked before the page is looked at: one that has ended can have made it.
+            status = self._child.poll()
+            if self._there():
+                return
+            if status is not None:
+                raise CannotRun(Problem.PUBLISHER,
+                                f"the publisher ended at once (status {status})", self.words())
             if time.monotonic() > until:
                 raise CannotRun(Problem.PUBLISHER, "the publisher has no page after"
                                 f" {READY_SECONDS:g} s", self.words())
             time.sleep(0.005)
+
+    def _there(self) -> bool:
+        files = [self.page] + ([self.mailbox] if self.mailbox else [])
+        return begins(self.page, PAGE_MAGIC) and all(
+            path.exists() and path.stat().st_size >= PAGE_BYTES for path in files)
 
     def words(self) -> str:
         """What it said."""
@@ -135,9 +144,6 @@ class Publisher:
             return self.log.read_text(errors="replace")
         except OSError:
             return ""
-
-    def died(self) -> bool:
-        return self._child is not None and self._child.poll() is not None
 
     def stop(self) -> None:
         if self._child:

@@ -84,6 +84,7 @@ class Pages:
     page: Path
     mailbox: Path | None
     table: Path
+    pid: Path | None = None  # where QEMU is to leave its process id, for the publisher
 
     def args(self) -> list[str]:
         backend = "memory-backend-file,share=on,size=2M"
@@ -93,6 +94,8 @@ class Pages:
         if self.mailbox:
             args += ["-object", f"{backend},id=mb,mem-path={quote(self.mailbox)}",
                      "-device", f"pc-dimm,memdev=mb,addr={machine.MAILBOX_ADDRESS:#x}"]
+        if self.pid:
+            args += ["-pidfile", str(self.pid)]
         return args
 
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tickbench.errors import Status
+from tickbench.why import figure, why
 
 ALL_SWITCHES = ("all", "remainder,clawback,tail,divzero,reference,feed,skew,host")
 NARROW = 118
@@ -30,47 +31,12 @@ def core_words(run: Run) -> str:
     return f"native, {switches.replace(',', ' ')}"
 
 
-def number(value: Any, digits: int = 3) -> str:
-    """A figure in at most about eight characters: picoseconds where it is small."""
-    if not isinstance(value, (int, float)):
+def within_1ns(run: Run) -> str:
+    """When |e| came within 1 ns for good."""
+    value = run["metrics"].get("converged_1ns_s")
+    if not isinstance(value, (int, float)) or value < 0:
         return "-"
-    if value != 0 and abs(value) < 0.5 * 10**-digits:
-        return f"{value:.0e}"
-    return f"{value:.{digits if abs(value) < 1000 else 1}f}"
-
-
-def converged(run: Run) -> Any:
-    """Seconds until |e| stayed within 1 ns; -1 is how a vehicle says that it did not."""
-    for name in ("converged_1ns_s", "converged_10ns_s", "converged_s"):
-        value = run["metrics"].get(name)
-        if isinstance(value, (int, float)) and value >= 0:
-            return value
-    return None
-
-
-def why(run: Run) -> str:
-    """In a sentence, what made the figures what they are."""
-    if run.get("skipped"):
-        return str(run["skipped"])
-    broken = [claim for claim in run.get("claims", []) if not claim["ok"]]
-    if broken:
-        more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
-        return f"does not hold: {broken[0]['sentence']}{more}"
-    metrics, reasons = run["metrics"], []
-    late = metrics.get("late_tick_max_us")
-    drift = metrics.get("drift_ns_per_s")
-    if metrics.get("backwards"):
-        reasons.append(f"time went back {metrics['backwards']} times")
-    if isinstance(late, (int, float)) and late > 0:
-        reasons.append(f"latest tick {number(late, 1)} us after its time")
-    if isinstance(drift, (int, float)) and abs(drift) >= 1:
-        lacks = [name for name in ("remainder", "clawback", "skew")
-                 if run["core"] == "native" and run["switches"] not in ("", "all")
-                 and name not in run["switches"].split(",")]
-        reasons.append("drifts" + (f": {', '.join(lacks)} off" if lacks else ""))
-    elif run["clock"] == "virtual" and not reasons:
-        reasons.append("ticks on time: dithering alone")
-    return "; ".join(reasons)
+    return f"{value:.3f} s" if value < 100 else f"{value:.0f} s"
 
 
 def verdict(run: Run) -> Text:
@@ -79,24 +45,35 @@ def verdict(run: Run) -> Text:
     return Text("pass", style="green") if run["ok"] else Text("FAIL", style="bold red")
 
 
-def table(runs: Sequence[Run]) -> Table:
+def table(runs: Sequence[Run], reasons: bool = True) -> Table:
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for title in ("clock", "core", "HZ", "scenario"):
-        made.add_column(title, overflow="fold")
-    for title in ("max |e| ns", "rms ns", "drift ns/s", "within 1 ns after"):
-        made.add_column(title, justify="right")
-    made.add_column("claims")
-    made.add_column("why", overflow="fold", ratio=1, min_width=20)
+    made.add_column("clock", no_wrap=True)
+    made.add_column("core", min_width=6)
+    for title in ("HZ", "scenario"):
+        made.add_column(title, no_wrap=True)
+    for title in ("max ns", "rms ns", "drift ns/s", "<1 ns at"):
+        made.add_column(title, justify="right", no_wrap=True)
+    made.add_column("claims", no_wrap=True)
+    if reasons:
+        made.add_column("why", overflow="fold", ratio=1, min_width=30)
     for run in runs:
-        metrics, settled = run["metrics"], converged(run)
-        made.add_row(
+        metrics = run["metrics"]
+        row: list[str | Text] = [
             run["clock"], core_words(run), str(run["hz"] or "-"), run["scenario"],
-            number(metrics.get("max_abs_ns")), number(metrics.get("rms_ns")),
-            number(metrics.get("drift_ns_per_s")),
-            "-" if settled is None else f"{number(settled, 2)} s",
-            verdict(run), Text(why(run)),
-        )
+            figure(metrics.get("max_abs_ns")), figure(metrics.get("rms_ns")),
+            figure(metrics.get("drift_ns_per_s")), within_1ns(run), verdict(run),
+        ]
+        made.add_row(*row, *([Text(why(run))] if reasons else []))
     return made
+
+
+def show(runs: Sequence[Run], to: Console) -> None:
+    """The table and a line for all of it. The reasons go below where they do not fit beside."""
+    wide = to.width >= NARROW
+    to.print(table(runs, reasons=wide))
+    for run in [] if wide else runs:
+        to.print(f"{run['scenario']}, {run['clock']} clock, {core_words(run)}: {why(run)}", markup=False)
+    to.print(verdict_line(runs), markup=False, soft_wrap=True)
 
 
 def status(runs: Sequence[Run]) -> Status:

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Says in a few words what made a run's figures what they are: the table's last column. Assumes
+nothing of a run's metrics: where one is absent, nothing is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+Run = dict[str, Any]
+SWITCHES_OF_RATE = ("remainder", "clawback", "skew")
+
+
+def figure(value: Any, digits: int = 3) -> str:
+    """In at most about eight characters; a small figure that is not 0 never reads as 0."""
+    if not isinstance(value, (int, float)):
+        return "-"
+    if value != 0 and abs(value) < 0.5 * 10**-digits:
+        return f"{value:.0e}"
+    return f"{value:.{digits if abs(value) < 1000 else 1}f}"
+
+
+def _lateness(us: float) -> str:
+    return f"{us / 1000:.1f} ms" if us >= 1000 else f"{us:.1f} us"
+
+
+def _compare(m: dict[str, Any]) -> str:
+    return (f"against the page, the counter drifts {figure(m['counter_drift_ppb'], 1)} ppb, the core left"
+            f" alone {figure(m['free_drift_ppb'], 1)}, locked {figure(m['locked_drift_ppb'])}")
+
+
+def _slew(m: dict[str, Any]) -> str:
+    return (f"asked to be off: ends at {m['plus_end_mean_ns']:+.3f} and"
+            f" {m['minus_end_mean_ns']:+.3f} ns")
+
+
+# What each scenario adds, of metrics that it alone has.
+OF_SCENARIO: dict[str, Callable[[dict[str, Any]], str]] = {
+    "compare": _compare,
+    "slew": _slew,
+    "lock": lambda m: f"one mult step over a tick is {figure(m['mult_step_ns'])} ns",
+    "nohz": lambda m: f"ticks up to {m['longest_idle_ticks']} apart",
+    "step": lambda m: f"{m['disruptions']} disruptions and as many steps",
+    "freq": lambda m: f"{m['period_changes']} changes of the page's period",
+}
+
+
+def _failure(run: Run) -> str:
+    broken = [claim for claim in run.get("claims", []) if not claim["ok"]]
+    if not broken:
+        return ""
+    more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
+    return f"does not hold: {broken[0]['sentence']}{more}"
+
+
+def _drift(run: Run) -> str:
+    drift = run["metrics"].get("drift_ns_per_s")
+    if not isinstance(drift, (int, float)) or abs(drift) < 1:
+        return ""
+    on = run["switches"].split(",")
+    off = [name for name in SWITCHES_OF_RATE
+           if run["core"] == "native" and run["switches"] not in ("", "all") and name not in on]
+    return "drifts" + (f": {', '.join(off)} off" if off else "")
+
+
+def _own(run: Run) -> str:
+    try:
+        return OF_SCENARIO[run["scenario"]](run["metrics"])
+    except (KeyError, TypeError):
+        return ""
+
+
+def why(run: Run) -> str:
+    if run.get("skipped"):
+        return str(run["skipped"])
+    metrics, reasons = run["metrics"], [_failure(run), _drift(run)]
+    if metrics.get("backwards"):
+        reasons.append(f"time went back {metrics['backwards']} times")
+    late = metrics.get("late_tick_max_us")
+    if isinstance(late, (int, float)) and late > 0:
+        reasons.append(f"the latest tick came {_lateness(late)} late")
+    if not reasons[0]:
+        reasons.append(_own(run))
+    return "; ".join(reason for reason in reasons if reason)
