@@ -125,8 +125,8 @@ int lift_own_reference(u64 now, const struct lift_reference *reference);
 /* wrap_ntp.c */
 void lift_ntp_get(struct lift_ntp *ntp);
 /* Drops every phase correction under way, and sets time_freq such that tick_length is this. */
-void lift_ntp_follow(u64 tick_length);
-void lift_ntp_set_offset(s64 time_offset);
+void lift_ntp_follow(u64 lift_length);
+void lift_ntp_set_offset(s64 lift_offset);
 
 /* shim.c: the wall time that the kernel finds at boot. */
 extern struct lift_timespec lift_wall_time;

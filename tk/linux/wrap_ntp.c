@@ -90,7 +90,8 @@ void lift_ntp_get(struct lift_ntp *ntp)
 	};
 }
 
-void lift_ntp_follow(u64 tick_length)
+/* Names of ours must not be the statics' of a tree that has them so. */
+void lift_ntp_follow(u64 lift_length)
 {
 	NTP(time_offset) = 0;
 	lift_drop_adjust();
@@ -103,11 +104,11 @@ void lift_ntp_follow(u64 tick_length)
 	 */
 	NTP(time_freq) = 0;
 	lift_update_frequency();
-	NTP(time_freq) = (s64)(tick_length - NTP(tick_length)) * HZ;
+	NTP(time_freq) = (s64)(lift_length - NTP(tick_length)) * HZ;
 	lift_update_frequency();
 }
 
-void lift_ntp_set_offset(s64 time_offset)
+void lift_ntp_set_offset(s64 lift_offset)
 {
-	NTP(time_offset) = time_offset;
+	NTP(time_offset) = lift_offset;
 }
