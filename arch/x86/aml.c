@@ -43,8 +43,8 @@
 #define SMALL_END	    0x0f
 #define SPACE_MEMORY	    0
 
-/* Terms looked at for each byte of the table: a device is looked through once by itself, and once
- * more for each device that it lies in. */
+/* Terms looked at for each byte of the table: a sound one takes two or three, for the search for
+ * devices, the look into one, and the search for what its _CRS method returns. */
 #define WORK_PER_BYTE 32
 
 /* Part of a table: what is left of it, and how many steps may still be taken. */
@@ -62,7 +62,7 @@ static const char *const sentences[AML_ERRORS] = {
 	[AML_BAD_CRS] = "the ACPI device's _CRS is damaged",
 	[AML_NO_MEMORY] = "the ACPI device's _CRS names no memory",
 	[AML_BAD_MEMORY] = "the memory in the ACPI device's _CRS is empty or wraps around",
-	[AML_TOO_LONG] = "the ACPI table nests too deeply to be searched",
+	[AML_TOO_LONG] = "the ACPI table takes too long to search",
 };
 
 const char *aml_strerror(enum aml_error error)

@@ -18,7 +18,7 @@ enum aml_error {
 	AML_BAD_CRS,	 /* its _CRS is cut off, or not a resource template */
 	AML_NO_MEMORY,	 /* its _CRS has no memory in it */
 	AML_BAD_MEMORY,	 /* its memory is empty, or wraps around */
-	AML_TOO_LONG,	 /* the table nests so deeply that the search was given up */
+	AML_TOO_LONG,	 /* the table is built so that the search was given up */
 	AML_ERRORS,
 };
 
