@@ -48,7 +48,7 @@ def verdict(run: Run) -> Text:
 def table(runs: Sequence[Run], reasons: bool = True) -> Table:
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     made.add_column("clock", no_wrap=True)
-    made.add_column("core", min_width=6)
+    made.add_column("core", min_width=6, max_width=16, overflow="fold")
     for title in ("HZ", "scenario"):
         made.add_column(title, no_wrap=True)
     for title in ("max ns", "rms ns", "drift ns/s", "<1 ns at"):

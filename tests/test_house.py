@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The rules of the house, which no compiler checks: who includes whom, that a core never prints, what
+every file begins with. Assumes a git work tree or a plain copy of the sources."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT, need
+
+C_SUFFIXES = (".c", ".h")
+SOURCE_SUFFIXES = (".c", ".h", ".asm", ".py", ".sh", ".mk", ".ld", ".asl", ".S", ".lds")
+SOURCE_NAMES = ("Makefile", "run", ".clang-format")
+INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.MULTILINE)
+# Freestanding C has these without a libc.
+FREESTANDING = {"stdarg.h", "stddef.h", "stdbool.h", "stdint.h", "limits.h"}
+# GNU-EFI's headers are the way in for UEFI: for the room that boots, no other.
+EFI = {"efi.h", "efilib.h"}
+# Rooms that are linked into every vehicle, and which rooms each may know.
+ROOMS = {"lib": {"lib"}, "vmclock": {"lib", "vmclock"}, "tk": {"lib", "tk"},
+         "scenario": {"lib", "tk", "vmclock", "scenario"}, "arch": {"lib", "arch", "boot"},
+         "boot": {"lib", "boot", "arch"}}
+PRINTING = re.compile(r"\b(?:out_\w*printf|out_ns|out_decimal|str_printf|printk|printf|puts|putchar|fputs)\s*\(")
+
+
+def tracked() -> list[Path]:
+    """Every file of the project; without git, every file that is not made."""
+    listed = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-z"], capture_output=True, text=True)
+    if listed.returncode == 0 and listed.stdout:
+        names = [name for name in listed.stdout.split("\0") if name]
+        return [ROOT / name for name in names if (ROOT / name).is_file()]
+    return [path for path in ROOT.rglob("*") if path.is_file()
+            and not {".git", "build", "__pycache__"} & set(path.relative_to(ROOT).parts)]
+
+
+def c_files(room: str) -> list[Path]:
+    """The C files of a room that every vehicle links: not the publisher, not the lift."""
+    apart = {"vmclock/host", "tk/linux"}
+    return [path for path in tracked() if path.suffix in C_SUFFIXES
+            and path.relative_to(ROOT).parts[0] == room
+            and str(path.parent.relative_to(ROOT)) not in apart]
+
+
+def includes(path: Path) -> list[tuple[str, str]]:
+    return INCLUDE.findall(path.read_text())
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_knows_only_the_rooms_below_it(room: str) -> None:
+    files = c_files(room)
+    assert files, f"there is nothing in {room}"
+    for path in files:
+        for mark, name in includes(path):
+            if mark == "<":
+                known = FREESTANDING | (EFI if room == "boot" else set())
+                assert name in known, f"{path.relative_to(ROOT)} includes a libc's <{name}>"
+            else:
+                assert name.split("/")[0] in ROOMS[room], f"{path.relative_to(ROOT)} includes {name}"
+
+
+def test_hardware_knows_nothing_of_scenarios() -> None:
+    for path in c_files("arch"):
+        assert "scenario" not in path.read_text().lower(), path
+
+
+def test_a_core_never_prints() -> None:
+    for path in c_files("tk"):
+        found = [line for line in path.read_text().splitlines()
+                 if PRINTING.search(line) and not line.strip().startswith(("/*", "*"))]
+        assert not found, f"{path.relative_to(ROOT)}: {found}"
+
+
+def test_every_source_has_its_licence_and_a_purpose() -> None:
+    for path in tracked():
+        if path.suffix not in SOURCE_SUFFIXES and path.name not in SOURCE_NAMES:
+            continue
+        name = path.relative_to(ROOT)
+        head = path.read_text(errors="replace").splitlines()[:8]
+        at = [number for number, line in enumerate(head[:2])
+              if "SPDX-License-Identifier: GPL-2.0-or-later" in line]
+        assert at, f"{name} has no SPDX line"
+        if path.name != ".clang-format":
+            # A comment or a docstring that says what it is for.
+            assert re.search(r"[A-Za-z]{2,} [A-Za-z]", "\n".join(head[at[0] + 1:])), f"{name} says not what it is"
+
+
+def test_files_fit_in_a_sitting() -> None:
+    for path in tracked():
+        if path.suffix in (".c", ".h", ".py", ".asm") and "tests" not in path.parts:
+            assert len(path.read_text().splitlines()) <= 700, path.relative_to(ROOT)
+
+
+def test_lines_fit_100_columns() -> None:
+    for path in tracked():
+        if path.suffix in (".c", ".h", ".asm"):
+            for number, line in enumerate(path.read_text().splitlines(), 1):
+                assert len(line.expandtabs(8)) <= 100, f"{path.relative_to(ROOT)}:{number}"
+
+
+def _prints(tree: ast.AST) -> bool:
+    return any(isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+               and node.func.id == "print" for node in ast.walk(tree))
+
+
+def _functions(path: Path) -> list[ast.FunctionDef]:
+    return [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)]
+
+
+def test_every_python_function_has_type_hints() -> None:
+    for path in tracked():
+        if path.suffix != ".py":
+            continue
+        for function in _functions(path):
+            arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+            bare = [argument.arg for argument in arguments
+                    if argument.annotation is None and argument.arg not in ("self", "cls")]
+            assert not bare and (function.returns is not None), (
+                f"{path.relative_to(ROOT)}: {function.name} {bare}")
+
+
+def test_what_computes_does_not_print() -> None:
+    """print() stands in the commands alone: a function that returns a value never calls it."""
+    for path in tracked():
+        if path.suffix != ".py" or path.parent.name != "tickbench" or path.name == "cli.py":
+            continue
+        for function in _functions(path):
+            returns = ast.unparse(function.returns) if function.returns else ""
+            if _prints(function):
+                assert returns in ("None", "int", "Status"), f"{path.name}: {function.name} prints"
+
+
+def test_no_line_stands_elsewhere_too() -> None:
+    checker = ROOT.parent / "shared" / "check" / "copied-code"
+    if not checker.exists():
+        pytest.skip(f"there is no {checker}")
+    ended = subprocess.run([str(checker), str(ROOT)], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def test_shell_scripts_are_posix() -> None:
+    shell = need("dash", "dash")
+    for path in tracked():
+        if path.suffix == ".sh" or path.parent.name == ".ci":
+            ended = subprocess.run([shell, "-n", str(path)], capture_output=True, text=True)
+            assert ended.returncode == 0, ended.stderr
