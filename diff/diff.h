@@ -29,6 +29,9 @@ enum op_kind {
 	OP_SETTIME,	/* settime SECONDS NSEC: this far from the present time */
 	OP_INJECT,	/* inject SECONDS NSEC: ADJ_SETOFFSET */
 	OP_MIDNIGHT,	/* midnight SECONDS: sets the time to so long before the next midnight */
+	OP_EDGE,	/* edge NS FREQ PER_MILLE: sets the time so that the next tick ends NS into a
+			   second, ticks, lets that much of the next tick pass and sets the frequency:
+			   what mult takes back may reach below the second */
 	OP_COUNTER,	/* counter HZ BITS NEXT: another counter, that now reads NEXT */
 	OP_REFERENCE,	/* reference PPT PHASE_NS STEP_NS: a line through the present time + PHASE_NS
 			   whose period is PPT * 10^-12 longer than nominal */
@@ -60,7 +63,10 @@ void pair_begin(void);
 bool pair_do(const struct op *op, struct difference *difference);
 u64 pair_ticks(void); /* compared so far, in all */
 
-/* A random operation that a caller might do; the first of an episode is an init. */
-struct op op_random(u64 *random, bool first);
+/*
+ * A random operation that a caller might do. *theme is what the episode is about: NULL before its
+ * first operation, which is an init and sets it.
+ */
+struct op op_random(u64 *random, const char **theme);
 
 #endif

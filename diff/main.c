@@ -6,14 +6,13 @@
 
 #include "diff/diff.h"
 
-#define EPISODE_OPS 60
+#define EPISODE_OPS 40
 
 static int tell(const struct difference *difference)
 {
-	printf("DIFFER at \"");
+	printf("DIFFER at tick %llu, counter %llu, of: ", difference->tick, difference->counter);
 	op_print(stdout, &difference->op);
-	printf("\", tick %llu, counter %llu\n  %-22s %22s %22s\n%s", difference->tick,
-	       difference->counter, "field", "native", "linux", difference->text);
+	printf("  %-22s %22s %22s\n%s", "field", "native", "linux", difference->text);
 	return 1;
 }
 
@@ -57,8 +56,10 @@ static int run_random(u64 seed, u64 ticks)
 	u64 random = seed * 0x9e3779b97f4a7c15ULL + 1;
 
 	while (pair_ticks() < ticks) {
+		const char *theme = NULL;
+
 		for (int i = 0; i < EPISODE_OPS; i++) {
-			episode[i] = op_random(&random, i == 0);
+			episode[i] = op_random(&random, &theme);
 			if (pair_do(&episode[i], &difference))
 				continue;
 			for (int j = 0; j <= i; j++)

@@ -205,6 +205,25 @@ static void settime(struct difference *difference, s64 sec, u32 nsec)
 	compare_error(difference, error);
 }
 
+static void edge(struct difference *difference, const struct op *op)
+{
+	struct tk_timex timex = { .modes = TK_ADJ_FREQUENCY, .freq = op->args[1] };
+	struct tk_state state;
+	struct tk_time time;
+	u64 tick_ns;
+
+	tk_native.state(&state);
+	tk_native.read(held, &pair.now, &time);
+	tick_ns = state.xtime_interval >> state.shift;
+	settime(difference, time.sec, (u32)((1000000000 + (u64)op->args[0] - tick_ns % 1000000000) %
+					    1000000000));
+	pass(state.cycle_interval);
+	tick(difference);
+	pass(state.cycle_interval * (u64)op->args[2] / 1000);
+	if (!difference->found)
+		adjtimex(difference, &timex);
+}
+
 static void change_counter(struct difference *difference, const struct op *op)
 {
 	struct tk_counter counter = { (u64)op->args[0], ~0ULL >> (64 - op->args[1]) };
@@ -344,6 +363,9 @@ bool pair_do(const struct op *op, struct difference *difference)
 	case OP_MIDNIGHT:
 		tk_native.read(held, &pair.now, &time);
 		settime(difference, time.sec - time.sec % 86400 + 86400 - op->args[0], time.nsec);
+		break;
+	case OP_EDGE:
+		edge(difference, op);
 		break;
 	case OP_COUNTER:
 		change_counter(difference, op);

@@ -26,6 +26,7 @@ static const struct {
 	[OP_SETTIME] = { "settime", 2 },
 	[OP_INJECT] = { "inject", 2 },
 	[OP_MIDNIGHT] = { "midnight", 1 },
+	[OP_EDGE] = { "edge", 3 },
 	[OP_COUNTER] = { "counter", 3 },
 	[OP_REFERENCE] = { "reference", 3 },
 };
@@ -104,55 +105,75 @@ static struct op op_make(enum op_kind kind, long long a, long long b, long long 
 	return (struct op){ kind, { a, b, c, d } };
 }
 
-struct op op_random(u64 *random, bool first)
+/* What an episode is about: a letter for each kind of operation, as often as it is likely. */
+static const char *const themes[] = {
+	"ooaaafkstcjRrppTT", /* everything */
+	"mmmsssssttgge",	     /* midnights and leap seconds */
+	"xxxxkkkaaag",	     /* slews, small and large, with and against each other */
+	"ffuuccRRRpge",	     /* rates and counters */
+};
+
+/* Mostly short, so that many things happen; sometimes long enough for slews to end. */
+static struct op random_ticks(u64 *random)
+{
+	long long count = 1 + (20000 >> next(random) % 12) * (long long)(next(random) % 4);
+	long long late = next(random) % 2 ? between(random, 0, 3000) : 0;
+	long long skip = 0;
+
+	if (next(random) % 3 == 0)
+		skip = 2000 >> next(random) % 12;
+	return op_make(OP_TICKS, count, late, skip, (long long)(next(random) >> 1));
+}
+
+struct op op_random(u64 *random, const char **theme)
 {
 	static const long long bits[] = { 64, 64, 64, 56, 48, 32 };
 	long long width = bits[next(random) % TB_ARRAY_SIZE(bits)];
 
-	if (first)
+	if (!*theme) {
+		*theme = themes[next(random) % TB_ARRAY_SIZE(themes)];
 		return op_make(OP_INIT, random_hz(random), width, between(random, 1000000, 1LL << 32),
 			       between(random, 0, 999999999));
-	switch (next(random) % 24) {
-	case 0:
+	}
+	if (next(random) % 2)
+		return random_ticks(random);
+	switch ((*theme)[next(random) % strlen(*theme)]) {
+	case 'o':
 		return op_make(OP_OFFSET, spread(random, 600000000), 0, 0, 0);
-	case 1:
+	case 'x':
 		return op_make(OP_TIME_OFFSET, spread(random, 500000000), 0, 0, 0);
-	case 2:
-	case 3:
+	case 'a':
 		return op_make(OP_ADJTIME, spread(random, 2000000), 0, 0, 0);
-	case 4:
+	case 'f':
 		return op_make(OP_FREQ, spread(random, 520LL << 16), 0, 0, 0);
-	case 5:
+	case 'u':
 		return op_make(OP_TICK_USEC, between(random, 8990, 11010), 0, 0, 0);
-	case 6:
-		return op_make(OP_STATUS, (long long)(next(random) & 0xff), 0, 0, 0);
-	case 7:
-		return op_make(OP_CONSTANT, between(random, 0, 10), 0, 0, 0);
-	case 8:
+	case 's': /* any bits, or just those of a leap second */
+		return op_make(OP_STATUS, (long long)(next(random) & (next(random) % 2 ? 0xff : 0x30)), 0,
+			       0, 0);
+	case 'k':
+		return op_make(OP_CONSTANT, next(random) % 2 ? between(random, 0, 10) : 10, 0, 0, 0);
+	case 'g':
 		return op_make(OP_TAI, between(random, -2, 100), 0, 0, 0);
-	case 9:
+	case 't':
 		return op_make(OP_SETTIME, spread(random, 500000), between(random, 0, 999999999), 0, 0);
-	case 10:
+	case 'j':
 		return op_make(OP_INJECT, spread(random, 500000), between(random, 0, 999999999), 0, 0);
-	case 11:
+	case 'm':
 		return op_make(OP_MIDNIGHT, between(random, 1, 4), 0, 0, 0);
-	case 12:
+	case 'e':
+		return op_make(OP_EDGE, between(random, 0, 1000), spread(random, 500LL << 16),
+			       between(random, 0, 999), 0);
+	case 'c':
 		return op_make(OP_COUNTER, random_hz(random), width, between(random, 0, 1LL << 40), 0);
-	case 13:
+	case 'R':
 		return op_make(OP_REFERENCE, spread(random, 1000000000), spread(random, 5000000),
 			       between(random, 0, 2000000), 0);
-	case 14:
+	case 'p':
 		return op_make(OP_PASS, between(random, 0, 100000000), 0, 0, 0);
-	case 15:
+	case 'T':
 		return op_make(OP_TICK, between(random, 0, 10000000000LL), 0, 0, 0);
-	case 16:
-	case 17:
-		return op_make(OP_READ, 0, 0, 0, 0);
 	default:
-		/* On time, late, tickless, or both. */
-		return op_make(OP_TICKS, between(random, 1, 20000),
-			       next(random) % 2 ? between(random, 0, 3000) : 0,
-			       next(random) % 3 ? 0 : between(random, 0, 200),
-			       (long long)(next(random) >> 1));
+		return op_make(OP_READ, 0, 0, 0, 0);
 	}
 }
