@@ -29,6 +29,9 @@ enum op_kind {
 	OP_SETTIME,	/* settime SECONDS NSEC: this far from the present time */
 	OP_INJECT,	/* inject SECONDS NSEC: ADJ_SETOFFSET */
 	OP_MIDNIGHT,	/* midnight SECONDS: sets the time to so long before the next midnight */
+	OP_LEAP,	/* leap BITS STEPS: two seconds before midnight with these status bits, then
+			   half-second steps, adjtimex looking on before and after each one's tick */
+	OP_TIMEX,	/* timex MODES VALUE: adjtimex with offset, errors, constant all VALUE */
 	OP_EDGE,	/* edge NS FREQ PER_MILLE: sets the time so that the next tick ends NS into a
 			   second, ticks, lets that much of the next tick pass and sets the frequency:
 			   what mult takes back may reach below the second */

@@ -224,6 +224,23 @@ static void edge(struct difference *difference, const struct op *op)
 		adjtimex(difference, &timex);
 }
 
+static void leap(struct difference *difference, const struct op *op)
+{
+	const struct tk_timex arm = { .modes = TK_ADJ_STATUS, .status = (s32)op->args[0] };
+	const struct tk_timex look = { 0 };
+	struct tk_time time;
+
+	tk_native.read(held, &pair.now, &time);
+	settime(difference, time.sec - time.sec % 86400 + 86400 - 2, 0);
+	adjtimex(difference, &arm);
+	for (long long i = 0; i < op->args[1] && !difference->found; i++) {
+		pass(pair.counter.hz / 2 + 1);
+		adjtimex(difference, &look);
+		tick(difference);
+		adjtimex(difference, &look);
+	}
+}
+
 static void change_counter(struct difference *difference, const struct op *op)
 {
 	struct tk_counter counter = { (u64)op->args[0], ~0ULL >> (64 - op->args[1]) };
@@ -363,6 +380,14 @@ bool pair_do(const struct op *op, struct difference *difference)
 	case OP_MIDNIGHT:
 		tk_native.read(held, &pair.now, &time);
 		settime(difference, time.sec - time.sec % 86400 + 86400 - op->args[0], time.nsec);
+		break;
+	case OP_LEAP:
+		leap(difference, op);
+		break;
+	case OP_TIMEX:
+		timex.modes = (u32)op->args[0];
+		timex.offset = timex.maxerror = timex.esterror = timex.constant = op->args[1];
+		adjtimex(difference, &timex);
 		break;
 	case OP_EDGE:
 		edge(difference, op);

@@ -26,6 +26,8 @@ static const struct {
 	[OP_SETTIME] = { "settime", 2 },
 	[OP_INJECT] = { "inject", 2 },
 	[OP_MIDNIGHT] = { "midnight", 1 },
+	[OP_LEAP] = { "leap", 2 },
+	[OP_TIMEX] = { "timex", 2 },
 	[OP_EDGE] = { "edge", 3 },
 	[OP_COUNTER] = { "counter", 3 },
 	[OP_REFERENCE] = { "reference", 3 },
@@ -107,8 +109,8 @@ static struct op op_make(enum op_kind kind, long long a, long long b, long long 
 
 /* What an episode is about: a letter for each kind of operation, as often as it is likely. */
 static const char *const themes[] = {
-	"ooaaafkstcjRrppTT", /* everything */
-	"mmmsssssttgge",	     /* midnights and leap seconds */
+	"ooaaafkstcjRrppTTzz", /* everything */
+	"mmmsssssttgggelll",	     /* midnights and leap seconds */
 	"xxxxkkkaaag",	     /* slews, small and large, with and against each other */
 	"ffuuccRRRpge",	     /* rates and counters */
 };
@@ -161,6 +163,11 @@ struct op op_random(u64 *random, const char **theme)
 		return op_make(OP_INJECT, spread(random, 500000), between(random, 0, 999999999), 0, 0);
 	case 'm':
 		return op_make(OP_MIDNIGHT, between(random, 1, 4), 0, 0, 0);
+	case 'l':
+		return op_make(OP_LEAP, (long long)(next(random) & 0x70), between(random, 1, 10), 0, 0);
+	case 'z': /* offset, errors, constant, micro or nano */
+		return op_make(OP_TIMEX, (long long)(next(random) & 0x302d), spread(random, 20000000), 0,
+			       0);
 	case 'e':
 		return op_make(OP_EDGE, between(random, 0, 1000), spread(random, 500LL << 16),
 			       between(random, 0, 999), 0);
