@@ -21,6 +21,26 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 SECONDS = 120.0
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "alone: measures real time, so no other test may run beside it")
+
+
+@pytest.fixture(autouse=True)
+def quiet(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Among the workers of pytest -n: a test marked alone waits for the others, and they for it."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        yield
+        return
+    shared = tmp_path_factory.getbasetemp().parent
+    alone = request.node.get_closest_marker("alone") is not None
+    with (shared / "turnstile").open("w") as turnstile, (shared / "machine").open("w") as machine:
+        # Whoever waits for the machine holds the turnstile, so that no one overtakes.
+        fcntl.flock(turnstile, fcntl.LOCK_EX)
+        fcntl.flock(machine, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        fcntl.flock(turnstile, fcntl.LOCK_UN)
+        yield
+
+
 @dataclass(frozen=True)
 class Ended:
     """A program that has been run."""
@@ -52,6 +72,20 @@ def built() -> Path:
     with (build / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         made = subprocess.run(["make", "-C", str(ROOT), f"BUILD={build}", "all"],
+                              capture_output=True, text=True, env=plain_environment())
+    if made.returncode:
+        pytest.fail(f"make failed:\n{made.stdout[-2000:]}{made.stderr[-4000:]}", pytrace=False)
+    return build
+
+
+@pytest.fixture(scope="session")
+def page_programs() -> Path:
+    """The build folder with the publisher, and the page's code behind a pipe, under the sanitizers."""
+    build = build_path()
+    build.mkdir(parents=True, exist_ok=True)
+    with (build / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        made = subprocess.run(["make", "-C", str(ROOT), f"BUILD={build}", "page-tests"],
                               capture_output=True, text=True, env=plain_environment())
     if made.returncode:
         pytest.fail(f"make failed:\n{made.stdout[-2000:]}{made.stderr[-4000:]}", pytrace=False)

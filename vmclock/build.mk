@@ -20,3 +20,16 @@ $(BUILD)/vmclock.aml: vmclock/vmclock.asl vmclock/build.mk
 	sed -e 's/VCLK_BASE/$(VCLK_BASE)/; s/VCLK_LAST/$(VCLK_BASE:%000=%FFF)/' \
 		-e 's/TBMB_BASE/$(TBMB_BASE)/; s/TBMB_LAST/$(TBMB_BASE:%000=%FFF)/' $< >$(@:.aml=.asl)
 	iasl -va -p $(@:.aml=) $(@:.aml=.asl) >$@.log || { cat $@.log; exit 1; }
+
+# For the tests, under the sanitizers: the publisher itself, and its parts behind a pipe.
+VMCLOCK_SAN_OBJ := $(patsubst %.c,$(BUILD)/san/%.o,$(VMCLOCK_HOST_SRC) $(VMCLOCK_SHARED_SRC))
+
+$(BUILD)/vmclock-host-san: $(VMCLOCK_SAN_OBJ)
+	$(CC) $(SAN_CFLAGS) -o $@ $^ -lm
+
+$(BUILD)/page-tool: $(BUILD)/san/tests/page_tool.o $(filter-out %/main.o,$(VMCLOCK_SAN_OBJ))
+	$(CC) $(SAN_CFLAGS) -o $@ $^ -lm
+
+page-tests: $(BUILD)/vmclock-host $(BUILD)/vmclock-host-san $(BUILD)/page-tool $(BUILD)/vmclock.aml
+
+.PHONY: page-tests

@@ -29,7 +29,7 @@ instant vmclock_utc_at(const struct vmclock_line *line, u64 counter)
 	instant time = vmclock_time_at(line, counter);
 
 	if (line->time_type == VMCLOCK_TIME_TAI)
-		time -= (instant)line->tai_offset_sec << 64;
+		time -= instant_make(line->tai_offset_sec, 0);
 	return time;
 }
 

@@ -138,9 +138,9 @@ static void look_at_clock(struct audit *audit)
 	/* The kernel rounds down: half a nanosecond. */
 	clock = instant_from_nsec(pair.time_ns) + ((instant)1 << 63) / 1000000000;
 	if (audit->line.time_type == VMCLOCK_TIME_UTC && audit->leap.known)
-		clock -= (instant)audit->leap.tai_offset_sec << 64;
+		clock -= instant_make(audit->leap.tai_offset_sec, 0);
 	if (audit->line.time_type == VMCLOCK_TIME_TAI && !audit->leap.known)
-		clock += (instant)audit->line.tai_offset_sec << 64;
+		clock += instant_make(audit->line.tai_offset_sec, 0);
 	error_fs = instant_to_fsec(vmclock_time_at(&audit->line, counter) - clock);
 	error_ns = (double)error_fs / 1e6;
 	audit->looks++;

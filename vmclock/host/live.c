@@ -338,7 +338,7 @@ static void judge(struct live *live)
 	counter = mailbox->post.counter;
 	guest = instant_make((s64)mailbox->post.sec, mailbox->post.frac);
 	if (live->leap.known)
-		guest += (instant)live->leap.tai_offset_sec << 64;
+		guest += instant_make(live->leap.tai_offset_sec, 0);
 
 	hostclock_pair(&live->leap, PAIR_TRIES, &pair);
 	age_ns = (s64)(pair.counter - offset_to_host(&live->offset, counter)) * live->fit.period_ns;

@@ -79,11 +79,12 @@ bool pagefile_create(struct pagefile *file, const char *path, char *why, size_t 
 	return map(file, path, PROT_READ | PROT_WRITE, why, why_size);
 }
 
-bool pagefile_open(struct pagefile *file, const char *path, char *why, size_t why_size)
+static bool open_existing(struct pagefile *file, const char *path, int flags, int protection,
+			  char *why, size_t why_size)
 {
 	struct stat stat;
 
-	file->fd = open(path, O_RDONLY | O_CLOEXEC);
+	file->fd = open(path, flags | O_CLOEXEC);
 	if (file->fd < 0 || fstat(file->fd, &stat))
 		return fail(file, why, why_size, "open", path, errno);
 	/* A device has no size: it offers one page. */
@@ -95,5 +96,21 @@ bool pagefile_open(struct pagefile *file, const char *path, char *why, size_t wh
 		close(file->fd);
 		return false;
 	}
-	return map(file, path, PROT_READ, why, why_size);
+	return map(file, path, protection, why, why_size);
+}
+
+bool pagefile_open(struct pagefile *file, const char *path, char *why, size_t why_size)
+{
+	return open_existing(file, path, O_RDONLY, PROT_READ, why, why_size);
+}
+
+bool pagefile_share(struct pagefile *file, const char *path, char *why, size_t why_size)
+{
+	return open_existing(file, path, O_RDWR, PROT_READ | PROT_WRITE, why, why_size);
+}
+
+void pagefile_close(struct pagefile *file)
+{
+	munmap(file->memory, file->size);
+	close(file->fd);
 }

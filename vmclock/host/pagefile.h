@@ -23,4 +23,9 @@ bool pagefile_create(struct pagefile *file, const char *path, char *why, size_t 
 /* Maps an existing file (or device) to read, up to PAGEFILE_SIZE bytes of it. */
 bool pagefile_open(struct pagefile *file, const char *path, char *why, size_t why_size);
 
+/* The same to read and write, beside the writer that holds the lock: a mailbox has two. */
+bool pagefile_share(struct pagefile *file, const char *path, char *why, size_t why_size);
+
+void pagefile_close(struct pagefile *file);
+
 #endif
