@@ -166,7 +166,8 @@ def check(outcome: watch.Outcome, made: ktap.Report, options: Options) -> None:
         raise CannotRun(Problem.QEMU_REFUSED, f"QEMU itself failed ({how})", words)
     if outcome.end is watch.End.INTERNAL_ERROR:
         raise CannotRun(Problem.KVM_INTERNAL_ERROR,
-                        "QEMU paused on an internal error of the accelerator", words)
+                        "QEMU paused on an internal error of the accelerator",
+                        "\n".join(outcome.stderr.splitlines()[:3]))
     if outcome.end is watch.End.NO_STATUS:
         raise CannotRun(Problem.GUEST_RESET, "the guest ended without a status", words or said)
     if not outcome.serial:
