@@ -52,9 +52,11 @@ def cache() -> Path:
     return Path(base) / "tickbench" / "linux"
 
 
-def _numbers(version: str) -> tuple[int, ...]:
-    """To order versions of one release by: 6.12.107-1 is newer than 6.12.94-1~bpo12+1."""
-    return tuple(int(number) for number in re.findall(r"\d+", version))
+def _order(version: str) -> tuple[tuple[int, ...], bool]:
+    """To order versions of one release by: 6.12.107-1 is newer than 6.12.94-1, and also than a rebuild
+    of it for an older Debian, 6.12.107-1~deb12u1."""
+    own, tilde, _ = version.partition("~")
+    return tuple(int(number) for number in re.findall(r"\d+", own)), not tilde
 
 
 def fits(release: str, version: str) -> bool:
@@ -70,7 +72,7 @@ def cached(release: str, folder: Path) -> Package | None:
     ]
     if not found:
         return None
-    version = max(found, key=_numbers)
+    version = max(found, key=_order)
     return Package(version, folder / "tree" / version, folder / "deb" / f"{version}.deb")
 
 
@@ -163,7 +165,7 @@ def _find(folder: Path, release: str) -> Candidate:
         known = ", ".join(sorted({each.version for each in candidates(shown.stdout)}))
         reason = f"{name} is there as {known} only" if known else f"no suite has {name}, or none was reached"
         raise _unreachable(release, reason, said)
-    return max(fitting, key=lambda each: _numbers(each.version))
+    return max(fitting, key=lambda each: _order(each.version))
 
 
 def _sha256(path: Path) -> str:
