@@ -58,10 +58,13 @@ static void lock_run(struct bench *bench)
 			    "it does not drift: less than 0.001 ns/s");
 	} else {
 		median_fs = stats_percentile_abs_fs(stats, 500, bench->scratch);
+		/* Dithering leaves one step; a tick that comes a period late, which a host that is
+		 * busy makes the usual case, leaves two. */
+		bound_fs *= 2;
 		if (bound_fs < TB_FSEC_PER_NSEC)
 			bound_fs = TB_FSEC_PER_NSEC;
 		ktap_report(bench->ktap, median_fs < bound_fs,
-			    "in the median it is within 1 ns, or one mult step over one tick, of the line");
+			    "in the median it is within 1 ns, or two mult steps over a tick, of the line");
 		if (stats->max_abs_fs > LIMIT_FS)
 			ktap_note(bench->ktap, "beyond 10 ns at worst: compare the latest tick");
 	}

@@ -43,7 +43,7 @@ struct tk_correction tk_reference_correct(const struct tk_reference *reference,
 {
 	struct tk_correction correction = { 0 };
 	const u32 scale = 32 - told->shift;
-	const s128 two_steps = (s128)told->cycle_interval << (scale + 1);
+	const s128 one_step = (s128)told->cycle_interval << scale;
 	const s128 step_beyond = (s128)reference->step_ns << 32;
 	instant at = tk_reference_at(reference, (told->cycle_last + told->cycle_interval) & told->mask,
 				     told->mask);
@@ -53,7 +53,7 @@ struct tk_correction tk_reference_correct(const struct tk_reference *reference,
 	lead = ((lead + (1LL << 31)) >> 32) - (s128)((u128)told->snsec << scale) -
 	       (s128)told->tick_length;
 
-	if (lead <= two_steps && lead >= -two_steps) {
+	if (lead <= one_step && lead >= -one_step) {
 		correction.ntp_error = (s64)lead;
 	} else if (lead > step_beyond || lead < -step_beyond) {
 		/* To nearest; scale is 0 for a core that counts in the NTP code's unit. */
