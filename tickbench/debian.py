@@ -64,16 +64,27 @@ def fits(release: str, version: str) -> bool:
     return re.match(re.escape(release) + r"(?![0-9])", version) is not None
 
 
-def cached(release: str, folder: Path) -> Package | None:
-    """The newest version of a release that is unpacked already."""
+def _package(folder: Path, version: str) -> Package:
+    return Package(version, folder / "tree" / version, folder / "deb" / f"{version}.deb")
+
+
+def known(release: str, folder: Path) -> Package | None:
+    """What a release was found to be when it was first asked for."""
+    try:
+        version = (folder / "release" / release).read_text().strip()
+    except OSError:
+        return None
+    package = _package(folder, version)
+    return package if package.tree.is_dir() else None
+
+
+def unpacked(release: str, folder: Path) -> Package | None:
+    """The newest version of a release that is there, asked for by this name or another."""
     found = [
         path.name for path in folder.glob("tree/*")
         if fits(release, path.name) and not path.name.endswith(".new")
     ]
-    if not found:
-        return None
-    version = max(found, key=_order)
-    return Package(version, folder / "tree" / version, folder / "deb" / f"{version}.deb")
+    return _package(folder, max(found, key=_order)) if found else None
 
 
 def _unreachable(release: str, reason: str, detail: str = "") -> CannotRun:
@@ -226,10 +237,27 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
+def _get(release: str, folder: Path) -> Package:
+    try:
+        wanted = _find(folder, release)
+    except CannotRun:
+        found = unpacked(release, folder)
+        if found:
+            return found
+        raise
+    package = _package(folder, wanted.version)
+    _download(folder, release, wanted)
+    if not package.tree.exists():
+        _unpack(package.archive, wanted.name, package.tree)
+    (folder / "release").mkdir(exist_ok=True)
+    (folder / "release" / release).write_text(wanted.version + "\n")
+    return package
+
+
 def fetch(release: str) -> Package:
     """A release's sources, from the cache or from Debian's mirror."""
     folder = cache()
-    found = cached(release, folder)
+    found = known(release, folder)
     if found:
         return found
     missing = [tool for tool in TOOLS if not shutil.which(tool)]
@@ -237,14 +265,6 @@ def fetch(release: str) -> Package:
         raise _unreachable(release, f"it needs {', '.join(missing)}")
     try:
         with _alone(folder):
-            found = cached(release, folder)
-            if found:
-                return found
-            wanted = _find(folder, release)
-            archive = _download(folder, release, wanted)
-            tree = folder / "tree" / wanted.version
-            if not tree.exists():
-                _unpack(archive, wanted.name, tree)
-            return Package(wanted.version, tree, archive)
+            return known(release, folder) or _get(release, folder)
     except OSError as error:
         raise _unreachable(release, f"{error.filename or folder}: {error.strerror}") from error
