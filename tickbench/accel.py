@@ -24,9 +24,11 @@ SLOW_CYCLES = 32
 TCG_ARGS = ("-accel", "tcg", "-cpu", "max")
 # Some hosts refuse the MSR that arch-capabilities has QEMU set (0x10a).
 KVM_ARGS = ("-accel", "kvm", "-cpu", "host,+invtsc,-arch-capabilities")
-ICOUNT_ARGS = ("-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01T00:00:00,clock=vm")
+# An instruction is 8 ns: a second on the real clock is then 125 million of them, where 1 ns would
+# make it a billion, and a minute of the host's time.
+ICOUNT_ARGS = ("-icount", "shift=3,sleep=off", "-rtc", "base=2026-01-01T00:00:00,clock=vm")
 # Counted instructions make a TSC of 1 GHz that no host clock knows: the page is one given line.
-ICOUNT_PAGE = "static:counter=0,time=1767225600,period-hz=1000000000"
+ICOUNT_PAGE = "static:counter=0,time=1767225600,period-hz=1000000000,rate-ppm=12.345678"
 
 
 @dataclass(frozen=True)
