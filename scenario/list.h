@@ -11,6 +11,7 @@ extern const struct scenario scenario_slew;
 extern const struct scenario scenario_nohz;
 extern const struct scenario scenario_step;
 extern const struct scenario scenario_freq;
+extern const struct scenario scenario_recalibrate;
 extern const struct scenario scenario_torn;
 
 #endif
