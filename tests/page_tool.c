@@ -231,7 +231,8 @@ static void do_refresh(const char *args)
 	}
 	target = (struct target){ .counter = counter,
 				  .time = fit_time_at(&fit, counter),
-				  .period_ns = fit.period_ns };
+				  .period_ns = fit.period_ns,
+				  .refresh_s = 1 };
 	if (followed.period_frac) {
 		steer_line(&followed, &target, &steered);
 	} else {

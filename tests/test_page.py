@@ -168,7 +168,7 @@ LINES = st.fixed_dictionaries({
 })
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(line=LINES, counter=U64 | EDGES, tai=st.integers(-32768, 32767))
 def test_time_at_is_exact_and_rounds_down(
         page_programs: Path, line: dict[str, int], counter: int, tai: int) -> None:
@@ -186,7 +186,7 @@ def test_time_at_is_exact_and_rounds_down(
     assert utc == told - tai * TWO_64
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(hz=st.integers(1000, 10**10) | st.sampled_from([1000, 1024, 1 << 32, 1 << 33, 10**10]),
        ppt=st.integers(-10**11, 10**11) | st.sampled_from([0, 12_345_678, 10**11, -10**11]))
 def test_period_from_hz_is_the_nearest_at_the_largest_shift(

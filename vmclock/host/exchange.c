@@ -51,17 +51,25 @@ enum exchange_result exchange_once(struct exchange *exchange, volatile struct ma
 	return EXCHANGE_AGREES;
 }
 
-bool offset_from_exchange(struct offset *offset, const struct exchange *exchange)
+/* Cycles: a microsecond or two, below which an offset is never worth moving the line for. */
+#define GOOD_ENOUGH 4000
+
+enum offset_change offset_from_exchange(struct offset *offset, const struct exchange *exchange)
 {
 	u64 below = offset->offset - exchange->low, above = exchange->high - offset->offset;
-	bool moved = !offset->known || (s64)below < 0 || (s64)above < 0;
+	u64 half = (exchange->high - exchange->low + 1) / 2;
+	enum offset_change change = OFFSET_KEPT;
 
-	if (moved) {
+	if (!offset->known || (s64)below < 0 || (s64)above < 0)
+		change = OFFSET_MOVED;
+	else if ((below > above ? below : above) > 4 * half + GOOD_ENOUGH)
+		change = OFFSET_REFINED;
+	if (change != OFFSET_KEPT) {
 		offset_given(offset, exchange->low + (exchange->high - exchange->low) / 2,
 			     "mailbox");
 		below = offset->offset - exchange->low;
 		above = exchange->high - offset->offset;
 	}
 	offset->half_width = below > above ? below : above;
-	return moved;
+	return change;
 }

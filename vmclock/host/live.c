@@ -22,6 +22,8 @@
 #define ASK_US		100000 /* exchanges once the offset is known */
 #define PATIENCE_US	300    /* for one answer */
 #define BURST_US	200000
+#define LONG_BURST_US	1500000
+#define WIDE_NS		4000
 #define BURST_IDLE	2000 /* exchanges that told nothing new: enough */
 #define STRANGER_NS	20e3
 #define STRANGERS	5
@@ -129,21 +131,29 @@ static enum exchange_result ask_mailbox(struct live *live)
 	return exchange_once(&live->exchange, live->mailbox, patience);
 }
 
-/* The guest answers: ask it until more answers tell nothing more. */
+/*
+ * The guest answers: ask it until more answers tell nothing more, and longer if on a busy machine
+ * they are all too slow to tell much.
+ */
 static void ask_in_a_burst(struct live *live)
 {
-	s64 end = monotonic_us() + BURST_US;
-	u64 width = ~0ULL;
+	s64 start = monotonic_us(), took = 0;
+	double width_ns = INFINITY;
 	u32 idle = 0;
 
-	while (idle < BURST_IDLE && monotonic_us() < end) {
+	while (took < BURST_US || (took < LONG_BURST_US && width_ns > WIDE_NS)) {
+		u64 width = live->exchange.high - live->exchange.low;
+
 		if (ask_mailbox(live) == EXCHANGE_SILENT)
-			break;
-		if (live->exchange.high - live->exchange.low < width)
+			sleep_until_us(monotonic_us() + PATIENCE_US);
+		else if (live->exchange.high - live->exchange.low < width)
 			idle = 0;
-		else
-			idle++;
-		width = live->exchange.high - live->exchange.low;
+		else if (++idle == BURST_IDLE)
+			break;
+		width_ns = (double)(live->exchange.high - live->exchange.low) * period_ns(live);
+		took = monotonic_us() - start;
+		if (stop_reason())
+			break;
 	}
 }
 
@@ -175,25 +185,36 @@ static void find_offset(struct live *live)
 	}
 }
 
+static enum offset_change ask_again(struct live *live)
+{
+	struct offset now = live->offset;
+
+	if (live->offset.source[0] == 'k') {
+		if (!ask_kvm(live, &now) ||
+		    (now.offset == live->offset.offset && now.ratio == live->offset.ratio))
+			return OFFSET_KEPT;
+		live->offset = now;
+		return OFFSET_MOVED;
+	}
+	if (live->offset.source[0] == 'm') {
+		if (ask_mailbox(live) == EXCHANGE_CONTRADICTS)
+			ask_in_a_burst(live);
+		return offset_from_exchange(&live->offset, &live->exchange);
+	}
+	return OFFSET_KEPT;
+}
+
 /* A known offset, looked at again: a guest that was paused, reset or replaced has another one. */
 static void watch_offset(struct live *live)
 {
-	struct offset now = live->offset;
-	bool moved = false;
+	enum offset_change change = ask_again(live);
 
-	if (live->offset.source[0] == 'k') {
-		moved = ask_kvm(live, &now) &&
-			(now.offset != live->offset.offset || now.ratio != live->offset.ratio);
-	} else if (live->offset.source[0] == 'm') {
-		if (ask_mailbox(live) == EXCHANGE_CONTRADICTS)
-			ask_in_a_burst(live);
-		moved = offset_from_exchange(&now, &live->exchange);
-	}
-	live->offset = now;
-	if (!moved)
+	if (change == OFFSET_KEPT)
 		return;
-	live->marker++;
-	live->published = false;
+	if (change == OFFSET_MOVED) {
+		live->marker++;
+		live->published = false;
+	}
 	live->refresh_us = 0;
 	log_offset(&live->offset, &live->exchange, period_ns(live));
 }
@@ -258,6 +279,7 @@ static void publish_fit(struct live *live)
 		.counter = offset_to_guest(&live->offset, now),
 		.time = fit_time_at(&live->fit, now),
 		.period_ns = live->fit.period_ns / offset_scale(&live->offset),
+		.refresh_s = (double)live->options->interval_us / 1e6,
 	};
 	if (live->published) {
 		steer_line(&live->line, &target, &steered);

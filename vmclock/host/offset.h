@@ -50,11 +50,15 @@ enum exchange_result {
 enum exchange_result exchange_once(struct exchange *exchange, volatile struct mailbox *mailbox,
 				   u64 patience);
 
-/*
- * Takes the middle of the bounds if no offset is known yet, or if the known one lies outside of
- * them; otherwise keeps it, because a moved offset would move the published line. Sets half_width
- * either way. true: the offset moved.
- */
-bool offset_from_exchange(struct offset *offset, const struct exchange *exchange);
+enum offset_change {
+	OFFSET_KEPT, /* because a changed offset moves the published line; half_width is up to date
+		      */
+	OFFSET_REFINED, /* it was a guess much worse than what is known now; the counter is as it
+			   was */
+	OFFSET_MOVED,	/* the one known lies outside of the bounds, or there was none */
+};
+
+/* Keeps the offset if it can, else takes the middle of the bounds. Sets half_width either way. */
+enum offset_change offset_from_exchange(struct offset *offset, const struct exchange *exchange);
 
 #endif

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Phase-continuous steering. Assumes a refresh about once a second. */
+/* Phase-continuous steering. */
 #include "vmclock/host/steer.h"
 
 #include <math.h>
 
 #include "vmclock/host/fit.h"
 
-#define STEP_NS	    100e3 /* farther off than this, the clock was set, and the line follows at once */
-#define QUIET_NS    25.0  /* nearer than this, all is noise, and rates change as little as below */
-#define QUIET_RATE  0.3	  /* ns/s */
-#define RETURN_S    4.0	  /* a phase error is worked off with this time constant */
-#define RETURN_RATE 500e3 /* ns/s: not faster than any kernel would slew */
+#define STEP_NS 100e3 /* farther off than this, the clock was set, and the line follows at once */
+#define RETURN_S \
+	4.0 /* else a phase error is worked off with this time constant, or two refreshes, */
+#define RETURN_RATE 500e3 /* ns/s: not faster than any kernel would slew, */
+#define QUIET_NS    25.0  /* and nearer than this, all is noise: rates that differ by less than */
+#define QUIET_RATE  3.0	  /* ns/s from the clock's change no faster than */
+#define QUIET_STEP  0.3	  /* ns/s a refresh */
 
 static double clamp(double value, double limit)
 {
@@ -34,13 +36,16 @@ void steer_line(struct vmclock_line *line, const struct target *target, struct s
 		published = target->time;
 		period_ns = target->period_ns;
 	} else {
-		double rate = clamp((double)residual_ns / RETURN_S, RETURN_RATE);
-		double change; /* ns/s */
+		double off_ns = (double)residual_ns, rate;
+		double excess = (double)((old_ns / target->period_ns - 1) * 1e9L);
 
+		rate = clamp(off_ns / fmax(RETURN_S, 2 * target->refresh_s), RETURN_RATE);
+		if (fabs(off_ns) < QUIET_NS && fabs(excess) < QUIET_RATE) {
+			/* Not faster than can be braked again in half such steps: no overshoot. */
+			rate = clamp(rate, sqrt(QUIET_STEP * fabs(off_ns) / target->refresh_s));
+			rate = excess + clamp(rate - excess, QUIET_STEP);
+		}
 		period_ns = target->period_ns * (1 + rate * 1e-9L);
-		change = (double)((period_ns / old_ns - 1) * 1e9L);
-		if (fabsl(residual_ns) < QUIET_NS)
-			period_ns = old_ns * (1 + clamp(change, QUIET_RATE) * 1e-9L);
 		steered->left_ns = (double)residual_ns;
 	}
 	steered->slope_ns_per_s = (double)((period_ns / old_ns - 1) * 1e9L);

@@ -14,6 +14,7 @@ struct target {
 	u64 counter;
 	instant time;	       /* the clock at `counter` */
 	long double period_ns; /* and its rate */
+	double refresh_s;      /* until the line is replaced again */
 };
 
 struct steered {

@@ -1,0 +1,594 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The publisher: lines that are continuous and honest, a guest's counter and time, torn reads, every
+way to end it and every reason why it cannot start. Guests are the tool's own; assumes an x86 host."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from fractions import Fraction
+from math import ceil, floor
+from pathlib import Path
+
+import pytest
+
+from pagetool import Page, Publisher, Tool, run, shared_file
+
+# Seconds of the torn-read test; the figure of the claim is 5.
+STRESS_SECONDS = float(os.environ.get("STRESS_SECONDS", "5"))
+KILLS = int(os.environ.get("KILLS", "50"))
+UNRELIABLE, INITIALIZING = 4, 1
+OFFSET = 123_456_789_012
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Iterator[Path]:
+    yield from shared_file("page", tmp_path)
+
+
+@pytest.fixture
+def mailbox(tmp_path: Path) -> Iterator[Path]:
+    yield from shared_file("mailbox", tmp_path)
+
+
+@pytest.fixture
+def tool(page_programs: Path) -> Iterator[Tool]:
+    with Tool(page_programs / "page-tool") as opened:
+        yield opened
+
+
+@pytest.fixture
+def program(page_programs: Path) -> Path:
+    return page_programs / "vmclock-host"
+
+
+def live(program: Path, page: Path, *args: object) -> Publisher:
+    return Publisher(program, ["--page", str(page), "--warm-up", "0.5", *map(str, args)])
+
+
+def metric(report: str, name: str) -> float:
+    return float(next(line.split()[3] for line in report.splitlines()
+                      if line.startswith(f"# metric {name} ")))
+
+
+def serve_until(publisher: Publisher, event: str, count: int, tool: Tool, *words: object) -> None:
+    """Guests of half a second, one after the other, until the publisher has said that."""
+    until = time.monotonic() + 20
+    while len(publisher.of(event)) < count:
+        assert time.monotonic() < until, f"no {event} in 20 s"
+        tool.ask("guest", words[0], words[1], 500, *words[2:])
+
+
+def test_live_page_passes_its_audit(program: Path, page: Path) -> None:
+    with live(program, page, "--interval", "0.5") as publisher:
+        publisher.wait_for("ready")
+        checked = run(program, "--check", page, "--duration", "3")
+        assert checked.returncode == 0, checked.stdout + checked.stderr
+        assert "not ok" not in checked.stdout and checked.stdout.count("\nok ") >= 5
+        assert metric(checked.stdout, "updates") >= 5
+        # The clock's own grain is 1 ns, and a bracket some 30 ns.
+        assert abs(metric(checked.stdout, "median_ns")) < 25
+        assert metric(checked.stdout, "stated_maxerror_ns") < 10_000
+
+
+def test_successive_lines_are_continuous_to_a_nanosecond(program: Path, page: Path) -> None:
+    with live(program, page, "--interval", "0.2") as publisher:
+        publisher.wait_for("ready")
+        pages = [Page.read(page)]
+        until = time.monotonic() + 4
+        while time.monotonic() < until:
+            now = Page.read(page)
+            if now.seq_count != pages[-1].seq_count:
+                pages.append(now)
+            time.sleep(0.01)
+        stepped = [line for line in publisher.of("line") if line["stepped"]]
+    assert not stepped, "the clock of this machine was set during the test"
+    assert len(pages) > 10
+    for old, new in zip(pages, pages[1:]):
+        jump = new.time_at(new.counter_value) - old.time_at(new.counter_value)
+        # A missed line in between would add its slope: some picoseconds.
+        assert abs(jump) < Fraction(1, 10**10)
+        assert abs(new.period / old.period - 1) < Fraction(6, 10**10)
+
+
+def test_the_audit_finds_a_page_that_lies(program: Path, page: Path) -> None:
+    with live(program, page, "--duration", "1"):
+        pass
+    honest = run(program, "--page", page, "--duration", "1", "--json", "--warm-up", "0.5")
+    assert honest.returncode == 0
+    good = Page.read(page)
+    for name, changes in {
+        "a microsecond off": {"time_frac": (good.time_frac + 2**64 // 10**6) % 2**64},
+        "10 ppm fast": {"period_frac": good.period_frac + good.period_frac // 10**5},
+        "another TAI offset": {"tai_offset_sec": good.tai_offset_sec + 1},
+    }.items():
+        good.but(clock_status=2, **changes).write(page, 2 << 20)
+        checked = run(program, "--check", page, "--duration", "0.5")
+        assert checked.returncode == 1, name + checked.stdout
+        assert "\nnot ok " in checked.stdout
+
+
+def test_check_says_why_a_page_cannot_be_used(program: Path, page: Path, tmp_path: Path) -> None:
+    Page(clock_status=UNRELIABLE).write(page)
+    checked = run(program, "--check", page)
+    assert checked.returncode == 2 and "unreliable" in checked.stderr
+    (tmp_path / "empty").touch()
+    assert run(program, "--check", tmp_path / "empty").returncode == 2
+    assert run(program, "--check", tmp_path / "none").returncode == 2
+    (tmp_path / "short").write_bytes(b"VCLK")
+    assert "too short" in run(program, "--check", tmp_path / "short").stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_leaves_the_page_unreliable_and_even(
+        program: Path, page: Path, number: int) -> None:
+    with live(program, page) as publisher:
+        publisher.wait_for("line")
+        assert publisher.stop(number) == 0
+        assert publisher.of("end")[0]["why"] == signal.Signals(number).name
+    left = Page.read(page)
+    assert left.clock_status == UNRELIABLE and left.seq_count % 2 == 0
+
+
+def test_a_signal_during_warm_up_ends_it(program: Path, page: Path) -> None:
+    with live(program, page, "--warm-up", "30") as publisher:
+        until = time.monotonic() + 10
+        while not (page.exists() and page.stat().st_size) and time.monotonic() < until:
+            time.sleep(0.01)
+        time.sleep(0.1)
+        assert Page.read(page).clock_status == INITIALIZING
+        assert publisher.stop(timeout=5) == 0
+    assert Page.read(page).clock_status == UNRELIABLE
+
+
+def test_torn_reads_are_never_accepted(program: Path, page: Path, tool: Tool) -> None:
+    with Publisher(program, ["--page", str(page), "--stress"]) as publisher:
+        publisher.wait_for("ready")
+        checked = run(program, "--check", page, "--duration", STRESS_SECONDS)
+        assert checked.returncode == 0, checked.stdout + checked.stderr
+        assert metric(checked.stdout, "torn") == 0
+        # A quiet machine reads a million a second and more; on a busy one the two take turns.
+        assert metric(checked.stdout, "reads") > 50_000 * STRESS_SECONDS
+        assert metric(checked.stdout, "updates") > 1000 * STRESS_SECONDS
+        # The sanitized reader, too.
+        accepted, _, changes, torn, _ = map(int, tool.ask("spin", page, 500))
+        assert accepted and changes > 10 and torn == 0
+        assert publisher.stop() == 0
+
+
+def test_a_torn_line_would_have_been_noticed(program: Path, page: Path, tool: Tool) -> None:
+    """The test above can fail: mix two of its lines by hand."""
+    with Publisher(program, ["--page", str(page), "--stress", "--duration", "0.2"]) as publisher:
+        publisher.child.wait(10)
+    left = Page.read(page).but(clock_status=2)
+    for name, value in {"time_frac": left.time_frac ^ 1, "counter_value": left.counter_value + 1,
+                        "time_maxerror_ns": left.time_maxerror_ns ^ 1 << 63,
+                        "disruption_marker": left.disruption_marker ^ 1}.items():
+        left.but(**{name: value}).write(page)
+        accepted, _, _, torn, _ = map(int, tool.ask("spin", page, 20))
+        assert accepted == torn > 0, name
+
+
+def test_killed_at_any_moment_readers_never_hang_and_the_next_start_repairs(
+        program: Path, page: Path, tool: Tool) -> None:
+    odd = 0
+    chance = random.Random(1)
+    for n in range(KILLS):
+        mode = ["--stress"] if n % 2 else ["--warm-up", "0.02", "--interval", "0.05"]
+        with Publisher(program, ["--page", str(page), *mode]) as publisher:
+            publisher.wait_for("ready")
+            time.sleep(chance.random() * 0.01)
+            publisher.stop(signal.SIGKILL)
+        with page.open("rb") as file:
+            seq = Page.read(page).seq_count if n % 2 == 0 else int.from_bytes(
+                file.read(16)[12:16], "little")
+        odd += seq & 1
+        began = time.monotonic()
+        accepted, refused, *_ = map(int, tool.ask("spin", page, 2))
+        assert time.monotonic() - began < 5
+        assert (refused if seq & 1 else accepted) > 0
+    # The writer under stress is in mid-update most of the time: so this did try what it is about.
+    assert odd >= KILLS // 10
+    with live(program, page) as publisher:
+        publisher.wait_for("line")
+        repaired = Page.read(page)
+        assert repaired.seq_count % 2 == 0 and repaired.clock_status in (2, 3)
+        assert tool.ask("read", page, 0, 4096)[0] == "0"
+
+
+def test_a_new_start_tells_of_a_disruption_and_never_turns_the_count_back(
+        program: Path, page: Path) -> None:
+    seen = []
+    for _ in range(3):
+        assert run(program, "--page", page, "--warm-up", "0.05", "--duration", "0.2").returncode == 0
+        seen.append(Page.read(page))
+    assert [each.disruption_marker - seen[0].disruption_marker for each in seen] == [0, 1, 2]
+    assert seen[0].seq_count < seen[1].seq_count < seen[2].seq_count
+
+
+def test_static_line_is_exact(program: Path, page: Path) -> None:
+    line = ("counter=18446744073709551615,time=1700000000.123456789012345678,period-hz=2596146000,"
+            "rate-ppm=12.345678,tai=38,marker=5")
+    assert run(program, "--page", page, "--static", line).returncode == 0
+    got = Page.read(page)
+    assert page.stat().st_size == 2 << 20
+    assert (got.counter_value, got.time_sec) == ((1 << 64) - 1, 1_700_000_000)
+    assert got.time_frac == (123456789012345678 << 64) // 10**18
+    assert (got.time_type, got.tai_offset_sec, got.flags & 1) == (1, 38, 1)
+    assert (got.clock_status, got.disruption_marker) == (2, 5)
+    wanted = Fraction(10**12 + 12_345_678, 2596146000 * 10**12)
+    assert abs(got.period / wanted - 1) <= Fraction(1, 1 << 64)
+    again = run(program, "--page", page, "--static", line, "--status", "freerunning")
+    assert again.returncode == 0
+    after = Page.read(page)
+    assert after.but(seq_count=got.seq_count, clock_status=2) == got and after.clock_status == 3
+
+
+def test_guest_counter_is_found_through_the_mailbox(
+        program: Path, page: Path, mailbox: Path, tool: Tool) -> None:
+    with live(program, page, "--mailbox", mailbox, "--interval", "0.2") as publisher:
+        assert publisher.wait_for("ready")["waiting"] is True
+        assert Page.read(page).clock_status == INITIALIZING
+        serve_until(publisher, "line", 8, tool, mailbox, OFFSET, page, 0)
+        answered, verdicts, valid, difference_fs, maxerror_ns = map(
+            int, tool.ask("guest", mailbox, OFFSET, 1000, page, 0))
+        assert publisher.stop() == 0
+    offset = publisher.of("offset")[0]
+    hz = float(publisher.of("line")[0]["hz"])
+    # Its own bounds hold the truth, and the page states at least them.
+    away_ns = abs(int(offset["cycles"]) - OFFSET) / hz * 1e9
+    assert away_ns <= float(offset["half_width_ns"]) + 0.001
+    # Well below a microsecond where the two have a core each; not on a machine that is busy.
+    assert float(offset["half_width_ns"]) < 100_000
+    assert all(int(line["maxerror_ns"]) >= float(offset["half_width_ns"])
+               for line in publisher.of("line")[:1])
+    assert answered >= 1 and verdicts >= 1 and valid == 1
+    # The guest's wall time, taken from the page, against the host's clock at the same moment.
+    for verdict in publisher.of("verdict"):
+        assert verdict["valid"]
+        assert abs(float(verdict["difference_ns"])) <= int(verdict["maxerror_ns"]), verdict
+    assert abs(difference_fs) <= maxerror_ns * 10**6
+    markers = {line["marker"] for line in publisher.of("line")}
+    assert len(markers) == 1, "the offset was constant, and found to have moved"
+
+
+def test_guest_whose_time_is_off_is_found_out(
+        program: Path, page: Path, mailbox: Path, tool: Tool) -> None:
+    with live(program, page, "--mailbox", mailbox) as publisher:
+        publisher.wait_for("ready")
+        serve_until(publisher, "verdict", 3, tool, mailbox, OFFSET, page, 500_000)
+        verdict = publisher.of("verdict")[-1]
+        assert abs(float(verdict["difference_ns"]) - 500_000) <= int(verdict["maxerror_ns"])
+        assert abs(float(verdict["difference_ns"])) > int(verdict["maxerror_ns"])
+
+
+def test_guest_that_is_replaced_is_noticed_as_a_disruption(
+        program: Path, page: Path, mailbox: Path, tool: Tool) -> None:
+    with live(program, page, "--mailbox", mailbox) as publisher:
+        publisher.wait_for("ready")
+        serve_until(publisher, "line", 1, tool, mailbox, OFFSET)
+        before = Page.read(page)
+        # It may be refined before that.
+        known = len(publisher.of("offset"))
+        serve_until(publisher, "offset", known + 1, tool, mailbox, OFFSET * 7)
+        serve_until(publisher, "line", len(publisher.of("line")) + 1, tool, mailbox, OFFSET * 7)
+        moved = publisher.of("offset")[-1]
+        after = Page.read(page)
+    hz = float(publisher.of("line")[0]["hz"])
+    assert abs(int(moved["cycles"]) - OFFSET * 7) / hz * 1e9 <= float(moved["half_width_ns"]) + 0.001
+    assert after.disruption_marker > before.disruption_marker
+    assert after.counter_value - before.counter_value > OFFSET * 5
+
+
+def test_without_an_answer_the_page_stays_initializing(
+        program: Path, page: Path, mailbox: Path) -> None:
+    with live(program, page, "--mailbox", mailbox) as publisher:
+        publisher.wait_for("ready")
+        time.sleep(0.5)
+        assert Page.read(page).clock_status == INITIALIZING and not publisher.of("line")
+
+
+@pytest.mark.parametrize(("offset", "ratio", "bits"), [
+    (-5_000_000_000, None, None),
+    (-5_000_000_000, 1 << 48, 48),
+    (12_345, (1 << 48) * 3 // 2, 48),
+    (-(1 << 62), 0x00000001_20000000, 32),
+])
+def test_kvm_offset_and_scaling_ratio(tool: Tool, tmp_path: Path, offset: int, ratio: int | None,
+                                      bits: int | None) -> None:
+    folder = tmp_path / "4711-13" / "vcpu0"
+    folder.mkdir(parents=True)
+    (tmp_path / "471-12" / "vcpu0").mkdir(parents=True)
+    (folder / "tsc-offset").write_text(f"{offset}\n")
+    if ratio is not None:
+        (folder / "tsc-scaling-ratio").write_text(f"{ratio}\n")
+        (folder / "tsc-scaling-ratio-frac-bits").write_text(f"{bits}\n")
+    host = 7_000_000_123_457
+    guest, back = map(int, tool.ask("kvm", tmp_path, 4711, host))
+    assert guest == ((host * (ratio or 1) >> (bits or 0)) + offset) % (1 << 64)
+    assert abs(back - host) <= 1
+    assert tool.ask("kvm", tmp_path, 4712, host) == ["none"]
+
+
+def test_kvm_tells_the_publisher(program: Path, page: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "99-1" / "vcpu0"
+    folder.mkdir(parents=True)
+    (folder / "tsc-offset").write_text("-1000\n")
+    pidfile = tmp_path / "pid"
+    with live(program, page, "--debugfs", tmp_path, "--qemu-pidfile", pidfile) as publisher:
+        assert publisher.wait_for("ready")["waiting"] is True
+        pidfile.write_text("99\n")
+        offset = publisher.wait_for("offset")
+        assert (offset["cycles"], offset["source"], offset["half_width_ns"]) == (-1000, "kvm", 0)
+        (folder / "tsc-offset").write_text("-2000\n")
+        assert publisher.wait_for("offset", 2)["cycles"] == -2000
+
+
+def test_a_page_of_the_hosts_kernel_is_passed_on(
+        program: Path, page: Path, tmp_path: Path) -> None:
+    device = tmp_path / "vmclock_host"
+    source = Page(counter_value=1000, flags=1 | 1 << 6, time_maxerror_ns=77)
+    source.write(device)
+    with live(program, page, "--host-device", device, "--offset", "5000") as publisher:
+        publisher.wait_for("line")
+        got = Page.read(page)
+    assert got.counter_value == 6000
+    assert (got.period_frac, got.shift, got.time_sec, got.time_frac) == (
+        source.period_frac, source.shift, source.time_sec, source.time_frac)
+    assert got.time_maxerror_ns == 77
+
+
+def test_two_publishers_do_not_share_a_page(program: Path, page: Path) -> None:
+    with live(program, page) as publisher:
+        publisher.wait_for("ready")
+        second = run(program, "--page", page, "--duration", "1")
+        assert second.returncode == 2 and "has a writer already" in second.stderr
+
+
+def test_it_ends_when_its_parent_is_killed(program: Path, page: Path) -> None:
+    script = ("import subprocess, sys, time\n"
+              "child = subprocess.Popen(sys.argv[1:])\n"
+              "print(child.pid, flush=True)\n"
+              "time.sleep(60)\n")
+    parent = subprocess.Popen(
+        [sys.executable, "-c", script, str(program), "--page", str(page), "--die-with-parent",
+         "--warm-up", "0.05", "--json"], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout
+    lines = [parent.stdout.readline() for _ in range(4)]
+    pid = next(int(line) for line in lines if line.strip().isdigit())
+    parent.kill()
+    parent.wait()
+    until = time.monotonic() + 10
+    while Path("/proc", str(pid)).exists() and time.monotonic() < until:
+        state = Path("/proc", str(pid), "stat")
+        try:
+            if state.read_text().rsplit(")", 1)[1].split()[0] == "Z":
+                break  # whoever adopted it has yet to look
+        except OSError:
+            break
+        time.sleep(0.02)
+    else:
+        if Path("/proc", str(pid)).exists():
+            os.kill(pid, signal.SIGKILL)
+            pytest.fail("it went on without its parent")
+    parent.stdout.close()
+    assert Page.read(page).clock_status == UNRELIABLE
+
+
+def test_full_disk_is_said_before_anything_is_written(program: Path, tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(small)],
+                             capture_output=True)
+    if mounted.returncode:
+        pytest.skip("mounting a small tmpfs needs root")
+    try:
+        result = run(program, "--page", small / "page")
+        assert result.returncode == 2 and "2 MiB must be free" in result.stderr
+        assert not (small / "page").exists()
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
+def test_read_only_folder_is_said(program: Path, tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "none", str(closed)],
+                             capture_output=True).returncode == 0
+    try:
+        if not mounted:
+            closed.chmod(0o500)
+            if os.access(closed, os.W_OK):
+                pytest.skip("this user may write everywhere, and may not mount")
+        result = run(program, "--page", closed / "page")
+        assert result.returncode == 2 and "that you may write to" in result.stderr
+    finally:
+        if mounted:
+            subprocess.run(["umount", str(closed)], check=True)
+
+
+@pytest.mark.parametrize(("args", "says"), [
+    ([], "--page"),
+    (["--page", "/nonexistent/shm/page"], "does not exist"),
+    (["--page", "/dev/null"], "cannot use"),
+    (["--page", "x", "--mailbox", "x"], "another file"),
+    (["--page", "x", "--offset", "mailbox"], "--mailbox"),
+    (["--page", "x", "--offset", "kvm"], "--qemu-pid"),
+    (["--page", "x", "--offset", "twelve"], "cycles"),
+    (["--page", "x", "--interval", "0"], "0.05 to 60"),
+    (["--page", "x", "--duration", "-1"], "seconds"),
+    (["--page", "x", "--status", "fine"], "synchronized"),
+    (["--page", "x", "--qemu-pid", "0"], "process id"),
+    (["--page", "x", "--static", "counter=1"], "period-hz"),
+    (["--page", "x", "--static", "counter=1,time=2,period-hz=0"], "period-hz"),
+    (["--page", "x", "--static", "counter=1,time=2,period-hz=1099511627776"], "period-hz"),
+    (["--page", "x", "--static", "counter=1,time=2x,period-hz=1000"], "time"),
+    (["--page", "x", "--static", "counter=1,time=4611686018427387904,period-hz=1000"], "time"),
+    (["--page", "x", "--static", "colour=1"], "counter"),
+    (["--page", "x", "--frob"], "--help"),
+    (["page"], "no option"),
+])
+def test_bad_arguments_are_named(
+        page_programs: Path, tmp_path: Path, args: list[str], says: str) -> None:
+    result = subprocess.run([str(page_programs / "vmclock-host-san"), *args], capture_output=True,
+                            text=True, cwd=tmp_path, timeout=20)
+    assert result.returncode == 2 and says in result.stderr
+    assert not (tmp_path / "x").exists()
+
+
+def test_help_names_every_option(program: Path) -> None:
+    text = run(program, "--help")
+    assert text.returncode == 0
+    for option in ("page", "mailbox", "offset", "qemu-pid", "qemu-pidfile", "interval", "duration",
+                   "warm-up", "status", "static", "stress", "check", "host-device", "leap-list",
+                   "debugfs", "json", "die-with-parent"):
+        assert f"--{option}" in text.stdout
+
+
+def test_sanitized_publisher_runs_clean(
+        page_programs: Path, page: Path, mailbox: Path, tool: Tool) -> None:
+    with live(page_programs / "vmclock-host-san", page, "--mailbox", mailbox, "--interval",
+              "0.05") as publisher:
+        publisher.wait_for("ready")
+        serve_until(publisher, "line", 5, tool, mailbox, OFFSET, page, 0)
+        assert publisher.stop() == 0
+        assert publisher.child.stderr and publisher.child.stderr.read() == ""
+    checked = run(page_programs / "vmclock-host-san", "--check", page)
+    assert checked.returncode == 2
+
+
+LEAP_LIST = """#\tupdated through a bulletin
+#$\t3676924800
+2272060800\t10\t# 1 Jan 1972
+3644697600\t36\t# 1 Jul 2015
+3692217600\t37\t# 1 Jan 2017
+"""
+LEAPSECONDS = """# comment
+Leap\t1972\tJun\t30\t23:59:60\t+\tS
+Leap\t2015\tJun\t30\t23:59:60\t+\tS
+Leap\t2016\tDec\t31\t23:59:60\t+\tS
+#Expires 2026\tDec\t28\t00:00:00
+"""
+
+
+@pytest.mark.parametrize(("text", "utc", "offset"), [
+    (LEAP_LIST, 1_700_000_000, 37),
+    (LEAP_LIST, 1_483_228_799, 36),
+    (LEAP_LIST, 1_483_228_800, 37),
+    (LEAP_LIST, 0, 0),
+    (LEAPSECONDS, 1_483_228_799, 12),
+    (LEAPSECONDS, 1_483_228_800, 13),
+    (LEAPSECONDS, 78_796_800, 11),
+    ("", 1_700_000_000, 0),
+    ("nothing of the kind\nLeap year\n", 1_700_000_000, 0),
+])
+def test_tai_offset_from_either_list(
+        tool: Tool, tmp_path: Path, text: str, utc: int, offset: int) -> None:
+    path = tmp_path / "leaps"
+    path.write_text(text)
+    assert tool.ask("leap", path, utc) == [str(offset)]
+
+
+def test_without_a_tai_offset_the_page_carries_utc(
+        program: Path, page: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    with live(program, page, "--leap-list", tmp_path / "empty") as publisher:
+        publisher.wait_for("line")
+        got = Page.read(page)
+    assert (got.time_type, got.flags & 1) == (0, 0)
+    assert abs(got.time_sec - time.time()) < 30
+    assert any("TAI" in str(note["text"]) for note in publisher.of("note"))
+
+
+class Clock:
+    """A host's clock that the test rules: its rate, its grain, its noise."""
+
+    HZ = 2_300_000_000
+
+    def __init__(self, tool: Tool) -> None:
+        self.tool = tool
+        self.counter = 10**12
+        # Apart, so that a float holds what passes to less than a picosecond.
+        self.start_ns = 1_700_000_000 * 10**9
+        self.passed_ns = 0.25
+        self.rate_ppb = 1000.0
+        self.chance = random.Random(7)
+
+    def run(self, seconds: float, step: float = 0.01, noise_ns: float = 0.0,
+            stray: float = 0.0) -> None:
+        for _ in range(ceil(seconds / step)):
+            self.counter += int(self.HZ * step)
+            self.passed_ns += step * 1e9 * (1 + self.rate_ppb * 1e-9)
+            told = self.passed_ns + self.chance.gauss(0, noise_ns)
+            if self.chance.random() < stray:
+                told += self.chance.uniform(-5000, 5000)
+            self.tool.ask("pair", self.counter, self.start_ns + floor(told))
+
+    def refresh(self) -> tuple[Page, bool]:
+        """The next line, and whether it stepped."""
+        words = self.tool.ask("refresh", self.counter)
+        return (Page(counter_value=int(words[0]), time_sec=int(words[1]), time_frac=int(words[2]),
+                     period_frac=int(words[3]), shift=int(words[4])), words[5] == "1")
+
+    def off_ns(self, page: Page) -> float:
+        """The page's line less this clock, now."""
+        return float(page.time_at(self.counter) * 10**9 - self.start_ns - Fraction(self.passed_ns))
+
+
+def test_fit_ignores_strays(tool: Tool) -> None:
+    clock = Clock(tool)
+    clock.run(2, step=0.002, noise_ns=1, stray=0.1)
+    page, _ = clock.refresh()
+    assert abs(clock.off_ns(page)) < 0.6
+    rate_ppb = float(page.period * clock.HZ - 1) * 1e9
+    assert abs(rate_ppb - clock.rate_ppb) < 0.5
+
+
+def test_lines_of_a_steady_clock_hardly_move(tool: Tool) -> None:
+    clock = Clock(tool)
+    clock.run(1, step=0.001, noise_ns=2)
+    page, _ = clock.refresh()
+    for _ in range(20):
+        clock.run(1, noise_ns=2)
+        old = page
+        page, stepped = clock.refresh()
+        assert not stepped
+        assert abs(page.time_at(page.counter_value) - old.time_at(page.counter_value)) * 10**9 < 0.001
+        assert abs(page.period / old.period - 1) < Fraction(4, 10**10)
+        assert abs(clock.off_ns(page)) < 2
+
+
+@pytest.mark.parametrize("change_ppb", [2.0, 100.0, 10_000.0, -400_000.0])
+def test_line_follows_a_clock_that_is_steered(tool: Tool, change_ppb: float) -> None:
+    clock = Clock(tool)
+    clock.run(4)
+    page, _ = clock.refresh()
+    clock.rate_ppb += change_ppb
+    worst = 0.0
+    for _ in range(60):
+        clock.run(1)
+        old = page
+        page, stepped = clock.refresh()
+        if not stepped:
+            assert abs(page.time_at(page.counter_value)
+                       - old.time_at(page.counter_value)) * 10**9 < 0.001
+        worst = max(worst, abs(clock.off_ns(page)))
+    assert abs(clock.off_ns(page)) < 3
+    # A second's worth of the change cannot be foreseen; a few seconds' is what the window costs.
+    assert worst < 8 * abs(change_ppb) + 3
+
+
+def test_clock_that_was_set_is_followed_at_once(tool: Tool) -> None:
+    clock = Clock(tool)
+    clock.run(4)
+    clock.refresh()
+    clock.passed_ns += 3e6
+    tool.ask("shift", 3_000_000)
+    clock.run(1)
+    page, stepped = clock.refresh()
+    assert stepped and abs(clock.off_ns(page)) < 2
