@@ -35,7 +35,7 @@ define ready
 @mkdir -p $(BUILD) 2>/dev/null && [ -w $(BUILD) ] || { echo "tickbench: cannot write to the folder \
 $(BUILD): name another with BUILD=FOLDER" >&2; exit 2; }
 @./setup.sh $1
-@$(MAKE) --no-print-directory -j$(shell nproc) all
+@$(MAKE) --no-print-directory -s -j$(shell nproc) all
 endef
 
 run: ## boot the guest, measure, print the table (SCENARIO= CLOCK= CORE= SWITCHES= HZ= DURATION= ...)

@@ -81,7 +81,7 @@ def finish(
     for note in notes:
         console.print(f"note: {note}", markup=False, soft_wrap=True)
     files = ["report.json"] + (["error.png"] if drawn else [])
-    files += sorted(path.name for pattern in RESULTS[:2] for path in output.glob(pattern))
+    files += sorted(path.name for pattern in RESULTS[:3] for path in output.glob(pattern))
     console.print(f"in {output}: {', '.join(files)}", markup=False, soft_wrap=True)
     return table.status(runs)
 
