@@ -15,16 +15,29 @@
 #include "guest/real.h"
 #include "guest/samples.h"
 #include "guest/words.h"
+#include "lib/samples.h"
 #include "lib/string.h"
-
-/* Kept samples of a run: at 16 bytes each, half a second's work for an emulated debug console. */
-#define SAMPLES 32768
 
 static struct machine machine;
 
 static void soft_off(void)
 {
 	acpi_soft_off();
+}
+
+/* Of the reference clock; may wrap every few seconds, as that does. */
+static u64 stopwatch_ns(void)
+{
+	if (!machine.clock.name)
+		return 0;
+	return (u64)div_u128((u128)refclock_read() * machine.clock.period_fs, TB_FSEC_PER_NSEC,
+			     NULL);
+}
+
+/* There is no plan yet that could stand below it. */
+static void begin_without_plan(void)
+{
+	out_printf(&console, "KTAP version 1\n");
 }
 
 /* Says what is wrong with the command line before anything runs; gives the number of runs. */
@@ -38,11 +51,15 @@ static u32 check_experiments(const char *line)
 	do {
 		enum params_error error = params_parse_line(&params, &line, word, sizeof(word));
 
-		if (error)
+		if (error) {
+			begin_without_plan();
 			bail_out("%s: %s", word, params_strerror(error));
+		}
 		some = bench_count(&params, &why);
-		if (!some)
+		if (!some) {
+			begin_without_plan();
 			bail_out("scenario=%s core=%s: %s", params.scenario, params.core, why);
+		}
 		runs += some;
 	} while (*line);
 	return runs;
@@ -136,7 +153,9 @@ void kernel_main(struct boot_info *boot)
 	struct guest_words words;
 	struct stats stats;
 	struct ktap ktap = { .out = &console };
-	struct bench_io io = { .ktap = &ktap, .stats = &stats, .ship = samples_ship };
+	struct bench_io io = {
+		.ktap = &ktap, .stats = &stats, .ship = samples_ship, .stopwatch_ns = stopwatch_ns
+	};
 	struct sample *samples;
 
 	console_init(boot);
@@ -152,11 +171,11 @@ void kernel_main(struct boot_info *boot)
 		bail_out("fault=%s: there is no such fault to provoke", words.fault);
 	find_machine(&ktap, boot);
 
-	samples = memory_claim(boot, SAMPLES * sizeof(*samples));
-	io.scratch = memory_claim(boot, SAMPLES * sizeof(*io.scratch));
+	samples = memory_claim(boot, SAMPLES_KEPT * sizeof(*samples));
+	io.scratch = memory_claim(boot, SAMPLES_KEPT * sizeof(*io.scratch));
 	if (!samples || !io.scratch)
-		bail_out("there is no RAM for %u samples in the memory map", SAMPLES);
-	stats_init(&stats, samples, SAMPLES);
+		bail_out("there is no RAM for %u samples in the memory map", SAMPLES_KEPT);
+	stats_init(&stats, samples, SAMPLES_KEPT);
 	run_experiments(boot->cmdline, &io);
 	power_off(verdict(&ktap));
 }

@@ -172,7 +172,8 @@ void bench_sample(struct bench *bench)
 	if (!bench->sampling)
 		return;
 	bench->last_error_fs = error_of(bench, &time);
-	stats_add(bench->stats, time.counter, window_us(bench, time.counter), bench->last_error_fs);
+	stats_add(bench->stats, time.counter, window_us(bench, time.counter),
+		  bench->last_error_fs - bench->target_fs);
 }
 
 bool bench_start_core(struct bench *bench)
@@ -190,6 +191,7 @@ bool bench_start_core(struct bench *bench)
 
 	bench->following = false;
 	bench->read_before = false;
+	bench->target_fs = 0;
 	if (vehicle->page && read_page(bench))
 		instant_to_timespec(vmclock_utc_at(&bench->line, setup.now), &setup.sec, &setup.nsec);
 	error = bench->tk->init(&setup);
@@ -275,7 +277,7 @@ void bench_metric_ns(struct bench *bench, const char *name, s64 fsec)
 	ktap_metric(bench->ktap, name, fsec, 6, 6, "ns");
 }
 
-static void metric_since(struct bench *bench, const char *name, s64 since_us)
+void bench_metric_since(struct bench *bench, const char *name, s64 since_us)
 {
 	if (since_us < 0)
 		ktap_note(bench->ktap, "%s: never", name);
@@ -298,8 +300,8 @@ void bench_metrics(struct bench *bench)
 		bench_metric_ns(bench, "p99_ns", stats_percentile_abs_fs(stats, 990, bench->scratch));
 	}
 	ktap_metric(bench->ktap, "drift_ns_per_s", stats_drift_fs_per_s(stats), 6, 6, "ns/s");
-	metric_since(bench, "converged_10ns_s", stats->within_10ns_us);
-	metric_since(bench, "converged_1ns_s", stats->within_1ns_us);
+	bench_metric_since(bench, "converged_10ns_s", stats->within_10ns_us);
+	bench_metric_since(bench, "converged_1ns_s", stats->within_1ns_us);
 	ktap_metric(bench->ktap, "backwards", (s128)stats->backwards, 0, 0, "times");
 	/* ns first, then us with three decimals. */
 	ktap_metric(bench->ktap, "late_tick_max_us",
@@ -400,6 +402,7 @@ static void run_one(const struct scenario *scenario, const struct scenario_param
 		.ktap = io->ktap,
 		.stats = io->stats,
 		.scratch = io->scratch,
+		.stopwatch_ns = io->stopwatch_ns,
 		.switches = tk == &tk_native ? params.switches : tk->identity->switches,
 	};
 	enum clock_kind clock = vehicle->is_virtual ? CLOCK_VIRTUAL : CLOCK_TSC;

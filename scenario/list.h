@@ -13,5 +13,6 @@ extern const struct scenario scenario_step;
 extern const struct scenario scenario_freq;
 extern const struct scenario scenario_recalibrate;
 extern const struct scenario scenario_torn;
+extern const struct scenario scenario_rate;
 
 #endif

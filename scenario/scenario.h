@@ -85,6 +85,8 @@ struct bench {
 	u64 feeds, refusals, disruptions;
 	enum tk_error feed_error;
 	s64 *scratch; /* stats->capacity entries, for percentiles */
+	s64 target_fs; /* how far off the line it is asked to be: statistics are about that */
+	u64 (*stopwatch_ns)(void); /* real time; NULL: none */
 };
 
 struct scenario {
@@ -145,6 +147,8 @@ s64 bench_bound_fs(const struct bench *bench);
 /* "# metric" lines of everything in docs/report.md, for the window. */
 void bench_metrics(struct bench *bench);
 void bench_metric_ns(struct bench *bench, const char *name, s64 fsec);
+/* A time since the window's start, in seconds; a note where it is -1, never. */
+void bench_metric_since(struct bench *bench, const char *name, s64 since_us);
 
 /* Claims of every scenario that follows: no time went back; the page was never refused. */
 void bench_claim_sane(struct bench *bench);
@@ -166,6 +170,7 @@ struct bench_io {
 	struct ktap *ktap;
 	struct stats *stats;
 	s64 *scratch; /* as many entries as the statistics' buffer has samples */
+	u64 (*stopwatch_ns)(void); /* real time, for the scenario rate; NULL: none */
 	void (*ship)(void *context, const struct bench *bench, const char *scenario, u32 run);
 	void *context;
 	u32 run; /* number of the next run, from 0 */

@@ -10,13 +10,13 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/samples.h"
 #include "scenario/scenario.h"
 #include "sim/sim.h"
 
-#define SAMPLES_MAX (1U << 20)
 #define GROUPS_MAX  64
 
 enum status {
@@ -62,7 +62,6 @@ static void help(void)
 	     "  --json         print the report document (docs/report.md) instead\n"
 	     "  --samples FILE write the samples there, in binary\n"
 	     "  --page FILE    for the scenario torn: the page that vmclock-host --stress rewrites\n"
-	     "  --rate         ticks a second that the core does, nothing else measured (see make bench)\n"
 	     "  --seconds S    the same as --duration\n\nParameters:");
 	params_help(&out);
 	puts("\nScenarios:");
@@ -111,9 +110,6 @@ static void parse(int argc, char **argv, struct options *options)
 			options->json = true;
 			continue;
 		}
-		if (!strcmp(option, "--rate")) {
-			exit(measure_rate(params));
-		}
 		value = i + 1 < argc ? argv[i + 1] : NULL;
 		if (!strcmp(option, "--samples") || !strcmp(option, "--page")) {
 			if (!value)
@@ -136,6 +132,14 @@ static void parse(int argc, char **argv, struct options *options)
 			cannot("%s %s: %s; --help lists them", option, value,
 			       params_strerror(error));
 	}
+}
+
+static u64 stopwatch_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (u64)now.tv_sec * TB_NSEC_PER_SEC + (u64)now.tv_nsec;
 }
 
 static FILE *samples_file;
@@ -184,12 +188,15 @@ static void use_page(struct vehicle *vehicle, const char *path)
 int main(int argc, char **argv)
 {
 	static struct options options;
-	static struct sample samples[SAMPLES_MAX];
-	static s64 scratch[SAMPLES_MAX];
+	static struct sample samples[SAMPLES_KEPT];
+	static s64 scratch[SAMPLES_KEPT];
 	struct vehicle vehicle;
 	struct stats stats;
 	struct ktap ktap;
-	struct bench_io io = { .ktap = &ktap, .stats = &stats, .scratch = scratch };
+	struct bench_io io = { .ktap = &ktap,
+			       .stats = &stats,
+			       .scratch = scratch,
+			       .stopwatch_ns = stopwatch_ns };
 	const struct output *to = &out;
 	const char *why;
 	u32 plan = 0;
@@ -212,7 +219,7 @@ int main(int argc, char **argv)
 	}
 	if (options.json)
 		to = json_begin(&out, options.samples);
-	stats_init(&stats, samples, SAMPLES_MAX);
+	stats_init(&stats, samples, SAMPLES_KEPT);
 	ktap_begin(&ktap, to, plan);
 	for (u32 i = 0; i < options.group_count; i++) {
 		virtual_vehicle_init(&vehicle, &options.groups[i]);

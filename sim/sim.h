@@ -4,7 +4,6 @@
 #define TB_SIM_SIM_H
 
 #include "lib/print.h"
-#include "scenario/params.h"
 
 /*
  * A sink for KTAP that writes the report document (docs/report.md) to `out` instead; `samples` is
@@ -12,11 +11,5 @@
  */
 const struct output *json_begin(const struct output *out, const char *samples);
 void json_end(void);
-
-/*
- * How many ticks a second the core does for these parameters: every tick called, on time, nothing
- * read. Prints one line and returns an exit status.
- */
-int measure_rate(const struct scenario_params *params);
 
 #endif

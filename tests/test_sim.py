@@ -158,7 +158,7 @@ def test_samples_say_what_the_report_says(built: Path, tmp_path: Path) -> None:
     magic, number, count, decimation, _, counter_hz, start, name = struct.unpack_from("<8sIIIIQQ24s", data)
     assert (magic, number, counter_hz) == (b"TBSAMPL1", 0, run_["counter_hz"])
     assert name.rstrip(b"\0") == b"lock" and len(data) == 64 + 16 * count
-    assert count == run_["metrics"]["samples"] >> decimation == 100_000
+    assert count == run_["metrics"]["samples"] >> decimation == 25_000
     samples = list(struct.iter_unpack("<Qq", data[64:]))
     assert max(abs(error) for _, error in samples) / 1e6 == pytest.approx(run_["metrics"]["max_abs_ns"], abs=1e-6)
     assert all(a < b for (a, _), (b, _) in zip(samples, samples[1:])) and samples[0][0] > start
