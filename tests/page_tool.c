@@ -158,9 +158,19 @@ static void do_spin(const char *args)
 	pagefile_close(&file);
 }
 
+struct guest {
+	u64 offset;
+	s64 slow_us;
+};
+
 static u64 guest_counter(void *context)
 {
-	return host_counter() + *(u64 *)context;
+	const struct guest *guest = context;
+	u64 counter = host_counter() + guest->offset;
+
+	for (s64 end = now_us() + guest->slow_us; guest->slow_us && now_us() < end;)
+		;
+	return counter;
 }
 
 /* What a guest does: answers all the time, and posts its wall time when it has a line for it. */
@@ -169,12 +179,13 @@ static void do_guest(const char *args)
 	struct mailbox_verdict verdict = { 0 };
 	struct pagefile mailbox_file, page_file = { 0 };
 	char mailbox_path[512], page_path[512] = "", why[512];
-	u64 offset, answered = 0, number = 0, verdicts = 0;
+	struct guest guest = { 0 };
+	u64 answered = 0, number = 0, verdicts = 0;
 	struct vmclock_line line;
 	s64 ms, shift_ns = 0, end, next;
 
-	sscanf(args, "%511s %llu %lld %511s %lld", mailbox_path, &offset, &ms, page_path,
-	       &shift_ns);
+	sscanf(args, "%511s %llu %lld %511s %lld %lld", mailbox_path, &guest.offset, &ms, page_path,
+	       &shift_ns, &guest.slow_us);
 	if (!pagefile_share(&mailbox_file, mailbox_path, why, sizeof(why))) {
 		printf("cannot %s", why);
 		return;
@@ -183,10 +194,10 @@ static void do_guest(const char *args)
 		return;
 	end = now_us() + ms * 1000;
 	for (next = now_us(); now_us() < end;) {
-		u64 now = guest_counter(&offset);
+		u64 now = host_counter() + guest.offset;
 
 		if (mailbox_present(mailbox_file.memory))
-			answered += mailbox_serve(mailbox_file.memory, guest_counter, &offset);
+			answered += mailbox_serve(mailbox_file.memory, guest_counter, &guest);
 		if (number && mailbox_verdict(mailbox_file.memory, number, &verdict)) {
 			verdicts++;
 			number = 0;

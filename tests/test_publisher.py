@@ -285,6 +285,22 @@ def test_guest_that_is_replaced_is_noticed_as_a_disruption(
     assert after.counter_value - before.counter_value > OFFSET * 5
 
 
+def test_better_bounds_refine_the_offset_without_a_disruption(
+        program: Path, page: Path, mailbox: Path, tool: Tool) -> None:
+    with live(program, page, "--mailbox", mailbox, "--interval", "0.1") as publisher:
+        publisher.wait_for("ready")
+        # Answers 200 us late: the middle of such bounds is 100 us off.
+        serve_until(publisher, "line", 1, tool, mailbox, OFFSET, page, 0, 200)
+        serve_until(publisher, "offset", 2, tool, mailbox, OFFSET, page, 0)
+        serve_until(publisher, "line", len(publisher.of("line")) + 2, tool, mailbox, OFFSET)
+        lines, offsets = publisher.of("line"), publisher.of("offset")
+        verdicts = publisher.of("verdict")
+    assert float(offsets[0]["half_width_ns"]) > 90_000
+    assert float(offsets[-1]["half_width_ns"]) < float(offsets[0]["half_width_ns"]) / 2
+    assert len({line["marker"] for line in lines}) == 1
+    assert all(abs(float(each["difference_ns"])) <= int(each["maxerror_ns"]) for each in verdicts)
+
+
 def test_without_an_answer_the_page_stays_initializing(
         program: Path, page: Path, mailbox: Path) -> None:
     with live(program, page, "--mailbox", mailbox) as publisher:

@@ -54,17 +54,14 @@ enum exchange_result exchange_once(struct exchange *exchange, volatile struct ma
 /* Cycles: a microsecond or two, below which an offset is never worth moving the line for. */
 #define GOOD_ENOUGH 4000
 
-enum offset_change offset_from_exchange(struct offset *offset, const struct exchange *exchange)
+bool offset_from_exchange(struct offset *offset, const struct exchange *exchange)
 {
 	u64 below = offset->offset - exchange->low, above = exchange->high - offset->offset;
 	u64 half = (exchange->high - exchange->low + 1) / 2;
-	enum offset_change change = OFFSET_KEPT;
+	bool change = !offset->known || (s64)below < 0 || (s64)above < 0 ||
+		      (below > above ? below : above) > 4 * half + GOOD_ENOUGH;
 
-	if (!offset->known || (s64)below < 0 || (s64)above < 0)
-		change = OFFSET_MOVED;
-	else if ((below > above ? below : above) > 4 * half + GOOD_ENOUGH)
-		change = OFFSET_REFINED;
-	if (change != OFFSET_KEPT) {
+	if (change) {
 		offset_given(offset, exchange->low + (exchange->high - exchange->low) / 2,
 			     "mailbox");
 		below = offset->offset - exchange->low;

@@ -197,9 +197,12 @@ static enum offset_change ask_again(struct live *live)
 		return OFFSET_MOVED;
 	}
 	if (live->offset.source[0] == 'm') {
-		if (ask_mailbox(live) == EXCHANGE_CONTRADICTS)
+		bool moved = ask_mailbox(live) == EXCHANGE_CONTRADICTS;
+
+		if (moved)
 			ask_in_a_burst(live);
-		return offset_from_exchange(&live->offset, &live->exchange);
+		if (offset_from_exchange(&live->offset, &live->exchange))
+			return moved ? OFFSET_MOVED : OFFSET_REFINED;
 	}
 	return OFFSET_KEPT;
 }

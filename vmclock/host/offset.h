@@ -53,12 +53,14 @@ enum exchange_result exchange_once(struct exchange *exchange, volatile struct ma
 enum offset_change {
 	OFFSET_KEPT, /* because a changed offset moves the published line; half_width is up to date
 		      */
-	OFFSET_REFINED, /* it was a guess much worse than what is known now; the counter is as it
-			   was */
-	OFFSET_MOVED,	/* the one known lies outside of the bounds, or there was none */
+	OFFSET_REFINED, /* to the middle of closer bounds; the counter is as it was */
+	OFFSET_MOVED,	/* the counter is another one, or stood still: a disruption */
 };
 
-/* Keeps the offset if it can, else takes the middle of the bounds. Sets half_width either way. */
-enum offset_change offset_from_exchange(struct offset *offset, const struct exchange *exchange);
+/*
+ * Keeps the offset as long as it lies within the bounds and is not much worse than they are; else
+ * takes their middle. Sets half_width either way. true: the offset changed.
+ */
+bool offset_from_exchange(struct offset *offset, const struct exchange *exchange);
 
 #endif
