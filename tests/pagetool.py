@@ -124,10 +124,12 @@ class Publisher:
     program: Path
     args: list[str]
     events: list[dict[str, object]] = field(default_factory=list)
+    env: dict[str, str] = field(default_factory=dict)
 
     def __enter__(self) -> Publisher:
         self.child = subprocess.Popen([str(self.program), "--json", *self.args],
-                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                      env={**os.environ, **self.env})
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         return self

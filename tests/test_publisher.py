@@ -521,6 +521,32 @@ def test_without_a_tai_offset_the_page_carries_utc(
     assert any("TAI" in str(note["text"]) for note in publisher.of("note"))
 
 
+@pytest.mark.parametrize("step_ns", [3_000_000, -40_000, 10**9])
+def test_host_clock_that_is_set_is_followed(
+        program: Path, page: Path, tmp_path: Path, step_ns: int) -> None:
+    added = tmp_path / "added"
+    added.write_bytes(bytes(4096))
+    env = {"LD_PRELOAD": str(program.parent / "clock-shim.so"), "CLOCK_SHIM": str(added)}
+    publisher = live(program, page, "--interval", "0.2")
+    publisher.env = env
+    with publisher:
+        publisher.wait_for("line", 2)
+        with added.open("r+b") as file:
+            file.write(step_ns.to_bytes(8, "little", signed=True))
+        known = len(publisher.of("line"))
+        publisher.wait_for("line", known + 3)
+        moved = [float(line["residual_ns"]) for line in publisher.of("line")[known:]]
+        # Beyond 100 us it steps, below that it slews; either way it knows how far it is off.
+        assert any(abs(each - step_ns) < 1000 for each in moved), moved
+        steps = [line for line in publisher.of("line") if line["stepped"]]
+        assert len(steps) == (1 if abs(step_ns) > 100_000 else 0)
+        checked = subprocess.run([str(program), "--check", str(page), "--duration", "1"],
+                                 capture_output=True, text=True, env={**os.environ, **env})
+        assert checked.returncode == 0, checked.stdout + checked.stderr
+        if steps:
+            assert abs(metric(checked.stdout, "median_ns")) < 100
+
+
 class Clock:
     """A host's clock that the test rules: its rate, its grain, its noise."""
 

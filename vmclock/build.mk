@@ -30,6 +30,10 @@ $(BUILD)/vmclock-host-san: $(VMCLOCK_SAN_OBJ)
 $(BUILD)/page-tool: $(BUILD)/san/tests/page_tool.o $(filter-out %/main.o,$(VMCLOCK_SAN_OBJ))
 	$(CC) $(SAN_CFLAGS) -o $@ $^ -lm
 
-page-tests: $(BUILD)/vmclock-host $(BUILD)/vmclock-host-san $(BUILD)/page-tool $(BUILD)/vmclock.aml
+$(BUILD)/clock-shim.so: tests/clock_shim.c
+	@mkdir -p $(@D)
+	$(CC) $(HOST_CFLAGS) -fPIC -shared -o $@ $< -ldl
+
+page-tests: $(BUILD)/clock-shim.so $(BUILD)/vmclock-host $(BUILD)/vmclock-host-san $(BUILD)/page-tool $(BUILD)/vmclock.aml
 
 .PHONY: page-tests
