@@ -5,7 +5,7 @@
 # packages. Assumes Debian 12 or later, or something with its package names.
 set -u
 
-run='gcc make binutils nasm gnu-efi mtools dosfstools acpica-tools
+run='gcc libc6-dev make binutils nasm gnu-efi mtools dosfstools acpica-tools
 	qemu-system-x86 qemu-system-data ovmf
 	python3 python3-numpy python3-matplotlib python3-rich'
 test='python3-pytest python3-pytest-xdist python3-hypothesis git'

@@ -105,6 +105,15 @@ def test_make_sim_prints_the_table_of_all_scenarios(built: Path, tmp_path: Path)
     assert " lock " in ended.stdout and "runs passed" in ended.stdout
 
 
+def test_make_sim_passes_a_report_document_through(built: Path, tmp_path: Path) -> None:
+    ended = subprocess.run(
+        ["make", "-s", "-C", str(ROOT), f"BUILD={built}", "sim",
+         "ARGS=--json --scenario lock --seconds 5"],
+        capture_output=True, text=True, timeout=120, env=plain_environment())
+    (tmp_path / "report.json").write_text(ended.stdout[ended.stdout.index("{"):])
+    assert [run["scenario"] for run in report.read(tmp_path / "report.json")["runs"]] == ["lock"]
+
+
 @pytest.mark.parametrize("way", ["pvh", "uefi"])
 def test_both_boot_paths_give_the_same_figures(real: RunQemu, built: Path, way: str) -> None:
     ended = real("--accel", "tcg", "--boot", way, *VIRTUAL)
