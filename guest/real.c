@@ -13,6 +13,8 @@
 #define IDLE_MAX	  10 /* tickless: at most so many ticks become one */
 #define PAGE_WAIT_SECONDS 10
 #define JUDGE_SECONDS	  3
+#define SPIN_TRIAL	  64 /* iterations that are timed, to know how many make a microsecond */
+#define SPIN_MAX	  4096
 
 static struct {
 	struct bench *bench; /* NULL: no ticks */
@@ -21,6 +23,7 @@ static struct {
 	u64 random;	   /* xorshift64, never 0 */
 	bool tickless;
 	u32 locked;
+	u32 spins;			  /* iterations of about a microsecond */
 	volatile struct mailbox *mailbox; /* NULL: none */
 } real;
 
@@ -127,6 +130,25 @@ static void serve(void)
 		mailbox_serve(real.mailbox, real_now, NULL);
 }
 
+/* How many iterations of cpu_spin() make about a microsecond. */
+static void measure_spins(u64 hz)
+{
+	u64 best = ~0ULL, start, cycles;
+	u32 tries;
+
+	for (tries = 0; tries < 4; tries++) {
+		start = rdtsc();
+		cpu_spin(SPIN_TRIAL);
+		cycles = rdtsc() - start;
+		if (cycles < best)
+			best = cycles;
+	}
+	/* hz / 10^6 is below 2^13: no product overflows. */
+	real.spins = (u32)(SPIN_TRIAL * (hz / 1000000) / (best + 1));
+	if (real.spins > SPIN_MAX)
+		real.spins = SPIN_MAX;
+}
+
 static void real_run_until(struct bench *bench, u64 until)
 {
 	const u64 gap = real.interval / SAMPLES_PER_TICK;
@@ -135,7 +157,7 @@ static void real_run_until(struct bench *bench, u64 until)
 	for (; (s64)(until - now) > 0; now = rdtsc()) {
 		serve();
 		if ((s64)(now - next) < 0) {
-			cpu_relax();
+			cpu_spin(real.spins);
 			continue;
 		}
 		bench_sample(bench);
@@ -158,7 +180,7 @@ static bool real_judge(struct bench *bench, s64 *difference_fs, u64 *maxerror_ns
 		if (rdtsc() - start > patience)
 			return false;
 		serve();
-		cpu_relax();
+		cpu_spin(real.spins);
 	}
 	*difference_fs = verdict.difference_fs;
 	*maxerror_ns = verdict.maxerror_ns;
@@ -176,7 +198,7 @@ static void wait_for_page(const struct vehicle *vehicle)
 	       vmclock_read(vehicle->page, vehicle->page_mapped, 0, &line) ==
 		       VMCLOCK_STATUS_IS_INITIALIZING) {
 		serve();
-		cpu_relax();
+		cpu_spin(real.spins);
 	}
 }
 
@@ -233,6 +255,7 @@ enum real_error real_vehicle_init(struct vehicle *vehicle, const struct machine 
 		return REAL_NO_TSC;
 	if (!find_frequency(vehicle, machine, params->counter_hz))
 		return REAL_NO_FREQUENCY;
+	measure_spins(vehicle->counter.hz);
 	error = find_timer(machine, params->tick, vehicle->counter.hz);
 	vehicle->tick_source = real.timer == LAPIC_DEADLINE ? "tsc-deadline" : "lapic-oneshot";
 	if (!error && vehicle->page)

@@ -98,6 +98,16 @@ static inline void cpu_relax(void)
 	asm volatile("pause" : : : "memory");
 }
 
+/*
+ * An empty loop. An emulated CPU runs it far faster than it pauses or reads a counter: where
+ * instructions are counted, those are most of what waiting costs.
+ */
+static inline void cpu_spin(u32 iterations)
+{
+	while (iterations--)
+		asm volatile("");
+}
+
 static inline u64 read_cr2(void)
 {
 	u64 value;

@@ -87,7 +87,7 @@ static bool measure_rate(u64 tsc_hz)
 	write(TIMER_INITIAL, COUNT_MAX);
 	start = rdtsc();
 	while (rdtsc() - start < tsc_hz / RATE_MEASURE_HZ)
-		cpu_relax();
+		cpu_spin(256);
 	left = read(TIMER_CURRENT);
 	cycles = rdtsc() - start;
 	write(TIMER_INITIAL, 0);

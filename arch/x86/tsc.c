@@ -12,8 +12,10 @@
 
 #define MEASURE_FS (TB_FSEC_PER_SEC / 10)
 #define READINGS   20
-/* A clock that stood still in so many reads is dead: the slower one moves every 280 ns. */
-#define DEAD_READS 1000000
+/* Between two looks at a clock while its time passes: long enough for the slower one to move in a
+ * few looks, which makes one that stood still in so many dead. */
+#define WAIT_SPINS 256
+#define DEAD_READS 1000
 
 struct reading {
 	u64 tsc; /* the middle of the bracket */
@@ -55,6 +57,7 @@ static bool wait_for(const struct refclock *clock, u64 start, u64 wanted)
 		seen = now;
 		if (still == DEAD_READS)
 			return false;
+		cpu_spin(WAIT_SPINS);
 	}
 }
 
