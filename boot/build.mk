@@ -21,17 +21,38 @@ $(BUILD)/efi/%.o: boot/%.asm
 
 $(BUILD)/efi/efi_image.o: $(BUILD)/tickbench.bin
 
+FLATTEN = objcopy -O binary -R .bss $< $@
+define LINK_EFI
+$(LD) -nostdlib -shared -Bsymbolic -z noexecstack -T $(EFI_LIB)/elf_x86_64_efi.lds \
+	$(EFI_LIB)/crt0-efi-x86_64.o $(filter %.o,$^) -o $(@:.efi=.efi.so) -L $(EFI_LIB) -lgnuefi
+objcopy -j .text -j .sdata -j .data -j .rodata -j .dynamic -j .dynsym -j '.rel*' -j .reloc \
+	--output-target=efi-app-x86_64 $(@:.efi=.efi.so) $@
+endef
+
 $(BUILD)/tickbench.bin: $(BUILD)/tickbench.elf
-	objcopy -O binary -R .bss $< $@
+	$(FLATTEN)
 
 $(BUILD)/tickbench.efi: $(EFI_OBJ)
-	$(LD) -nostdlib -shared -Bsymbolic -z noexecstack -T $(EFI_LIB)/elf_x86_64_efi.lds \
-		$(EFI_LIB)/crt0-efi-x86_64.o $(EFI_OBJ) -o $(@:.efi=.efi.so) \
-		-L $(EFI_LIB) -lgnuefi
-	objcopy -j .text -j .sdata -j .data -j .rodata -j .dynamic -j .dynsym -j '.rel*' -j .reloc \
-		--output-target=efi-app-x86_64 $(@:.efi=.efi.so) $@
+	$(LINK_EFI)
 
 efi: $(BUILD)/tickbench.efi ## build the EFI program
 all: $(BUILD)/tickbench.efi
 
 .PHONY: efi
+
+# A disk image with one FAT file system and no partition table, which firmware boots from a USB stick.
+# IMAGE_COMMAND is what it runs, and \tickbench.cmd on it may be edited later.
+IMAGE_COMMAND ?= clock=tsc scenario=compare,clocks -- scenario=all
+IMAGE_KIB     ?= 8192
+
+$(BUILD)/tickbench.img: $(BUILD)/tickbench.efi boot/build.mk
+	rm -f $@
+	truncate -s $(IMAGE_KIB)K $@
+	mformat -i $@ -T $$(($(IMAGE_KIB) * 2)) -h 16 -s 63 -v TICKBENCH ::
+	mmd -i $@ ::/EFI ::/EFI/BOOT
+	mcopy -i $@ $< ::/EFI/BOOT/BOOTX64.EFI
+	echo '$(IMAGE_COMMAND)' | mcopy -i $@ - ::/tickbench.cmd
+
+image: $(BUILD)/tickbench.img ## build a disk image that also boots a PC from USB
+
+.PHONY: image

@@ -25,7 +25,7 @@ from tickbench.plan import Image
 
 ROOM = Path(__file__).resolve().parent.parent
 SOURCES = {"timekeeping": detect.TIMEKEEPING, "ntp": detect.NTP}
-PROGRAMS = {"um": ("tickbench-sim",), "x86": ("tickbench.elf",)}
+PROGRAMS = {"um": ("tickbench-sim",), "x86": ("tickbench.elf", "tickbench.efi")}
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,16 @@ $(BUILD)/lift/%/tickbench-sim: $(BUILD)/lift/%/linux.o $(SIM_OBJ) $(SHARED_OBJ)
 
 $(BUILD)/lift/%/tickbench.elf: linker.ld $(BUILD)/lift/%/linux.o $(BOOT_OBJ) $(ARCH_OBJ) $(GUEST_OBJ) \
 		$(SHARED_OBJ)
-	$(LD) -nostdlib -static -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments \
-		-T linker.ld -o $@ $(filter %.o,$^)
+	$(LINK_GUEST)
+
+$(BUILD)/lift/%/tickbench.bin: $(BUILD)/lift/%/tickbench.elf
+	$(FLATTEN)
+
+$(BUILD)/lift/%/efi_image.o: boot/efi_image.asm $(BUILD)/lift/%/tickbench.bin
+	nasm -f elf64 -Werror -DKERNEL='"$(@D)/tickbench.bin"' -o $@ $<
+
+$(BUILD)/lift/%/tickbench.efi: $(BUILD)/lift/%/efi_image.o $(filter-out %/efi_image.o,$(EFI_OBJ))
+	$(LINK_EFI)
 
 .PRECIOUS: $(BUILD)/lift/%/core.o $(BUILD)/lift/%/linux.o $(BUILD)/lift/%/wrap_timekeeping.o \
 	$(BUILD)/lift/%/wrap_ntp.o
