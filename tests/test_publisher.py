@@ -547,6 +547,18 @@ def test_host_clock_that_is_set_is_followed(
             assert abs(metric(checked.stdout, "median_ns")) < 100
 
 
+def test_commands_of_the_document_run(program: Path, page: Path, root: Path) -> None:
+    text = (root / "docs" / "page.md").read_text()
+    blocks = text.split("```sh\n")[1:]
+    assert len(blocks) == 1
+    script = blocks[0].split("```")[0].replace("build/vmclock-host", str(program)).replace(
+        "/dev/shm/vmclock", str(page))
+    done = subprocess.run(["bash", "-e", "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    claims = [line for line in done.stdout.splitlines() if line.startswith("ok ")]
+    assert claims == [line for line in text.splitlines() if line.startswith("ok ")]
+
+
 class Clock:
     """A host's clock that the test rules: its rate, its grain, its noise."""
 
