@@ -356,6 +356,14 @@ class TestPlan:
     def test_the_default_run_ends_within_a_minute(self) -> None:
         assert machine.expected_seconds(plan.DEFAULT) < 45
 
+    def test_the_table_of_needs_knows_every_scenario(self, built: Path) -> None:
+        helped = subprocess.run([str(built / "tickbench-sim"), "--help"], capture_output=True,
+                                text=True, check=True).stdout
+        lines = [line.strip() for line in helped.split("Scenarios:\n")[1].split("\n\n")[0].splitlines()]
+        assert {line.split()[0] for line in lines} == set(machine.SCENARIOS)
+        assert {line.split()[0] for line in lines if "only when asked for" in line} == {
+            name for name, needs in machine.SCENARIOS.items() if needs.on_request}
+
     def test_a_comma_in_a_path_is_one_path(self) -> None:
         assert qemu.quote("/a,b") == "/a,,b"
 

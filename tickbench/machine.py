@@ -24,15 +24,19 @@ class Needs:
     cpu_flags: tuple[str, ...] = ()
     accels: tuple[str, ...] = ("kvm", "tcg")
     virtual_only: bool = False
+    on_request: bool = False  # not among "all"
 
 
 SCENARIOS: Mapping[str, Needs] = {
-    "compare": Needs(seconds_tsc=3, seconds_virtual=2),
     "lock": Needs(seconds_tsc=10, seconds_virtual=4),
-    "slew": Needs(seconds_tsc=20, seconds_virtual=2),
-    "nohz": Needs(seconds_tsc=10, seconds_virtual=2),
-    "step": Needs(seconds_tsc=5, seconds_virtual=2),
-    "freq": Needs(seconds_tsc=5, seconds_virtual=2),
+    "compare": Needs(seconds_tsc=6, seconds_virtual=2),
+    "slew": Needs(seconds_tsc=12, seconds_virtual=3),
+    "nohz": Needs(seconds_tsc=5, seconds_virtual=2),
+    "step": Needs(seconds_tsc=8, seconds_virtual=2),
+    "freq": Needs(seconds_tsc=2, seconds_virtual=2, virtual_only=True),
+    "recalibrate": Needs(seconds_tsc=5, seconds_virtual=2, on_request=True),
+    "torn": Needs(seconds_tsc=5, seconds_virtual=5, on_request=True),
+    "rate": Needs(seconds_tsc=5, seconds_virtual=5, on_request=True),
 }
 UNKNOWN = Needs(seconds_tsc=10, seconds_virtual=10)
 
@@ -46,8 +50,9 @@ def group_values(group: Group) -> dict[str, str]:
 
 
 def group_scenarios(group: Group) -> list[str]:
-    names = group_values(group).get("scenario", "lock").split(",")
-    return list(SCENARIOS) if "all" in names else names
+    names = group_values(group).get("scenario", "all").split(",")
+    everything = [name for name, needs in SCENARIOS.items() if not needs.on_request]
+    return everything if "all" in names else names
 
 
 def _seconds(text: str) -> float | None:
