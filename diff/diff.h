@@ -60,8 +60,8 @@ struct difference {
 	char text[2048]; /* a line for each field that differs: name, native, linux */
 };
 
-/* Starts a comparison: native gets the switches that the lifted core has. */
-void pair_begin(void);
+/* Starts a comparison: native gets the switches that the lifted core has, but for those in `flip`. */
+void pair_begin(u32 flip);
 /* Does one operation on both and compares. Returns false, with *difference filled, if they differ. */
 bool pair_do(const struct op *op, struct difference *difference);
 u64 pair_ticks(void); /* compared so far, in all */

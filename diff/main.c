@@ -73,22 +73,30 @@ static int run_random(u64 seed, u64 ticks)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: tickbench-diff SCRIPT\n"
-			"       tickbench-diff --random SEED TICKS\n"
+	fprintf(stderr, "usage: tickbench-diff [--flip SWITCHES] SCRIPT\n"
+			"       tickbench-diff [--flip SWITCHES] --random SEED TICKS\n"
 			"Compares the native core with the lifted one after every tick. Exit status: 0 no\n"
-			"difference, 1 a difference (printed, with the script that shows it), 2 cannot run.\n");
+			"difference, 1 a difference (printed, with the script that shows it), 2 cannot run.\n"
+			"--flip gives the native core other switches than the kernel's source shows.\n");
 	return 2;
 }
 
 int main(int argc, char **argv)
 {
+	u32 flip = 0;
 	int status;
 
 	if (!&tk_linux) {
 		fprintf(stderr, "tickbench-diff: no core was lifted into this program\n");
 		return 2;
 	}
-	pair_begin();
+	if (argc > 2 && !strcmp(argv[1], "--flip")) {
+		if (tk_switches_parse(argv[2], &flip))
+			return usage();
+		argc -= 2;
+		argv += 2;
+	}
+	pair_begin(flip);
 	if (argc == 4 && !strcmp(argv[1], "--random"))
 		status = run_random(strtoull(argv[2], NULL, 0), strtoull(argv[3], NULL, 0));
 	else if (argc == 2 && argv[1][0] != '\0' && strcmp(argv[1], "--help"))

@@ -18,6 +18,7 @@ static struct {
 	u64 since_tick;
 	u64 ticks;
 	u32 hz;
+	u32 switches; /* native's */
 } pair;
 
 struct field {
@@ -275,7 +276,7 @@ static void init(struct difference *difference, const struct op *op)
 	struct tk_setup setup = {
 		.counter = { (u64)op->args[0], ~0ULL >> (64 - op->args[1]) },
 		.hz = pair.hz,
-		.switches = tk_linux.identity->switches | TK_REFERENCE | TK_FEED,
+		.switches = pair.switches,
 		.now = 1ULL << 20,
 		.sec = op->args[2],
 		.nsec = (u32)op->args[3],
@@ -291,8 +292,9 @@ static void init(struct difference *difference, const struct op *op)
 		set_counter(&setup.counter);
 }
 
-void pair_begin(void)
+void pair_begin(u32 flip)
 {
+	pair.switches = (tk_linux.identity->switches | TK_REFERENCE | TK_FEED) ^ flip;
 	pair.hz = tk_linux.identity->hz;
 }
 

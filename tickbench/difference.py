@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Differences between the native core and a lifted one: looks for them with tickbench-diff, and cuts
+the script that shows one down to what is needed. Assumes tickbench-diff's exit statuses: 0 no
+difference, 1 a difference, 2 could not run.
+
+`make soak` is this: python3 -m tickbench.difference 7.3,7.2 --ticks 1000000000"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from tickbench.errors import CannotRun, Problem, Status
+
+PROGRAM = "tickbench-diff"
+CHUNK = 50_000_000  # ticks of one process: what is printed between
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Of one comparison. script: the operations that show the difference, none if there is none."""
+
+    ticks: int
+    script: tuple[str, ...] = ()
+    words: str = ""
+
+    @property
+    def differs(self) -> bool:
+        return bool(self.script)
+
+
+def _run(program: Path, arguments: Sequence[str], script: str | None = None) -> tuple[int, str]:
+    done = subprocess.run([str(program), *arguments], input=script, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True)
+    if done.returncode not in (0, 1):
+        raise CannotRun(Problem.LIFT, f"{program.name} ended with status {done.returncode}", done.stdout)
+    return done.returncode, done.stdout
+
+
+def compare_script(program: Path, script: Sequence[str]) -> Outcome:
+    """Runs one script; ticks are those compared before a difference, if any."""
+    status, said = _run(program, ["-"], "\n".join(script) + "\n")
+    ticks = json.loads(said.splitlines()[-1].removeprefix("# "))["ticks"]
+    return Outcome(ticks, tuple(script), said) if status else Outcome(ticks)
+
+
+def compare_random(program: Path, seed: int, ticks: int) -> Outcome:
+    """Random scripts until `ticks` have been compared or one differs."""
+    status, said = _run(program, ["--random", str(seed), str(ticks)])
+    lines = said.splitlines()
+    compared = json.loads(lines[-1].removeprefix("# "))["ticks"]
+    if not status:
+        return Outcome(compared)
+    end = next(i for i, line in enumerate(lines) if line.startswith("# DIFFER"))
+    return Outcome(compared, tuple(lines[:end]), "\n".join(lines[end:]))
+
+
+def _without(script: Sequence[str]) -> Iterator[list[str]]:
+    """Shorter scripts: without a run of lines, long runs first; the init stays."""
+    size = len(script) // 2
+    while size:
+        for start in range(1, len(script) - size + 1, size):
+            yield [*script[:start], *script[start + size:]]
+        size //= 2
+
+
+def _smaller(script: Sequence[str]) -> Iterator[list[str]]:
+    """Scripts with one number nearer to zero."""
+    for i, line in enumerate(script):
+        name, *numbers = line.split()
+        for j, number in enumerate(numbers):
+            value = int(number, 0)
+            for less in dict.fromkeys((0, value // 1000, value // 2, value - (value > 0) + (value < 0))):
+                if abs(less) < abs(value):
+                    changed = [*numbers[:j], str(less), *numbers[j + 1:]]
+                    yield [*script[:i], " ".join([name, *changed]), *script[i + 1:]]
+
+
+def shrink(differs: Callable[[Sequence[str]], bool], script: Sequence[str], tries: int = 2000) -> list[str]:
+    """A shorter script that differs still: fewer operations, then smaller numbers. Bounded."""
+    best = list(script)
+    for candidates in (_without, _smaller):
+        again = True
+        while again and tries > 0:
+            again = False
+            for candidate in candidates(best):
+                tries -= 1
+                if tries <= 0:
+                    break
+                if differs(candidate):
+                    best, again = candidate, True
+                    break
+    return best
+
+
+def explain(program: Path, outcome: Outcome) -> str:
+    """The shortest script found, what differs, and the command that shows it again."""
+    def differs(script: Sequence[str]) -> bool:
+        try:
+            return compare_script(program, script).differs
+        except CannotRun:
+            return False
+
+    script = shrink(differs, outcome.script)
+    words = compare_script(program, script).words
+    listing = "\\n".join(script)
+    return f"{words}replay: printf '{listing}\\n' | {program} -"
+
+
+def soak(program: Path, ticks: int, seed: int, say: Callable[[str], None]) -> Outcome:
+    """`ticks` in all, on every core of this machine; stops at the first difference."""
+    total, began = 0, time.monotonic()
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        seeds = range(seed, seed + -(-ticks // CHUNK))
+        for outcome in pool.map(lambda s: compare_random(program, s, min(CHUNK, ticks)), seeds):
+            total += outcome.ticks
+            if outcome.differs:
+                pool.shutdown(cancel_futures=True)
+                return Outcome(total, outcome.script, outcome.words)
+            rate = total / (time.monotonic() - began) / 1e6
+            say(f"  {total / 1e6:.0f} million ticks, no difference ({rate:.1f} million/s)")
+    return Outcome(total)
+
+
+def main(arguments: Sequence[str]) -> int:
+    from tickbench import lift, trees
+    from tickbench.kbuild import Variant
+
+    parser = argparse.ArgumentParser(prog="python3 -m tickbench.difference",
+                                     description="compare the native core with kernels' own, at random")
+    parser.add_argument("linux", help="PATH, PATH@REV or a release; several joined by commas")
+    parser.add_argument("--ticks", type=int, default=1_000_000_000, help="for each (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=int(time.time()), help="(default: the time)")
+    parser.add_argument("--hz", type=int, default=1000, help="(default %(default)s)")
+    parser.add_argument("--build", type=Path, default=Path("build"), help="(default %(default)s)")
+    given = parser.parse_args(arguments)
+    status = Status.PASSED
+    try:
+        for word in trees.words(given.linux):
+            done = lift.lift(word, Variant("um", given.hz, True), given.build, (PROGRAM,))
+            print(f"{done.tree.label} ({done.tree.kernel}), HZ {given.hz}, seed {given.seed}:", flush=True)
+            program = done.folder / PROGRAM
+            outcome = soak(program, given.ticks, given.seed, lambda line: print(line, flush=True))
+            if outcome.differs:
+                print(explain(program, outcome))
+                status = Status.FAILED
+            else:
+                print(f"{done.tree.label}: {outcome.ticks} ticks compared, 0 differing fields", flush=True)
+    except CannotRun as error:
+        print(error.words(), file=sys.stderr)
+        return Status.CANNOT_RUN
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
