@@ -97,6 +97,13 @@ enum vmclock_error {
 /* One sentence for each enum vmclock_error. */
 const char *vmclock_strerror(enum vmclock_error error);
 
+/* Whether a refusal may be over in a moment: the page is being made, or its writer sleeps. */
+static inline bool vmclock_may_pass(enum vmclock_error error)
+{
+	return error == VMCLOCK_STATUS_IS_INITIALIZING || error == VMCLOCK_WRITER_HOLDS ||
+	       error == VMCLOCK_NEVER_STABLE;
+}
+
 /* A consistent copy of what the page says. */
 struct vmclock_line {
 	u64 counter_value;
