@@ -359,6 +359,34 @@ def test_a_page_of_the_hosts_kernel_is_passed_on(
     assert got.time_maxerror_ns == 77
 
 
+def test_an_unusable_page_of_the_hosts_kernel_is_passed_over(
+        program: Path, page: Path, tmp_path: Path) -> None:
+    device = Page(magic=1).write(tmp_path / "vmclock_host")
+    with live(program, page, "--host-device", device) as publisher:
+        publisher.wait_for("line")
+        assert Page.read(page).clock_status in (2, 3)
+    assert any('not "VCLK"' in str(note["text"]) for note in publisher.of("note"))
+
+
+def test_a_page_of_the_hosts_kernel_that_turns_bad_makes_ours_unreliable(
+        program: Path, page: Path, tmp_path: Path) -> None:
+    device = Page().write(tmp_path / "vmclock_host")
+
+    def write(changed: Page) -> None:
+        # In place: it is mapped.
+        with device.open("r+b") as file:
+            file.write(changed.pack())
+
+    with live(program, page, "--host-device", device, "--interval", "0.05") as publisher:
+        publisher.wait_for("line")
+        write(Page(seq_count=4, clock_status=UNRELIABLE))
+        publisher.wait_for("line", 2)
+        assert Page.read(page).clock_status == UNRELIABLE
+        write(Page(seq_count=6, time_sec=5))
+        publisher.wait_for("line", 3)
+        assert (Page.read(page).clock_status, Page.read(page).time_sec) == (2, 5)
+
+
 def test_two_publishers_do_not_share_a_page(program: Path, page: Path) -> None:
     with live(program, page) as publisher:
         publisher.wait_for("ready")

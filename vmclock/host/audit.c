@@ -252,13 +252,6 @@ static void stdout_write(void *context, const char *text, size_t length)
 	fwrite(text, 1, length, stdout);
 }
 
-/* A publisher that has just been started needs a moment, and one that was put to sleep another. */
-static bool may_pass(enum vmclock_error error)
-{
-	return error == VMCLOCK_STATUS_IS_INITIALIZING || error == VMCLOCK_WRITER_HOLDS ||
-	       error == VMCLOCK_NEVER_STABLE;
-}
-
 enum status audit(const struct options *options)
 {
 	static const struct output out = { .write = stdout_write };
@@ -283,7 +276,8 @@ enum status audit(const struct options *options)
 	leap_find(&audit.leap, options->leap_list);
 
 	appear = monotonic_us() + APPEAR_US;
-	while (may_pass(read_once(&audit)) && monotonic_us() < appear && !stop_reason())
+	/* A publisher that has just been started needs a moment. */
+	while (vmclock_may_pass(read_once(&audit)) && monotonic_us() < appear && !stop_reason())
 		sleep_until_us(monotonic_us() + 1000);
 	if (audit.last_error) {
 		fprintf(stderr, "vmclock-host: %s: %s\n", options->page,

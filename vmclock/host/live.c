@@ -296,6 +296,24 @@ static void publish_fit(struct live *live)
 	put(live, &steered);
 }
 
+/* A device that never had a line is passed over; one that had is believed when it says no. */
+static void publish_device_fault(struct live *live, enum vmclock_error error)
+{
+	struct steered steered = { 0 };
+
+	if ((live->lines && !live->published) || vmclock_may_pass(error))
+		return;
+	log_note("%s: %s", live->options->host_device, vmclock_strerror(error));
+	if (!live->lines) {
+		live->device = NULL;
+		return;
+	}
+	live->line.clock_status = VMCLOCK_STATUS_UNRELIABLE;
+	vmclock_page_update(live->page, &live->line);
+	live->published = false;
+	log_line(&live->line, &steered);
+}
+
 /* The kernel's own line, moved into guest terms. It is its writer who steers it. */
 static void publish_device(struct live *live)
 {
@@ -305,14 +323,7 @@ static void publish_device(struct live *live)
 		vmclock_read(live->device, VMCLOCK_PAGE_SIZE, host_counter(), &line);
 
 	if (error) {
-		if (!live->complained)
-			log_note("%s: %s", live->options->host_device, vmclock_strerror(error));
-		live->complained = true;
-		if (live->published) {
-			live->line.clock_status = VMCLOCK_STATUS_UNRELIABLE;
-			put(live, &steered);
-			live->published = false;
-		}
+		publish_device_fault(live, error);
 		return;
 	}
 	if (live->published && line.seq_count == live->device_seq)
@@ -333,10 +344,10 @@ static void refresh(struct live *live)
 {
 	struct leap leap;
 
-	if (live->device) {
+	if (live->device)
 		publish_device(live);
+	if (live->device)
 		return;
-	}
 	leap_find(&leap, live->options->leap_list);
 	/* What the page's time is may not change under its readers. */
 	if (leap.known == live->leap.known)

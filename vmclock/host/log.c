@@ -69,16 +69,32 @@ void log_verdict(u64 number, double difference_ns, u64 maxerror_ns, bool valid)
 	fflush(stdout);
 }
 
+/* Control characters are none of ours to say. */
+static void put_escaped(const char *text)
+{
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			putchar('\\');
+		if ((unsigned char)*text >= ' ')
+			putchar(*text);
+	}
+}
+
 void log_note(const char *format, ...)
 {
+	char text[1024];
 	va_list args;
 
 	va_start(args, format);
-	if (json)
-		printf("{\"event\": \"note\", \"text\": \"");
-	vfprintf(json ? stdout : stderr, format, args);
-	fputs(json ? "\"}\n" : "\n", json ? stdout : stderr);
+	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	if (!json) {
+		fprintf(stderr, "%s\n", text);
+		return;
+	}
+	printf("{\"event\": \"note\", \"text\": \"");
+	put_escaped(text);
+	printf("\"}\n");
 	fflush(stdout);
 }
 
