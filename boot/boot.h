@@ -43,7 +43,8 @@ struct boot_info {
 	u64 rsdp;	  /* physical address of the ACPI RSDP; 0: none */
 	struct boot_screen screen;
 	struct boot_memory memory[BOOT_MEMORY_MAX];
-	char cmdline[BOOT_CMDLINE_MAX]; /* NUL-terminated; cut if longer */
+	u32 cmdline_cut;		/* not 0: it was longer */
+	char cmdline[BOOT_CMDLINE_MAX]; /* NUL-terminated */
 };
 
 /* The kernel's main (guest/main.c). Does not return. */

@@ -129,9 +129,11 @@ static void tidy(char *text, size_t length)
 	text[to] = '\0';
 }
 
-/* From the file beside us on the boot volume. */
-static bool read_command_file(EFI_LOADED_IMAGE *image, char *text)
+/* From the file at the root of the boot volume. */
+static bool read_command_file(EFI_LOADED_IMAGE *image, struct boot_info *info)
 {
+	char beyond;
+	UINTN one = 1;
 	EFI_FILE_IO_INTERFACE *file_system;
 	EFI_FILE_HANDLE root, file;
 	UINTN length = BOOT_CMDLINE_MAX - 1;
@@ -145,11 +147,13 @@ static bool read_command_file(EFI_LOADED_IMAGE *image, char *text)
 	root->Close(root);
 	if (EFI_ERROR(status))
 		return false;
-	status = file->Read(file, &length, text);
-	file->Close(file);
+	status = file->Read(file, &length, info->cmdline);
 	if (EFI_ERROR(status))
 		length = 0;
-	tidy(text, length);
+	info->cmdline_cut = length == BOOT_CMDLINE_MAX - 1 &&
+			    !EFI_ERROR(file->Read(file, &one, &beyond)) && one;
+	file->Close(file);
+	tidy(info->cmdline, length);
 	return !EFI_ERROR(status);
 }
 
@@ -179,14 +183,14 @@ static void read_load_options(EFI_LOADED_IMAGE *image, char *text)
 	*text = '\0';
 }
 
-static void read_command_line(EFI_HANDLE handle, char *text)
+static void read_command_line(EFI_HANDLE handle, struct boot_info *info)
 {
 	EFI_LOADED_IMAGE *image;
 
 	if (EFI_ERROR(services->HandleProtocol(handle, &loaded_image_guid, (void **)&image)))
 		return;
-	if (!read_command_file(image, text))
-		read_load_options(image, text);
+	if (!read_command_file(image, info))
+		read_load_options(image, info->cmdline);
 }
 
 static bool overlaps(u64 base, u64 size, const struct kernel_header *kernel)
@@ -364,7 +368,7 @@ EFI_STATUS efi_main(EFI_HANDLE handle, EFI_SYSTEM_TABLE *table)
 	ours->info.way = BOOT_UEFI;
 	ours->info.rsdp = find_rsdp();
 	find_screen(&ours->info.screen);
-	read_command_line(handle, ours->info.cmdline);
+	read_command_line(handle, &ours->info);
 	memcpy(ours->jump, efi_jump, (size_t)(efi_jump_end - efi_jump));
 	memcpy(ours->kernel, kernel_image, kernel_size);
 	build_tables(ours->tables);

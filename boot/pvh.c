@@ -48,6 +48,7 @@ static void take_cmdline(const char *text)
 		return;
 	for (i = 0; i < BOOT_CMDLINE_MAX - 1 && text[i]; i++)
 		info.cmdline[i] = text[i];
+	info.cmdline_cut = text[i] != '\0';
 }
 
 static void take_memory(const struct memory_entry *entries, u32 count)

@@ -163,6 +163,11 @@ void kernel_main(struct boot_info *boot)
 	descriptors_init();
 	power_set_fallback(soft_off);
 
+	if (boot->cmdline_cut) {
+		begin_without_plan();
+		bail_out("the command line is longer than %u bytes: run fewer experiments at once",
+			 BOOT_CMDLINE_MAX - 1);
+	}
 	guest_words_take(&words, boot->cmdline);
 	while (words.hang)
 		asm volatile("hlt");

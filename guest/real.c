@@ -20,6 +20,7 @@ static struct {
 	struct bench *bench; /* NULL: no ticks */
 	enum lapic_timer timer;
 	u64 interval, due; /* cycles */
+	u64 last;	   /* when the last tick came */
 	u64 random;	   /* xorshift64, never 0 */
 	bool tickless;
 	u32 locked;
@@ -93,6 +94,9 @@ static void tick(void)
 		if (now - real.due > bench->tick.late_max_cycles)
 			bench->tick.late_max_cycles = now - real.due;
 		bench->tick.ticks++;
+		if ((now - real.last) / real.interval > bench->tick.longest_idle + 1)
+			bench->tick.longest_idle = (now - real.last) / real.interval - 1;
+		real.last = now;
 		bench->tk->tick(now);
 		advance(rdtsc());
 	}
@@ -109,7 +113,8 @@ static void real_ticks_start(struct bench *bench)
 	real.random = bench->params->seed ? bench->params->seed : 1;
 	/* real_vehicle_init() has seen it count. */
 	lapic_timer_start(real.timer, bench->vehicle->counter.hz, tick);
-	real.due = rdtsc() + real.interval;
+	real.last = rdtsc();
+	real.due = real.last + real.interval;
 	real.bench = bench;
 	lapic_timer_arm(real.due);
 	if (!real.locked)

@@ -285,6 +285,9 @@ def test_a_full_command_line_is_read_to_its_end(boot: Boot) -> None:
     run = boot(f"{filler} scenario=lock duration=1")
     assert run.status == PASSED, run.serial
     assert run.param("duration_ms") == "1000"
+    too_long = boot(f"{filler} {filler} scenario=lock")
+    assert too_long.status == CANNOT_RUN
+    assert "Bail out! the command line is longer than 2047 bytes" in too_long.serial
 
 
 def test_kvm_ticks_from_the_deadline_timer_and_locks(boot: Boot) -> None:
