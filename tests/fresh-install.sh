@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Proves that a fresh Debian needs nothing but git, make and root: debootstraps each release that is
 # named (default: bookworm trixie), clones this repository's HEAD into it, and runs `make run` and
-# `make test` there. On request only: it takes root, the network, 2 GiB and minutes. Assumes that apt
+# `make test` there. On request only: it takes root, the network, 3 GiB and minutes. Assumes that apt
 # on this machine knows a Debian mirror; that one is used. Leaves no mount and, if all passes, no
 # folder behind; the logs stay in build/fresh-RELEASE/.
 set -eu
@@ -10,7 +10,7 @@ set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 build=${BUILD:-$here/build}
 goals=${GOALS:-run test}
-scratch=
+scratch= failed=
 
 say() {
 	echo "fresh-install: $*" >&2
@@ -67,7 +67,7 @@ try() {
 		else
 			tail -n 30 "$logs/$goal.log" >&2
 			say "$release: make $goal failed: see $logs/$goal.log"
-			exit 1
+			failed="$failed $release:$goal"
 		fi
 	done
 	clean
@@ -77,4 +77,8 @@ try() {
 for release in "$@"; do
 	try "$release"
 done
+if [ -n "$failed" ]; then
+	say "failed:$failed"
+	exit 1
+fi
 say "all passed: $*"

@@ -34,14 +34,19 @@ def _slew(m: dict[str, Any]) -> str:
             f" {m['minus_end_mean_ns']:+.3f} ns")
 
 
+def _count(name: str, words: str) -> Callable[[dict[str, Any]], str]:
+    """words with how many there were; nothing if there were none."""
+    return lambda metrics: words.format(metrics[name]) if metrics[name] else ""
+
+
 # What each scenario adds, of metrics that it alone has.
 OF_SCENARIO: dict[str, Callable[[dict[str, Any]], str]] = {
     "compare": _compare,
     "slew": _slew,
-    "lock": lambda m: f"one mult step over a tick is {figure(m['mult_step_ns'])} ns",
-    "nohz": lambda m: f"ticks up to {m['longest_idle_ticks']} apart",
-    "step": lambda m: f"{m['disruptions']} disruptions and as many steps",
-    "freq": lambda m: f"{m['period_changes']} changes of the page's period",
+    "lock": lambda metrics: f"one mult step over a tick is {figure(metrics['mult_step_ns'])} ns",
+    "nohz": _count("longest_idle_ticks", "ticks up to {} apart"),
+    "step": _count("disruptions", "{} disruptions and as many steps"),
+    "freq": _count("period_changes", "{} changes of the page's period"),
 }
 
 
