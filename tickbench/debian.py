@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Kernel sources from Debian's linux-source packages, also from suites that the machine does not use,
-and without touching its configuration: apt gets a sources file and folders of its own, and the mirror
-that the machine's own configuration names. Assumes Debian's apt, and keeps what it fetched in a cache
-(XDG): a release that is there is not looked for again. apt checks the index's signature and the
-package's checksum; the checksum is checked again here."""
+"""Kernel sources from Debian's linux-source packages, also from suites that the machine does not
+use, and without touching its configuration: apt gets a sources file and folders of its own, and the
+mirror that the machine's own configuration names. Assumes Debian's apt, and keeps what it fetched in
+a cache (XDG): a release that is there is not looked for again. apt checks the index's signature and
+the package's checksum; the checksum is checked again here."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ INDEX_SECONDS = 86400.0
 TOOLS = ("apt-get", "apt-cache", "dpkg-deb", "tar", "xz")
 # The part of a tree that kbuild wants for two objects of kernel/time, as tar's patterns.
 PARTS = (
-    "Makefile", "Kbuild", "Kconfig", "*/Kconfig*", "scripts/*", "include/*", "arch/x86/*", "arch/um/*",
-    "kernel/*", "lib/*", "init/*", "tools/include/*", "tools/objtool/*", "tools/lib/*", "tools/build/*",
-    "tools/arch/x86/*", "tools/scripts/*", "tools/Makefile",
+    "Makefile", "Kbuild", "Kconfig", "*/Kconfig*", "scripts/*", "include/*", "arch/x86/*",
+    "arch/um/*", "kernel/*", "lib/*", "init/*", "tools/include/*", "tools/objtool/*", "tools/lib/*",
+    "tools/build/*", "tools/arch/x86/*", "tools/scripts/*", "tools/Makefile",
 )
 
 
@@ -53,8 +53,8 @@ def cache() -> Path:
 
 
 def _order(version: str) -> tuple[tuple[int, ...], bool]:
-    """To order versions of one release by: 6.12.107-1 is newer than 6.12.94-1, and also than a rebuild
-    of it for an older Debian, 6.12.107-1~deb12u1."""
+    """To order versions of one release by: 6.12.107-1 is newer than 6.12.94-1, and also than a
+    rebuild of it for an older Debian, 6.12.107-1~deb12u1."""
     own, tilde, _ = version.partition("~")
     return tuple(int(number) for number in re.findall(r"\d+", own)), not tilde
 
@@ -88,13 +88,14 @@ def unpacked(release: str, folder: Path) -> Package | None:
 
 
 def _unreachable(release: str, reason: str, detail: str = "") -> CannotRun:
-    return CannotRun(Problem.LIFT_RELEASE, f"Linux {release} cannot be had from Debian: {reason}", detail)
+    return CannotRun(Problem.LIFT_RELEASE,
+                     f"Linux {release} cannot be had from Debian: {reason}", detail)
 
 
 def _run(arguments: list[str], cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        arguments, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, errors="replace", env=os.environ | {"LC_ALL": "C"})
+        arguments, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, errors="replace", env=os.environ | {"LC_ALL": "C"})
 
 
 def mirrors(targets: str) -> tuple[str | None, str | None]:
@@ -127,7 +128,8 @@ def _apt(folder: Path, program: str, *arguments: str, cwd: Path | None = None
         program,
         "-o", f"Dir::Etc::sourcelist={apt}/sources.list", "-o", "Dir::Etc::sourceparts=/dev/null",
         "-o", f"Dir::State::lists={apt}/lists", "-o", f"Dir::Cache={apt}/cache",
-        "-o", "Acquire::Languages=none", "-o", "Acquire::Retries=1", "-o", "Acquire::http::Timeout=20",
+        "-o", "Acquire::Languages=none", "-o", "Acquire::Retries=1",
+        "-o", "Acquire::http::Timeout=20",
         "-o", "APT::Sandbox::User=root", "-q", *arguments,
     ], cwd)
 
@@ -143,7 +145,8 @@ def _index(folder: Path, release: str) -> str:
     listed = _run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)"])
     usual, security = mirrors(listed.stdout)
     if not usual and not security:
-        raise _unreachable(release, "the machine's apt configuration names no Debian mirror", listed.stdout)
+        raise _unreachable(release, "this machine's apt configuration names no Debian mirror",
+                           listed.stdout)
     (apt / "sources.list").write_text(sources(usual, security))
     done = _apt(folder, "apt-get", "update")
     if done.returncode == 0 and "Failed to fetch" not in done.stdout:
@@ -173,9 +176,10 @@ def _find(folder: Path, release: str) -> Candidate:
     shown = _apt(folder, "apt-cache", "show", "--all-versions", name)
     fitting = [each for each in candidates(shown.stdout) if fits(release, each.version)]
     if not fitting:
-        known = ", ".join(sorted({each.version for each in candidates(shown.stdout)}))
-        reason = f"{name} is there as {known} only" if known else f"no suite has {name}, or none was reached"
-        raise _unreachable(release, reason, said)
+        there = ", ".join(sorted({each.version for each in candidates(shown.stdout)}))
+        if there:
+            raise _unreachable(release, f"{name} is there as {there} only")
+        raise _unreachable(release, f"no suite has {name}, or none was reached", said)
     return max(fitting, key=lambda each: _order(each.version))
 
 
@@ -210,12 +214,13 @@ def _unpack(archive: Path, name: str, tree: Path) -> None:
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)
     patterns = [f"{name}/{part}" for part in PARTS]
-    package = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(archive)], stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE)
-    member = subprocess.Popen(["tar", "-xO", "--wildcards", f"*/{name}.tar.xz"], stdin=package.stdout,
-                              stdout=subprocess.PIPE)
+    package = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(archive)],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    member = subprocess.Popen(["tar", "-xO", "--wildcards", f"*/{name}.tar.xz"],
+                              stdin=package.stdout, stdout=subprocess.PIPE)
     unpacked = subprocess.run(
-        ["tar", "-x", "--xz", "-C", str(new), "--strip-components=1", "--anchored", "--wildcards", *patterns],
+        ["tar", "-x", "--xz", "-C", str(new), "--strip-components=1", "--anchored", "--wildcards",
+         *patterns],
         stdin=member.stdout, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         env=os.environ | {"LC_ALL": "C", "XZ_OPT": "-T0"})
     for each in (package, member):

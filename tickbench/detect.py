@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a kernel's timekeeping sources have and do, told by the sources themselves: a patched tree is
-the normal case, so no version is looked at. Assumes kernel style only as far as that a function's
+"""What a kernel's timekeeping sources have and do, told by the sources themselves: a patched tree
+is the normal case, so no version is looked at. Assumes kernel style only as far as that a function's
 body ends with a brace in the first column."""
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A farm of links that makes a kernel tree which was built in place look clean: kbuild refuses O= for
-such a tree, because make would find its products there before the sources. Assumes kbuild's habit of
-keeping, beside each product NAME, how it was made in .NAME.cmd."""
+"""A farm of links that makes a kernel tree which was built in place look clean: kbuild refuses O=
+for such a tree, because make would find its products there before the sources. Assumes kbuild's
+habit of keeping, beside each product NAME, how it was made in .NAME.cmd."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A kernel tree's own build system, asked for two objects: configures a tree beside itself (O=), has
-kernel/time/timekeeping.o and ntp.o made, and reads back the commands that made them. Assumes a tree
-that was not built in place (tickbench/farm.py makes one of one that was)."""
+"""A kernel tree's own build system, asked for two objects: configures a tree beside itself (O=),
+has kernel/time/timekeeping.o and ntp.o made, and reads back the commands that made them. Assumes a
+tree that was not built in place (tickbench/farm.py makes one of one that was)."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ MAKEFILES = (
 # From a make that called us, or from a user's shell: not for the kernel's make.
 FOREIGN = (
     "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MAKEFILES", "ARCH", "SUBARCH",
-    "CROSS_COMPILE", "LLVM", "O", "V", "W", "C", "M", "CC", "LD", "KCFLAGS", "KCPPFLAGS", "KBUILD_OUTPUT",
-    "KBUILD_EXTMOD", "KCONFIG_CONFIG", "KCONFIG_ALLCONFIG", "LOCALVERSION",
+    "CROSS_COMPILE", "LLVM", "O", "V", "W", "C", "M", "CC", "LD", "KCFLAGS", "KCPPFLAGS",
+    "KBUILD_OUTPUT", "KBUILD_EXTMOD", "KCONFIG_CONFIG", "KCONFIG_ALLCONFIG", "LOCALVERSION",
 )
 
 
@@ -62,7 +62,8 @@ def missing_tools(tools: tuple[str, ...] = TOOLS) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name not in FOREIGN} | {"LC_ALL": "C"}
+    kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    return kept | {"LC_ALL": "C"}
 
 
 def fragment(variant: Variant) -> str:
@@ -83,10 +84,10 @@ def fragment(variant: Variant) -> str:
 
 def _make(tree: Path, folder: Path, arch: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["make", "-s", "--no-print-directory", f"-j{os.cpu_count() or 1}", "-C", str(tree), f"O={folder}",
-         f"ARCH={KBUILD_ARCH[arch]}", *arguments],
-        env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, errors="replace",
+        ["make", "-s", "--no-print-directory", f"-j{os.cpu_count() or 1}", "-C", str(tree),
+         f"O={folder}", f"ARCH={KBUILD_ARCH[arch]}", *arguments],
+        env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, errors="replace",
     )
 
 
@@ -154,5 +155,6 @@ def command(folder: Path, unit: str) -> list[str]:
     match = re.match(r"(?:saved)?cmd_\S+ := (.*)", saved)
     words = shlex.split(match.group(1).replace("$(pound)", "#").replace("$$", "$")) if match else []
     if "-c" not in words:
-        raise CannotRun(Problem.LIFT, f"kbuild saved no command for kernel/time/{unit}.o in {folder}")
+        raise CannotRun(Problem.LIFT,
+                        f"kbuild saved no command for kernel/time/{unit}.o in {folder}")
     return [word for word in words[: words.index("-c")] if not word.startswith("-Wp,-M")]

@@ -159,8 +159,8 @@ def _link(build: Path, targets: Sequence[Path], tree: trees.Tree) -> None:
     if done.returncode == 0:
         return
     if "undefined reference to" in done.stdout:
-        raise CannotRun(Problem.LIFT_SYMBOL, f"{tree.label} wants a symbol that the lift does not supply",
-                        done.stdout)
+        raise CannotRun(Problem.LIFT_SYMBOL,
+                        f"{tree.label} wants a symbol that the lift does not supply", done.stdout)
     raise CannotRun(Problem.LIFT, f"{tree.label} does not link", done.stdout)
 
 
@@ -168,12 +168,13 @@ def lift(word: str, variant: Variant, build: Path, programs: Sequence[str] | Non
     """Lifts the tree that a word names; programs are those of its arch unless told otherwise."""
     if variant.hz not in kbuild.HZ_CHOICES:
         choices = ", ".join(str(hz) for hz in kbuild.HZ_CHOICES)
-        raise CannotRun(Problem.USAGE, f"a lifted core cannot run at HZ={variant.hz}, only at {choices}")
+        raise CannotRun(Problem.USAGE,
+                        f"a lifted core cannot run at HZ={variant.hz}, only at {choices}")
     missing = kbuild.missing_tools()
     if missing:
         raise CannotRun(Problem.LIFT_TOOL, f"lifting a kernel needs {', '.join(missing)}")
     watch = _Stopwatch()
-    # make's dependency files name objects as make was told to: relative to its own folder if possible.
+    # make's dependency files name objects as make was told to: relative to its folder if possible.
     if not build.is_absolute() and Path.cwd() != ROOM:
         build = build.resolve()
     lifts = build / "lift"
@@ -218,7 +219,8 @@ def image(word: str, hz: int, vehicle: str, build: Path, say: Callable[[str], No
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python3 -m tickbench.lift", description="lift a kernel's core")
+    parser = argparse.ArgumentParser(prog="python3 -m tickbench.lift",
+                                     description="lift a kernel's own core")
     parser.add_argument("linux", help="PATH, PATH@REV or a release (7.3); several joined by commas")
     parser.add_argument("--arch", choices=sorted(kbuild.KBUILD_ARCH), default="um",
                         help="um: for the host process; x86: for the guest (default %(default)s)")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the word after LINUX= means: a path (the tree as it stands), PATH@REV (any git revision, without
-touching the checkout), or a release that Debian packages. Assumes git only for trees that have a
-.git; a tree is never written to."""
+"""What the word after LINUX= means: a path (the tree as it stands), PATH@REV (any git revision,
+without touching the checkout), or a release that Debian packages. Assumes git only for trees that
+have a .git; a tree is never written to."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ RELEASE = re.compile(r"\d+\.\d+(\.\d+)?")
 VERSION = re.compile(r"^(VERSION|PATCHLEVEL|SUBLEVEL|EXTRAVERSION)\s*=[ \t]*(\S*)", re.MULTILINE)
 # The part of a tree that kbuild wants for two objects of kernel/time, for git's pathspecs.
 PATHSPECS = (
-    "Makefile", "Kbuild", "Kconfig", "Documentation/Kconfig", ":(glob)**/Kconfig*", "scripts", "include",
-    "arch/x86", "arch/um", "kernel", "lib", "init", "tools/include", "tools/objtool", "tools/lib",
+    "Makefile", "Kbuild", "Kconfig", "Documentation/Kconfig", ":(glob)**/Kconfig*", "scripts",
+    "include", "arch/x86", "arch/um", "kernel", "lib", "init", "tools/include", "tools/objtool", "tools/lib",
     "tools/build", "tools/arch/x86", "tools/scripts", "tools/Makefile",
 )
 
@@ -50,8 +50,8 @@ def release_of(tree: Path) -> str:
         found = {}
     if not {"VERSION", "PATCHLEVEL"} <= set(found):
         raise CannotRun(Problem.LIFT_TREE, f"{tree} has no kernel's Makefile")
-    text = ".".join(found[part] for part in ("VERSION", "PATCHLEVEL", "SUBLEVEL") if found.get(part))
-    return text + found.get("EXTRAVERSION", "")
+    parts = (found.get(part) for part in ("VERSION", "PATCHLEVEL", "SUBLEVEL"))
+    return ".".join(part for part in parts if part) + found.get("EXTRAVERSION", "")
 
 
 def _git(tree: Path, *arguments: str) -> str | None:
@@ -88,7 +88,8 @@ def _folder(path: Path) -> str:
 def _from_path(path: Path, lifts: Path) -> Tree:
     _check(path)
     if re.search(r"[\s:]", str(path)):
-        raise CannotRun(Problem.LIFT_TREE, f"kbuild cannot work in \"{path}\": it has a space or a colon")
+        raise CannotRun(Problem.LIFT_TREE,
+                        f"kbuild cannot work in \"{path}\", which has a space or a colon in it")
     name = _folder(path)
     kernel = release_of(path)
     source = path
@@ -98,10 +99,12 @@ def _from_path(path: Path, lifts: Path) -> Tree:
 
 
 def _from_revision(path: Path, revision: str, lifts: Path) -> Tree:
-    commit = _git(path, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    if not shutil.which("git"):
+        raise CannotRun(Problem.LIFT_TOOL, "a revision of a tree needs git")
+    commit = _git(path, "rev-parse", "--verify", "--quiet", "--end-of-options",
+                  f"{revision}^{{commit}}")
     if not commit:
-        reason = "git is not installed" if not shutil.which("git") else f"{path} has no revision {revision}"
-        raise CannotRun(Problem.LIFT_TREE, reason)
+        raise CannotRun(Problem.LIFT_TREE, f"{path} has no revision {revision}")
     name = f"{_folder(path)}@{commit[:12]}"
     tree = lifts / name / "tree"
     if not (tree / "Makefile").exists():
@@ -136,7 +139,7 @@ def _extract(path: Path, commit: str, tree: Path) -> None:
 
 
 def resolve(word: str, lifts: Path) -> Tree:
-    """The tree that a word names. `lifts` is our build folder for what must be unpacked or linked."""
+    """The tree that a word names. `lifts` is our folder for what must be unpacked or linked."""
     path = Path(word).expanduser()
     if path.is_dir():
         return _from_path(path.resolve(), lifts)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A lifted kernel's core behind tk.h: plain C of ours that drives the kernel's functions over lift.h.
- * Compiled once for each lift, with lift_identity.h saying what was lifted.
+ * A lifted kernel's core behind tk.h: plain C of ours that drives the kernel's functions over
+ * lift.h. Compiled once for each lift, with lift_identity.h saying what was lifted.
  *
- * set_reference() is the tree's own where it has one. Else it is made of the kernel's parts, and the
- * native core does exactly the same, so that states can be compared bit by bit:
- *   1. every phase correction under way is dropped (time_offset, adjtime, what they stretch or skew);
+ * set_reference() is the tree's own where it has one. Else it is made of the kernel's parts, and
+ * the native core does exactly the same, so that states can be compared bit by bit:
+ *   1. every phase correction under way is dropped (time_offset, adjtime, their skew);
  *   2. time_freq such that the tick length becomes L = cycle_interval * period, exactly;
  *   3. accumulate at `now` as adjtimex does after a change of frequency: whole ticks by the old L,
  *      then mult for the new;

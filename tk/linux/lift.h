@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The seam inside a lifted core. On one side the units that include a kernel's own sources, compiled
- * with the kernel's headers and flags (wrap_timekeeping.c, wrap_ntp.c); on the other core.c, which is
- * plain freestanding C and knows tk.h. Neither side sees the other's headers, so that no name of a
- * patched kernel can collide with ours. Everything here is called with the tick held off, but for
- * lift_tick(), which is the tick, and lift_read(), which it may interrupt.
+ * The seam inside a lifted core. On one side the units that include a kernel's own sources,
+ * compiled with the kernel's headers and flags (wrap_timekeeping.c, wrap_ntp.c); on the other
+ * core.c, which is plain freestanding C and knows tk.h. Neither side sees the other's headers, so
+ * that no name of a patched kernel can collide with ours. Everything here is called with the tick
+ * held off, but for lift_tick(), which is the tick, and lift_read(), which it may interrupt.
  */
 #ifndef TB_TK_LINUX_LIFT_H
 #define TB_TK_LINUX_LIFT_H

@@ -7,15 +7,15 @@
 #include "tk/linux/lift.h"
 
 /* A function whose answer does not matter: returns 0, NULL or false. */
-#define NOTHING(name)      \
-	long name(void);   \
-	long name(void)    \
-	{                  \
-		return 0;  \
+#define NOTHING(name)     \
+	long name(void);  \
+	long name(void)   \
+	{                 \
+		return 0; \
 	}
 /* A variable of at least so many bytes that nobody reads in earnest. */
-#define BYTES(name, size)                          \
-	extern char name[size];                    \
+#define BYTES(name, size)       \
+	extern char name[size]; \
 	char name[size] __attribute__((aligned(64)));
 
 /* clang-format off */
@@ -96,7 +96,7 @@ NOTHING(preempt_schedule)
 NOTHING(preempt_schedule_notrace_thunk)
 /* clang-format on */
 
-/* x86: the inverted "reschedule" bit stays set, so that it never reaches 0 and calls the scheduler. */
+/* x86: the inverted "reschedule" bit stays set: it never reaches 0, which calls the scheduler. */
 extern int __preempt_count;
 int __preempt_count = (int)0x80000000;
 

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * A tree's own kernel/time/ntp.c as it stands, and behind it what reaches its state: statics of the
- * file, one struct, or one struct for each timekeeper, as the tree has it. Compiled with the command
- * that kbuild saved for that file; LIFT_NTP is its path.
+ * file, one struct, or one struct for each timekeeper, as the tree has it. Compiled with the
+ * command that kbuild saved for that file; LIFT_NTP is its path.
  */
 #include LIFT_NTP
 #include "lift_has.h"
 #include "tk/linux/lift.h"
 
 #if LIFT_HAS_NTP_ARRAY
-#define NTP(field) (tk_ntp_data[TIMEKEEPER_CORE].field)
+#define NTP(field)		(tk_ntp_data[TIMEKEEPER_CORE].field)
 #define lift_update_frequency() ntp_update_frequency(&tk_ntp_data[TIMEKEEPER_CORE])
 #elif LIFT_HAS_NTP_STRUCT
-#define NTP(field) (tk_ntp_data.field)
+#define NTP(field)		(tk_ntp_data.field)
 #define lift_update_frequency() ntp_update_frequency(&tk_ntp_data)
 #else
-#define NTP(field) (field)
+#define NTP(field)		(field)
 #define lift_update_frequency() ntp_update_frequency()
 #endif
 
@@ -35,7 +35,9 @@ static s64 lift_skew_delta(void)
 	return 0;
 }
 
-static void lift_drop_skew(void) { }
+static void lift_drop_skew(void)
+{
+}
 #endif
 
 #if LIFT_HAS_TIME_ADJUST_FRAC
@@ -68,7 +70,9 @@ static void lift_drop_stretch(void)
 	NTP(tick_length) = NTP(tick_length_base);
 }
 #else
-static void lift_drop_stretch(void) { }
+static void lift_drop_stretch(void)
+{
+}
 #endif
 
 void lift_ntp_get(struct lift_ntp *ntp)
@@ -99,8 +103,9 @@ void lift_ntp_follow(u64 lift_length)
 	lift_drop_stretch();
 
 	/*
-	 * A second without time_freq is whatever the tree adds up (tick_usec, ntp_tick_adj, cs_tick_adj):
-	 * ask it. Every addend is a multiple of HZ, so the division by HZ has lost nothing.
+	 * A second without time_freq is whatever the tree adds up (tick_usec, ntp_tick_adj,
+	 * cs_tick_adj): ask it. Every addend is a multiple of HZ, so the division by HZ has lost
+	 * nothing.
 	 */
 	NTP(time_freq) = 0;
 	lift_update_frequency();

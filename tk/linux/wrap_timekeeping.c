@@ -30,7 +30,9 @@ static void lift_set_max_raw_delta(struct clocksource *cs)
 	cs->max_raw_delta = (cs->mask >> 1) + (cs->mask >> 2) + (cs->mask >> 3);
 }
 #else
-static void lift_set_max_raw_delta(struct clocksource *cs) { }
+static void lift_set_max_raw_delta(struct clocksource *cs)
+{
+}
 #endif
 
 static void lift_source_set(struct lift_source *source, const struct lift_counter *counter, u64 now)
@@ -51,7 +53,8 @@ static void lift_source_set(struct lift_source *source, const struct lift_counte
 	source->now = now;
 }
 
-/* The kernel keeps two copies of its state. Changes go into one, and publishing makes them equal. */
+/* The kernel keeps two copies of its state. Changes go into one, and publishing makes them equal.
+ */
 #if LIFT_HAS_UPDATE_FROM_SHADOW
 static struct timekeeper *lift_timekeeper(void)
 {
@@ -102,7 +105,9 @@ static void lift_update_coarse(struct timekeeper *tk)
 	tk_update_coarse_nsecs(tk);
 }
 #else
-static void lift_update_coarse(struct timekeeper *tk) { }
+static void lift_update_coarse(struct timekeeper *tk)
+{
+}
 #endif
 
 static void lift_hold(u64 now)
