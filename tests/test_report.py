@@ -5,7 +5,9 @@ Assumes fake logs; test_run.py has real ones."""
 from __future__ import annotations
 
 import json
+import re
 import struct
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -188,3 +190,15 @@ def test_show_prints_reports_one_below_the_other(tmp_path: Path, capsys: pytest.
     shown = capsys.readouterr().out
     assert shown.index("locka") < shown.index("lockb")
     assert "1 of 2 runs passed, 1 failed" in shown
+
+
+@pytest.mark.parametrize("scenario", ["all", "recalibrate", "rate"])
+def test_every_metric_is_documented(built: Path, root: Path, scenario: str) -> None:
+    printed = subprocess.run([str(built / "tickbench-sim"), "--scenario", scenario, "--duration", "20"],
+                             capture_output=True, text=True).stdout
+    names = {name for run in ktap.parse(printed).runs for name in run.metrics}
+    text = (root / "docs" / "report.md").read_text()
+    # The slew's figures come by direction and by time: one of each is described.
+    names = {re.sub(r"_after_\d+s_", "_after_10s_", name).replace("minus_", "plus_") for name in names}
+    assert names
+    assert [name for name in sorted(names) if f"`{name}`" not in text] == []
