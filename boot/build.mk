@@ -42,7 +42,7 @@ all: $(BUILD)/tickbench.efi
 
 # A disk image with one FAT file system and no partition table, which firmware boots from a USB stick.
 # IMAGE_COMMAND is what it runs, and \tickbench.cmd on it may be edited later.
-IMAGE_COMMAND ?= clock=tsc scenario=compare,clocks -- scenario=all
+IMAGE_COMMAND ?= clock=tsc scenario=clocks,lock -- clock=virtual scenario=all
 IMAGE_KIB     ?= 8192
 
 $(BUILD)/tickbench.img: $(BUILD)/tickbench.efi boot/build.mk

@@ -243,6 +243,12 @@ enum real_error real_vehicle_init(struct vehicle *vehicle, const struct machine 
 		.page = machine->page.address,
 		.page_mapped = machine->page.size,
 		.page_error = machine->page.address ? VMCLOCK_OK : VMCLOCK_ABSENT,
+		.second = {
+			.name = machine->clock.name,
+			.period_fs = machine->clock.period_fs,
+			.mask = machine->clock.mask,
+			.read = refclock_read,
+		},
 		.now = real_now,
 		.ticks_start = real_ticks_start,
 		.ticks_stop = real_ticks_stop,

@@ -14,5 +14,6 @@ extern const struct scenario scenario_freq;
 extern const struct scenario scenario_recalibrate;
 extern const struct scenario scenario_torn;
 extern const struct scenario scenario_rate;
+extern const struct scenario scenario_clocks;
 
 #endif

@@ -21,29 +21,40 @@ struct bench;
  */
 struct vehicle {
 	bool is_virtual;
-	struct tk_counter counter;	   /* nominal frequency and width */
-	const char *counter_source;	   /* "given", "cpuid-15h", "hpet", ... */
-	u64 counter_error_ppb;		   /* how far counter.hz may be off; 0: exact by definition */
-	const char *tick_source;	   /* "virtual", "tsc-deadline", "lapic-oneshot" */
+	struct tk_counter counter;  /* nominal frequency and width */
+	const char *counter_source; /* "given", "cpuid-15h", "hpet", ... */
+	u64 counter_error_ppb;	    /* how far counter.hz may be off; 0: exact by definition */
+	const char *tick_source;    /* "virtual", "tsc-deadline", "lapic-oneshot" */
 	volatile struct vmclock_abi *page; /* NULL: none, and page_error says why */
 	u64 page_mapped;		   /* bytes */
 	enum vmclock_error page_error;
 	bool page_is_ours; /* a scenario may rewrite it (virtual clock only) */
 
-	/* Before each run: as if new, so that no run depends on those before it. NULL: nothing to do. */
+	/* Before each run: as if new, so that no run depends on those before it. NULL: nothing to
+	 * do. */
 	void (*reset)(struct vehicle *vehicle, const struct scenario_params *params);
+
+	/* Another counter of the same machine, to hold this one against. */
+	struct {
+		const char *name; /* "hpet", "pm-timer"; NULL: there is none */
+		u64 period_fs;
+		u64 mask; /* 2^bits - 1 */
+		u64 (*read)(void);
+	} second;
 
 	/* The counter, now. */
 	u64 (*now)(void *context);
 	void *context;
 
-	/* Starts delivering ticks at hz to bench->tk->tick(); and stops. tickless: skip while idle. */
+	/* Starts delivering ticks at hz to bench->tk->tick(); and stops. tickless: skip while idle.
+	 */
 	void (*ticks_start)(struct bench *bench);
 	void (*ticks_stop)(struct bench *bench);
 
 	/*
-	 * Lets time pass until the counter has reached `until`, with ticks, and calls bench_sample()
-	 * again and again: right before each tick on the virtual clock, in a free loop on the real one.
+	 * Lets time pass until the counter has reached `until`, with ticks, and calls
+	 * bench_sample() again and again: right before each tick on the virtual clock, in a free
+	 * loop on the real one.
 	 */
 	void (*run_until)(struct bench *bench, u64 until);
 
@@ -52,9 +63,9 @@ struct vehicle {
 	void (*unlock)(void *context);
 
 	/*
-	 * Has the host judge the core's time: how far it is ahead of the host's own clock at the same
-	 * moment, and the error that the page states for it. false: no such host, or no answer in
-	 * time. NULL: cannot.
+	 * Has the host judge the core's time: how far it is ahead of the host's own clock at the
+	 * same moment, and the error that the page states for it. false: no such host, or no answer
+	 * in time. NULL: cannot.
 	 */
 	bool (*judge)(struct bench *bench, s64 *difference_fs, u64 *maxerror_ns);
 };
@@ -84,7 +95,7 @@ struct bench {
 	u64 start; /* counter at the start of the window */
 	u64 feeds, refusals, disruptions;
 	enum tk_error feed_error;
-	s64 *scratch; /* stats->capacity entries, for percentiles */
+	s64 *scratch;  /* stats->capacity entries, for percentiles */
 	s64 target_fs; /* how far off the line it is asked to be: statistics are about that */
 	u64 (*stopwatch_ns)(void); /* real time; NULL: none */
 };
@@ -94,7 +105,7 @@ struct scenario {
 	const char *claim; /* one sentence */
 	bool needs_page;   /* skipped, with the reason, where there is no usable one */
 	bool virtual_only;
-	bool on_request; /* not among `all` */
+	bool on_request;    /* not among `all` */
 	u64 duration_ms[2]; /* default, by enum clock_kind */
 	void (*run)(struct bench *bench);
 };
@@ -120,7 +131,8 @@ bool bench_start_core(struct bench *bench);
  */
 bool bench_follow(struct bench *bench, bool step);
 
-/* Reads the page and feeds it again, stepping; says nothing. false: the page or the core refuses. */
+/* Reads the page and feeds it again, stepping; says nothing. false: the page or the core refuses.
+ */
 bool bench_refollow(struct bench *bench);
 
 /* Looks at the page between samples: what a notification by the hypervisor brings about. */
@@ -153,7 +165,8 @@ void bench_metric_since(struct bench *bench, const char *name, s64 since_us);
 /* Claims of every scenario that follows: no time went back; the page was never refused. */
 void bench_claim_sane(struct bench *bench);
 
-/* The vehicle's page gets a new line through `time` at the counter's present value (page_is_ours). */
+/* The vehicle's page gets a new line through `time` at the counter's present value (page_is_ours).
+ */
 void bench_publish(struct bench *bench, instant time, s64 rate_ppt, u64 disruption_marker);
 
 /*
@@ -164,12 +177,13 @@ void bench_sample(struct bench *bench);
 
 /*
  * Runs what params name, one scenario after the other, each as a KTAP subtest. The vehicle is
- * started and stopped inside. `ship`, if not NULL, is handed the samples of each run when it is over.
+ * started and stopped inside. `ship`, if not NULL, is handed the samples of each run when it is
+ * over.
  */
 struct bench_io {
 	struct ktap *ktap;
 	struct stats *stats;
-	s64 *scratch; /* as many entries as the statistics' buffer has samples */
+	s64 *scratch;		   /* as many entries as the statistics' buffer has samples */
 	u64 (*stopwatch_ns)(void); /* real time, for the scenario rate; NULL: none */
 	void (*ship)(void *context, const struct bench *bench, const char *scenario, u32 run);
 	void *context;

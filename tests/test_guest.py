@@ -275,6 +275,18 @@ def test_a_frequency_that_is_given_is_believed(boot: Boot) -> None:
     assert run.status == PASSED, run.serial
 
 
+def test_the_tsc_is_held_against_the_second_counter_without_a_page(boot: Boot) -> None:
+    run = boot("clock=tsc scenario=clocks duration=0.5", accel=ICOUNT)
+    assert run.status == PASSED, run.serial
+    assert run.param("second_counter") == "hpet"
+    # Both count the same instructions. 10 ns is the HPET's step, over half a second.
+    assert abs(run.metric("counter_drift_ppb")) <= 40
+    # A frequency that is 1000 ppm off is more than any crystal may be.
+    wrong = boot("clock=tsc scenario=clocks duration=0.5 counter_hz=1001000000", accel=ICOUNT)
+    assert wrong.status == FAILED
+    assert wrong.metric("counter_drift_ppb") == pytest.approx(-999_001, abs=40)
+
+
 def test_a_machine_without_a_serial_port_still_ends(boot: Boot) -> None:
     run = boot("scenario=lock duration=1", serial=False)
     assert run.status == PASSED and run.serial == ""

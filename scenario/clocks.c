@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Claim: the counter runs at the rate that is believed of it, as far as the machine's second
+ * counter (HPET or ACPI timer) can tell. It needs no page: it is what a PC without one can measure.
+ * The error is the counter's elapsed time, at its nominal rate, less the second counter's.
+ */
+#include "lib/string.h"
+#include "scenario/list.h"
+
+#define STEP_MS	 10
+#define READINGS 8
+/* What either counter's crystal may be off by, if not both were measured alike: the HPET's
+ * specification allows 500 ppm (1.0a, section 2.3.2), and CPUID's crystals claim less. */
+#define CRYSTAL_PPB 500000
+
+struct reading {
+	u64 counter; /* the middle of the bracket */
+	u64 second;
+	u64 width; /* cycles */
+};
+
+/* Both counters at one moment: the narrowest of several tries. */
+static struct reading read_both(const struct vehicle *vehicle)
+{
+	struct reading best = { .width = ~0ULL };
+
+	vehicle->lock(vehicle->context);
+	for (u32 i = 0; i < READINGS; i++) {
+		u64 before = vehicle->now(vehicle->context);
+		u64 second = vehicle->second.read();
+		u64 width = vehicle->now(vehicle->context) - before;
+
+		if (width < best.width)
+			best = (struct reading){ before + width / 2, second, width };
+	}
+	vehicle->unlock(vehicle->context);
+	return best;
+}
+
+static s128 cycles_to_fs(const struct vehicle *vehicle, u64 cycles)
+{
+	/* 10^15 < 2^50, so 2^64 cycles fit. */
+	return (s128)div_u128((u128)cycles * TB_FSEC_PER_SEC, vehicle->counter.hz, NULL);
+}
+
+/* How far the measured rate may be off the believed one, fs a second. */
+static s64 allowed_fs(const struct bench *bench, u64 width)
+{
+	const struct vehicle *vehicle = bench->vehicle;
+	u64 ppb = vehicle->counter_error_ppb;
+	u64 blur_fs = (u64)cycles_to_fs(vehicle, width) + vehicle->second.period_fs;
+
+	if (strcmp(vehicle->counter_source, vehicle->second.name))
+		ppb += CRYSTAL_PPB;
+	/* 1 ppb is 10^6 fs a second; and what one reading at either end leaves open. */
+	return (s64)(ppb * 1000000 + 2 * blur_fs * 1000 / bench->params->duration_ms);
+}
+
+static void clocks_run(struct bench *bench)
+{
+	const struct vehicle *vehicle = bench->vehicle;
+	struct reading first, now;
+	u64 steps = bench->params->duration_ms / STEP_MS, widest = 0, last;
+	u128 counts = 0;
+	s64 drift_fs, limit_fs;
+
+	if (!vehicle->second.name) {
+		ktap_skip(bench->ktap, "the counter runs at the rate that is believed of it",
+			  "there is no second counter to hold it against");
+		return;
+	}
+	if (!bench_start_core(bench))
+		return;
+	ktap_param(bench->ktap, "second_counter", vehicle->second.name);
+	vehicle->ticks_start(bench);
+	bench_window(bench);
+	first = read_both(vehicle);
+	last = first.second;
+	for (u64 i = 0; i < steps; i++) {
+		s128 elapsed_fs;
+
+		/* Often enough to see each time the second counter wraps. */
+		bench_settle(bench, STEP_MS);
+		now = read_both(vehicle);
+		counts += (now.second - last) & vehicle->second.mask;
+		last = now.second;
+		widest = now.width > widest ? now.width : widest;
+		elapsed_fs = cycles_to_fs(vehicle, now.counter - first.counter);
+		stats_add(bench->stats, now.counter, (s64)div_s128(elapsed_fs, 1000000000),
+			  (s64)(elapsed_fs - (s128)(counts * vehicle->second.period_fs)));
+	}
+	vehicle->ticks_stop(bench);
+
+	bench_metrics(bench);
+	drift_fs = stats_drift_fs_per_s(bench->stats);
+	limit_fs = allowed_fs(bench, first.width > widest ? first.width : widest);
+	ktap_metric(bench->ktap, "counter_drift_ppb", drift_fs, 6, 3, "ppb");
+	ktap_metric(bench->ktap, "counter_drift_limit_ppb", limit_fs, 6, 3, "ppb");
+	bench_metric_ns(bench, "widest_reading_ns", (s64)cycles_to_fs(vehicle, widest));
+	ktap_report(bench->ktap, drift_fs <= limit_fs && drift_fs >= -limit_fs,
+		    "the counter runs at the rate that is believed of it");
+	ktap_report(bench->ktap, !bench->stats->backwards, "time never goes back for a reader");
+}
+
+const struct scenario scenario_clocks = {
+	.name = "clocks",
+	.claim = "the counter runs at the rate that is believed of it",
+	.on_request = true,
+	.duration_ms = { [CLOCK_VIRTUAL] = 1000, [CLOCK_TSC] = 10000 },
+	.run = clocks_run,
+};
