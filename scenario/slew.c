@@ -30,6 +30,7 @@ static void slew_once(struct bench *bench, const char *sign, s64 offset_ns)
 	struct stats *stats = bench->stats;
 	u64 passed_ms = 0;
 	s64 before_rms, bound_fs;
+	struct tk_state state;
 	bool on_curve = true;
 	char name[48];
 	enum tk_error error;
@@ -88,6 +89,9 @@ static void slew_once(struct bench *bench, const char *sign, s64 offset_ns)
 	bench_metric_ns(bench, name, stats->min_fs);
 	str_printf(name, sizeof(name), "%s_rms_before_ns", sign);
 	bench_metric_ns(bench, name, before_rms);
+	bench->tk->state(&state);
+	str_printf(name, sizeof(name), "%s_time_offset_left", sign);
+	ktap_metric(bench->ktap, name, state.time_offset, 0, 0, "2^-32ns/HZ");
 	if (vehicle->is_virtual)
 		ktap_report(bench->ktap, stats->max_abs_fs <= bound_fs,
 			    offset_ns < 0 ? "all of it is delivered back, and the jitter is as before"

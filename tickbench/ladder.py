@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What each change of the series is worth: the native core with each switch alone removed and alone
+added (on top of following the line at all), and every kernel at hand, on three counters, with ticks on time, late and tickless. Assumes the host
+process and its scenarios lock, nohz, slew and recalibrate.
+
+`make ladder` is this: python3 -m tickbench.ladder --linux 6.1,6.12,7.2,7.3 --markdown docs/ladder.md"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tickbench.errors import CannotRun, Problem, Status
+
+SWITCHES = ("remainder", "clawback", "tail", "divzero", "reference", "feed", "skew", "host")
+COUNTERS = {2_596_146_000: "TSC of 2596.146 MHz", 1_000_000_000: "counter of 1 GHz",
+            3_579_545: "ACPI PM timer, 3.579545 MHz"}
+RATE_PPM = "12.345678"
+OFFSET_NS = 10_000
+LATE_NS = 900_000  # of a tick of 1 ms
+MODES = {"on time": ("lock",), "late": ("lock", "--late-ns", str(LATE_NS)), "tickless": ("nohz",)}
+COLUMNS = (*(f"{mode}: {what}" for mode in MODES for what in ("drift ns/s", "max ns", "rms ns")),
+           "10 us slewed: within 1 ns after", "rest at the end, ns", "time_offset left",
+           "tick while recalibrating")
+FOLLOWING = ("reference", "feed")
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One row's core."""
+
+    label: str
+    program: Path
+    arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One rung on one counter; None: never, or not to be had."""
+
+    errors: tuple[tuple[float, float, float], ...]  # by mode: drift in ns/s, max and rms error in ns
+    arrives_s: float | None
+    rest_ns: float | None
+    left: int | None  # of time_offset, in its unit, ns * 2^32 / HZ
+    recalibrates: str
+
+
+def native_rungs(program: Path) -> list[Rung]:
+    def rung(label: str, switches: Sequence[str]) -> Rung:
+        text = "all" if len(switches) == len(SWITCHES) else ",".join(switches) or "none"
+        return Rung(label, program, ("--switches", text))
+
+    return [
+        rung("native, all", SWITCHES),
+        *(rung(f"all but {off}", [name for name in SWITCHES if name != off]) for off in SWITCHES),
+        rung("native, none", ()),
+        *(rung(f"only {on}", [on]) for on in FOLLOWING),
+        rung("reference and feed", FOLLOWING),
+        *(rung(f"+ {on}", [*FOLLOWING, on]) for on in SWITCHES if on not in FOLLOWING),
+    ]
+
+
+def linux_rung(label: str, program: Path) -> Rung:
+    return Rung(label, program, ("--core", "linux"))
+
+
+def command(rung: Rung, counter_hz: int, seconds: int, scenario: str, *more: str) -> list[str]:
+    return ["--scenario", scenario, "--counter-hz", str(counter_hz), "--rate-ppm", RATE_PPM,
+            "--seconds", str(seconds), *rung.arguments, *more]
+
+
+def _run(rung: Rung, arguments: Sequence[str]) -> list[dict[str, Any]]:
+    done = subprocess.run([str(rung.program), "--json", *arguments], capture_output=True, text=True)
+    if done.returncode not in (Status.PASSED, Status.FAILED):
+        raise CannotRun(Problem.PROGRAM_FAILED, f"{rung.program.name} ended with status {done.returncode}",
+                        done.stderr)
+    return json.loads(done.stdout)["runs"]
+
+
+def _recalibrates(rung: Rung, counter_hz: int) -> str:
+    """Whether a tick that finds cycle_interval 0 is let pass; a core that divides by it dies of it."""
+    done = subprocess.run([str(rung.program), "--json", *command(rung, counter_hz, 10, "recalibrate")],
+                          capture_output=True, text=True)
+    if done.returncode == -signal.SIGFPE:
+        return "divides by zero"
+    run = json.loads(done.stdout)["runs"][0]
+    if any(claim["skipped"] for claim in run["claims"]):
+        return "has no guard"
+    return "is let pass" if run["ok"] or run["metrics"]["backwards"] == 0 else "fails"
+
+
+def measure(rung: Rung, counter_hz: int, seconds: int) -> Figures:
+    arguments: list[str] = []
+    for scenario, *more in MODES.values():
+        arguments += [*command(rung, counter_hz, seconds, scenario, *more), "--"]
+    *modes, slew = _run(rung, [*arguments, *command(rung, counter_hz, 400, "slew", "--offset-ns",
+                                                    str(OFFSET_NS))])
+    arrived = slew["metrics"]
+    mean = arrived.get("plus_end_mean_ns")
+    return Figures(
+        tuple((run["metrics"]["drift_ns_per_s"], run["metrics"]["max_abs_ns"], run["metrics"]["rms_ns"])
+              for run in modes),
+        arrived.get("plus_converged_1ns_s"), None if mean is None else mean - OFFSET_NS,
+        arrived.get("plus_time_offset_left"), _recalibrates(rung, counter_hz))
+
+
+def _number(value: float) -> str:
+    """Three significant places or so; nothing that is not 0 reads as 0."""
+    if value == 0:
+        return "0"
+    if abs(value) < 0.0005:
+        return f"{value:.0e}"
+    return f"{value:.3f}" if abs(value) < 1000 else f"{value:.0f}"
+
+
+def cells(figures: Figures) -> list[str]:
+    numbers = [value for mode in figures.errors for value in mode]
+    arrives = "never" if figures.arrives_s is None else f"{figures.arrives_s:.0f} s"
+    rest = "-" if figures.rest_ns is None else _number(figures.rest_ns)
+    left = "-" if figures.left is None else str(figures.left)
+    return [*map(_number, numbers), arrives, rest, left, figures.recalibrates]
+
+
+def markdown(title: str, rows: Sequence[tuple[str, Figures]]) -> str:
+    lines = [f"### {title}", "", f"| core | {' | '.join(COLUMNS)} |", "| --- |" + " ---: |" * (len(COLUMNS) - 1) + " --- |"]
+    lines += [f"| {label} | {' | '.join(cells(figures))} |" for label, figures in rows]
+    return "\n".join(lines) + "\n"
+
+
+def replace_tables(document: str, tables: str) -> str:
+    """The document with what stands between its two marks replaced."""
+    begin, end = "<!-- tables -->\n", "<!-- end of tables -->\n"
+    if begin not in document or end not in document:
+        raise CannotRun(Problem.USAGE, "the document lacks the marks that the tables go between")
+    before, rest = document.split(begin, 1)
+    return before + begin + "\n" + tables + "\n" + end + rest.split(end, 1)[1]
+
+
+def main(arguments: Sequence[str]) -> int:
+    from rich.console import Console
+    from rich.table import Table
+
+    from tickbench import lift, trees
+    from tickbench.kbuild import Variant
+
+    parser = argparse.ArgumentParser(prog="python3 -m tickbench.ladder",
+                                     description="what each change of the series is worth")
+    parser.add_argument("--linux", default="", help="kernels beside the native core, joined by commas")
+    parser.add_argument("--seconds", type=int, default=1000, help="of each run (default %(default)s)")
+    parser.add_argument("--markdown", type=Path, help="a document: its tables are replaced")
+    parser.add_argument("--build", type=Path, default=Path("build"), help="(default %(default)s)")
+    given = parser.parse_args(arguments)
+    console = Console()
+    try:
+        rungs = native_rungs(given.build / "tickbench-sim")
+        for word in trees.words(given.linux):
+            done = lift.lift(word, Variant("um", 1000, True), given.build)
+            rungs.append(linux_rung(f"linux {done.tree.kernel}", done.folder / "tickbench-sim"))
+        tables = []
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            for counter_hz, title in COUNTERS.items():
+                measured = list(pool.map(lambda rung: measure(rung, counter_hz, given.seconds), rungs))
+                rows = [(rung.label, figures) for rung, figures in zip(rungs, measured)]
+                tables.append(markdown(title, rows))
+                shown = Table(title=f"{title}, HZ 1000, rate +{RATE_PPM} ppm, {given.seconds} s")
+                shown.add_column("core")
+                for column in COLUMNS:
+                    shown.add_column(column, justify="right")
+                for label, figures in rows:
+                    shown.add_row(label, *cells(figures))
+                console.print(shown)
+        if given.markdown:
+            given.markdown.write_text(replace_tables(given.markdown.read_text(), "\n".join(tables)))
+    except CannotRun as error:
+        print(error.words(), file=sys.stderr)
+        return Status.CANNOT_RUN
+    return Status.PASSED
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
