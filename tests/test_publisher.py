@@ -179,21 +179,21 @@ def test_killed_at_any_moment_readers_never_hang_and_the_next_start_repairs(
     odd = 0
     chance = random.Random(1)
     for n in range(KILLS):
-        mode = ["--stress"] if n % 2 else ["--warm-up", "0.02", "--interval", "0.05"]
+        # Under stress it is in mid-update about every fourth time.
+        stress = n % 5 != 0
+        mode = ["--stress"] if stress else ["--warm-up", "0.02", "--interval", "0.05"]
         with Publisher(program, ["--page", str(page), *mode]) as publisher:
             publisher.wait_for("ready")
             time.sleep(chance.random() * 0.01)
             publisher.stop(signal.SIGKILL)
         with page.open("rb") as file:
-            seq = Page.read(page).seq_count if n % 2 == 0 else int.from_bytes(
-                file.read(16)[12:16], "little")
+            seq = int.from_bytes(file.read(16)[12:16], "little")
         odd += seq & 1
         began = time.monotonic()
         accepted, refused, *_ = map(int, tool.ask("spin", page, 2))
         assert time.monotonic() - began < 5
         assert (refused if seq & 1 else accepted) > 0
-    # The writer under stress is in mid-update most of the time: so this did try what it is about.
-    assert odd >= KILLS // 10
+    assert odd, "none of the kills came in mid-update: this did not try what it is about"
     with live(program, page) as publisher:
         publisher.wait_for("line")
         repaired = Page.read(page)
