@@ -58,8 +58,6 @@ static double period_ns(const struct live *live)
 	return (double)live->fit.period_ns;
 }
 
-/* --- the clock --- */
-
 /* The clock was set when several pairs in a row agree that it was: the rate is as it was. */
 static void sample_clock(struct live *live)
 {
@@ -93,8 +91,6 @@ static void warm_up(struct live *live)
 	}
 	fit_line(&live->window, &live->fit);
 }
-
-/* --- the counter --- */
 
 static s32 qemu_pid(const struct live *live)
 {
@@ -221,8 +217,6 @@ static void watch_offset(struct live *live)
 	live->refresh_us = 0;
 	log_offset(&live->offset, &live->exchange, period_ns(live));
 }
-
-/* --- the line --- */
 
 static u64 rate_frac(const struct vmclock_line *line, double relative)
 {
@@ -355,8 +349,6 @@ static void refresh(struct live *live)
 	publish_fit(live);
 }
 
-/* --- the guest's time --- */
-
 static void judge(struct live *live)
 {
 	volatile struct mailbox *mailbox = live->mailbox;
@@ -397,8 +389,6 @@ static void judge(struct live *live)
 	__atomic_store_n(&mailbox->verdict.number, number, __ATOMIC_RELEASE);
 	log_verdict(number, (double)difference_fs / 1e6, maxerror_ns, valid);
 }
-
-/* --- the whole --- */
 
 static void one_poll(struct live *live)
 {
