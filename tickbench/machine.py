@@ -37,6 +37,7 @@ SCENARIOS: Mapping[str, Needs] = {
     "recalibrate": Needs(seconds_tsc=5, seconds_virtual=2, on_request=True),
     "torn": Needs(seconds_tsc=5, seconds_virtual=5, on_request=True),
     "rate": Needs(seconds_tsc=5, seconds_virtual=5, on_request=True),
+    "clocks": Needs(seconds_tsc=10, seconds_virtual=1, on_request=True),
 }
 UNKNOWN = Needs(seconds_tsc=10, seconds_virtual=10)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 Run = dict[str, Any]
+NO_CORE = "clocks"  # the scenario in which no core runs: its drift is the counter's
 SWITCHES_OF_RATE = ("remainder", "clawback", "skew")
 
 
@@ -46,6 +47,8 @@ OF_SCENARIO: dict[str, Callable[[dict[str, Any]], str]] = {
     "lock": lambda metrics: f"one mult step over a tick is {figure(metrics['mult_step_ns'])} ns",
     "nohz": _count("longest_idle_ticks", "ticks up to {} apart"),
     "step": _count("disruptions", "{} disruptions and as many steps"),
+    "clocks": lambda metrics: (f"the counter is {figure(metrics['counter_drift_ppb'], 1)} ppb off the second"
+                               f" one, of {figure(metrics['counter_drift_limit_ppb'], 1)} that may be"),
     "freq": _count("period_changes", "{} changes of the page's period"),
 }
 
@@ -60,7 +63,7 @@ def _failure(run: Run) -> str:
 
 def _drift(run: Run) -> str:
     drift = run["metrics"].get("drift_ns_per_s")
-    if not isinstance(drift, (int, float)) or abs(drift) < 1:
+    if not isinstance(drift, (int, float)) or abs(drift) < 1 or run["scenario"] == NO_CORE:
         return ""
     on = run["switches"].split(",")
     off = [name for name in SWITCHES_OF_RATE
