@@ -2,8 +2,8 @@
 ; The last page of the way in by UEFI. efi.c copies it to where the kernel does not go, and calls it
 ; there, boot services gone:
 ;	efi_jump(page tables, from, to, 8-byte words, struct boot_info)
-; It moves the kernel to where it is linked, which may be where the loader or the firmware's own page
-; tables stood, and starts it. It uses no stack and nothing outside itself.
+; It moves the kernel to where it is linked, which may be where the loader or the firmware's own
+; page tables stood, and starts it. It uses no stack and nothing outside itself.
 bits 64
 
 global efi_jump, efi_jump_end
