@@ -95,13 +95,6 @@ def test_files_fit_in_a_sitting() -> None:
             assert len(path.read_text().splitlines()) <= 700, path.relative_to(ROOT)
 
 
-def test_lines_fit_100_columns() -> None:
-    for path in tracked():
-        if path.suffix in (".c", ".h", ".asm"):
-            for number, line in enumerate(path.read_text().splitlines(), 1):
-                assert len(line.expandtabs(8)) <= 100, f"{path.relative_to(ROOT)}:{number}"
-
-
 def _prints(tree: ast.AST) -> bool:
     return any(isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
                and node.func.id == "print" for node in ast.walk(tree))
