@@ -37,8 +37,8 @@ $(BUILD)/san/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) $(SAN_CFLAGS) -c -o $@ $<
 
--include $(wildcard diff/build.mk arch/x86/build.mk guest/build.mk boot/build.mk vmclock/build.mk sim/build.mk \
-	tk/linux/build.mk tests/build.mk tickbench/build.mk)
+-include $(wildcard arch/x86/build.mk guest/build.mk boot/build.mk vmclock/build.mk sim/build.mk \
+	diff/build.mk tk/linux/build.mk tests/build.mk tickbench/build.mk tickbench/figures.mk)
 
 clean: ## remove the build folder
 	rm -rf $(BUILD)

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Speed, as ratios to something run beside it: ticks and reads of the native core and of lifted ones,
+the guest under TCG, the way from QEMU's start to the first line, and from an edit of a kernel's source
+to the verdict. Assumes a machine that is otherwise idle, and says medians and what they were taken of.
+
+`make bench` is this: python3 -m tickbench.bench [--linux TREE,...]"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tickbench import firmware, kbuild, lift, machine, process, qemu, trees
+from tickbench.accel import TCG_ARGS, Accel
+from tickbench.errors import CannotRun, Problem, Status
+from tickbench.kbuild import Variant
+
+ROUNDS = 5  # of a pair
+BOOTS = 11
+TCG = Accel("tcg", TCG_ARGS)
+EDITED = "kernel/time/timekeeping.c"
+
+
+@dataclass(frozen=True)
+class Rate:
+    ticks_per_s: float
+    ns_per_read: float
+
+
+@dataclass(frozen=True)
+class Line:
+    """One result: what, how much, beside what."""
+
+    what: str
+    figure: str
+    beside: str = ""
+
+
+def _sim_rate(program: Path, core: str) -> Rate:
+    done = subprocess.run([str(program), "--json", "--scenario", "rate", "--core", core],
+                          capture_output=True, text=True)
+    if done.returncode:
+        raise CannotRun(Problem.PROGRAM_FAILED, f"{program} ended with status {done.returncode}", done.stderr)
+    metrics = json.loads(done.stdout)["runs"][0]["metrics"]
+    return Rate(metrics["ticks_per_s"], metrics["ns_per_read"])
+
+
+def sim_rates(native: Path, lifted: Sequence[tuple[str, Path]]) -> list[Line]:
+    """Native beside each kernel's core, in turn, so that a drifting machine meets both."""
+    alone = [_sim_rate(native, "native") for _ in range(ROUNDS)]
+    rate = statistics.median(each.ticks_per_s for each in alone)
+    read = statistics.median(each.ns_per_read for each in alone)
+    lines = [Line("native, host process", f"{rate / 1e6:.1f} million ticks/s, {read:.1f} ns a read",
+                  f"median of {ROUNDS}")]
+    for label, program in lifted:
+        pairs = [(_sim_rate(native, "native"), _sim_rate(program, "linux")) for _ in range(ROUNDS)]
+        rate = statistics.median(theirs.ticks_per_s for _, theirs in pairs)
+        read = statistics.median(theirs.ns_per_read for _, theirs in pairs)
+        ratio = statistics.median(ours.ticks_per_s / theirs.ticks_per_s for ours, theirs in pairs)
+        lines.append(Line(f"{label}, host process",
+                          f"{rate / 1e6:.1f} million ticks/s, {read:.1f} ns a read",
+                          f"native is {ratio:.1f} times as fast, pair by pair"))
+    return lines
+
+
+def _boot(elf: Path, accel: Accel, groups: Sequence[machine.Group], until: bytes) -> tuple[float, bytes]:
+    """Seconds from QEMU's start to a line that holds `until`, and the line; the guest is ended then."""
+    command = qemu.command(qemu.find(None), qemu.Boot("pvh", firmware.qboot(), elf), accel, groups, None, None)
+    began = time.monotonic()
+    child = process.start(command)
+    try:
+        assert child.stdout
+        for line in child.stdout:
+            if until in line:
+                return time.monotonic() - began, line
+    finally:
+        process.end(child)
+    raise CannotRun(Problem.GUEST_SILENT, f"the guest never said \"{until.decode()}\"")
+
+
+def guest(elf: Path) -> list[Line]:
+    times = [_boot(elf, TCG, [("scenario=lock", "duration=0.001")], b"KTAP version")[0] for _ in range(BOOTS)]
+    boot_ms = statistics.median(times) * 1e3
+    started = []
+    for _ in range(BOOTS):
+        began = time.monotonic()
+        subprocess.run([qemu.find(None).path, "--version"], stdout=subprocess.DEVNULL)
+        started.append(time.monotonic() - began)
+    rates = [float(_boot(elf, TCG, [("scenario=rate",)], b"# metric ticks_per_s")[1].split()[3])
+             for _ in range(3)]
+    return [
+        Line("QEMU's start to the first KTAP line, TCG", f"{boot_ms:.0f} ms",
+             f"median of {BOOTS}; qemu --version takes {statistics.median(started) * 1e3:.0f} ms of it"),
+        Line("native, guest under TCG", f"{statistics.median(rates) / 1e6:.1f} million ticks/s", "median of 3"),
+    ]
+
+
+def _timed(action: Callable[[], object]) -> float:
+    began = time.monotonic()
+    action()
+    return time.monotonic() - began
+
+
+def _copy_of(tree: Path, to: Path) -> Path:
+    """The tree by links, with the file that is edited a file of its own: the user's stays as it is."""
+    shutil.rmtree(to, ignore_errors=True)
+    to.parent.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(["cp", "-as", str(tree.resolve()), str(to)], capture_output=True, text=True)
+    if done.returncode:
+        raise CannotRun(Problem.LIFT_TREE, f"{tree} cannot be linked into {to}", done.stderr)
+    (to / EDITED).unlink()
+    shutil.copy(tree / EDITED, to / EDITED)
+    return to
+
+
+def _verdict(tree: Path, build: Path) -> None:
+    """As `make run LINUX=... SCENARIO=lock CLOCK=virtual` is."""
+    subprocess.run([str(lift.ROOM / "run-qemu.sh"), "--build", str(build), "--output", str(build / "bench/run"),
+                    "--accel", "tcg", "--core", f"linux:{tree}", "scenario=lock", "clock=virtual"],
+                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def _bootable(tree: Path, folder: Path) -> float | None:
+    """Seconds for the smallest bootable kernel of the same configuration; None: the tree is not whole."""
+    if not (tree / "usr/Makefile").is_file() or not (tree / "fs/Makefile").is_file():
+        return None
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / "wanted.config").write_text(kbuild.fragment(Variant("x86", 1000, True)))
+    make = ["make", "-s", f"-j{os.cpu_count() or 1}", "-C", str(tree), f"O={folder.resolve()}"]
+
+    def build() -> None:
+        for goal in ([f"KCONFIG_ALLCONFIG={folder.resolve() / 'wanted.config'}", "allnoconfig"], ["bzImage"]):
+            done = subprocess.run([*make, *goal], env=kbuild.environment(), stdin=subprocess.DEVNULL,
+                                  capture_output=True, text=True)
+            if done.returncode:
+                raise CannotRun(Problem.LIFT, f"{tree}: no bzImage of it", done.stderr)
+
+    return _timed(build)
+
+
+def edits(word: str, build: Path) -> list[Line]:
+    scratch = build / "bench"
+    tree = trees.resolve(word, (build / "lift").resolve())
+    copy = _copy_of(tree.path, scratch / "tree" / f"copy-of-{tree.label}")
+    for old in (build / "lift").glob(f"copy-of-{tree.label}-*"):
+        shutil.rmtree(old)
+    nothing = _timed(lambda: _verdict(copy, build))
+
+    def edit_and_look() -> None:
+        with (copy / EDITED).open("a") as source:
+            source.write("/* An edit. */\n")
+        _verdict(copy, build)
+
+    edit = statistics.median(_timed(edit_and_look) for _ in range(3))
+    lines = [Line(f"{tree.label}: edit of timekeeping.c to verdict, guest", f"{edit:.1f} s", "median of 3"),
+             Line(f"{tree.label}: nothing to verdict, guest", f"{nothing:.1f} s", f"{nothing / edit:.1f} edits")]
+    whole = _bootable(tree.path, scratch / "bzImage")
+    if whole is None:
+        lines.append(Line(f"{tree.label}: the tree's own bzImage", "-",
+                          "not the whole tree is here: name one with LINUX=PATH"))
+    else:
+        lines.append(Line(f"{tree.label}: the tree's own bzImage", f"{whole:.0f} s",
+                          f"{whole / nothing:.1f} times nothing to verdict, {whole / edit:.0f} times an edit's"))
+    return lines
+
+
+def main(arguments: Sequence[str]) -> int:
+    from rich.console import Console
+    from rich.table import Table
+
+    parser = argparse.ArgumentParser(prog="python3 -m tickbench.bench", description="how fast all this is")
+    parser.add_argument("--linux", default="", help="kernels beside the native core, joined by commas")
+    parser.add_argument("--build", type=Path, default=Path("build"), help="(default %(default)s)")
+    given = parser.parse_args(arguments)
+    console = Console()
+    table = Table(title="tickbench's speed on this machine")
+    for title in ("what", "figure", "beside"):
+        table.add_column(title, overflow="fold")
+    try:
+        words = trees.words(given.linux)
+        lifted = []
+        for word in words:
+            done = lift.lift(word, Variant("um", 1000, True), given.build)
+            lifted.append((f"linux {done.tree.kernel}", done.folder / "tickbench-sim"))
+        lines = sim_rates(given.build / "tickbench-sim", lifted) + guest(given.build / "tickbench.elf")
+        for word in words:
+            lines += edits(word, given.build)
+        for line in lines:
+            table.add_row(line.what, line.figure, line.beside)
+        console.print(table)
+    except CannotRun as error:
+        print(error.words(), file=sys.stderr)
+        return Status.CANNOT_RUN
+    return Status.PASSED
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
