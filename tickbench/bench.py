@@ -21,7 +21,7 @@ from pathlib import Path
 
 from tickbench import firmware, kbuild, lift, machine, process, qemu, trees
 from tickbench.accel import TCG_ARGS, Accel
-from tickbench.errors import CannotRun, Problem, Status
+from tickbench.errors import CannotRun, Problem, Status, need_built
 from tickbench.kbuild import Variant
 
 ROUNDS = 5  # of a pair
@@ -46,7 +46,7 @@ class Line:
 
 
 def _sim_rate(program: Path, core: str) -> Rate:
-    done = subprocess.run([str(program), "--json", "--scenario", "rate", "--core", core],
+    done = subprocess.run([str(need_built(program)), "--json", "--scenario", "rate", "--core", core],
                           capture_output=True, text=True)
     if done.returncode:
         raise CannotRun(Problem.PROGRAM_FAILED, f"{program} ended with status {done.returncode}", done.stderr)
@@ -74,7 +74,7 @@ def sim_rates(native: Path, lifted: Sequence[tuple[str, Path]]) -> list[Line]:
 
 def _boot(elf: Path, accel: Accel, groups: Sequence[machine.Group], until: bytes) -> tuple[float, bytes]:
     """Seconds from QEMU's start to a line that holds `until`, and the line; the guest is ended then."""
-    command = qemu.command(qemu.find(None), qemu.Boot("pvh", firmware.qboot(), elf), accel, groups, None, None)
+    command = qemu.command(qemu.find(None), qemu.Boot("pvh", firmware.qboot(), need_built(elf)), accel, groups, None, None)
     began = time.monotonic()
     child = process.start(command)
     try:

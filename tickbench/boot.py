@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tickbench import firmware, ktap, machine, qemu, report, watch
 from tickbench.accel import Accel
-from tickbench.errors import CannotRun, Problem, output_error
+from tickbench.errors import CannotRun, Problem, need_built, output_error
 from tickbench.plan import Image
 from tickbench.publisher import Publisher, SharedFolder
 
@@ -54,19 +54,15 @@ class Result:
 
 
 def _copy(source: Path, to: Path) -> Path:
-    if not source.exists():
-        raise CannotRun(Problem.NOT_BUILT, f"there is no {source}")
     to.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, to)
+    shutil.copyfile(need_built(source), to)
     return to
 
 
 def boot_files(options: Options, image: Image, scratch: Path) -> qemu.Boot:
     """What QEMU boots from; UEFI's boot volume and variables are made in `scratch`."""
     if options.way == "pvh":
-        if not image.elf.exists():
-            raise CannotRun(Problem.NOT_BUILT, f"there is no {image.elf}")
-        return qemu.Boot("pvh", firmware.qboot(), elf=image.elf)
+        return qemu.Boot("pvh", firmware.qboot(), elf=need_built(image.elf))
     code, variables = firmware.ovmf()
     volume = scratch / "volume"
     _copy(image.efi, volume / "EFI" / "BOOT" / "BOOTX64.EFI")
@@ -82,8 +78,7 @@ def pages(options: Options, folder: SharedFolder, log: Path) -> Iterator[qemu.Pa
     if options.publisher == "none" and not options.page:
         yield None
         return
-    if not table.exists():
-        raise CannotRun(Problem.NOT_BUILT, f"there is no {table}")
+    need_built(table)
     if options.page:
         if not options.page.is_file() or options.page.stat().st_size < machine.PAGE_BYTES:
             raise CannotRun(Problem.PUBLISHER, f"{options.page} is not a file of 2 MiB")

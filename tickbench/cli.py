@@ -19,7 +19,7 @@ from rich.console import Console
 
 from tickbench import accel, boot, firmware, ktap, machine, options, plan, plot, process
 from tickbench import progress, qemu, report, samples, table, watch
-from tickbench.errors import CannotRun, Problem, Status, output_error
+from tickbench.errors import CannotRun, Problem, Status, need_built, output_error
 
 RESULTS = ("serial*.log", "samples*.bin", "publisher*.log", "report.json", "error.png")
 # Options of tickbench-sim that make it print something else than KTAP.
@@ -105,8 +105,8 @@ def _loud(data: bytes) -> None:
 def _choose(given: options.argparse.Namespace, found: qemu.Qemu) -> accel.Accel:
     elf = given.build / "probe.elf"
     needs_probe = given.accel != "tcg" and not given.icount and not accel.kvm_obstacle()
-    if needs_probe and not elf.exists():
-        raise CannotRun(Problem.NOT_BUILT, f"there is no {elf}")
+    if needs_probe:
+        need_built(elf)
     rom = firmware.qboot() if needs_probe else Path()
     return accel.choose(given.accel, given.icount, found.path, rom, elf)
 
@@ -214,8 +214,7 @@ def _as_it_is(command: Sequence[str]) -> Status:
 def _simulate(
     image: plan.Image, arguments: Sequence[str], console: Console, log: Path, raw: bool
 ) -> tuple[str, int, list[float | None]]:
-    if not image.sim.exists():
-        raise CannotRun(Problem.NOT_BUILT, f"there is no {image.sim}")
+    need_built(image.sim)
     text = bytearray()
     try:
         child = process.start([str(image.sim), *arguments], stderr=sys.stderr.buffer)

@@ -5,6 +5,7 @@ on a terminal: everything else raises."""
 from __future__ import annotations
 
 import enum
+from pathlib import Path
 
 
 class Status(enum.IntEnum):
@@ -61,6 +62,13 @@ class CannotRun(Exception):
         detail = self.detail.rstrip("\n")
         line = f"tickbench: {self.sentence}: {self.problem.value}"
         return f"{detail}\n{line}" if detail else line
+
+
+def need_built(path: Path) -> Path:
+    """The path, or the error for a program of ours that was not built."""
+    if not path.exists():
+        raise CannotRun(Problem.NOT_BUILT, f"there is no {path}")
+    return path
 
 
 def output_error(error: OSError, path: object) -> CannotRun:

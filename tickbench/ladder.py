@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tickbench.errors import CannotRun, Problem, Status
+from tickbench.errors import CannotRun, Problem, Status, need_built
 
 SWITCHES = ("remainder", "clawback", "tail", "divzero", "reference", "feed", "skew", "host")
 COUNTERS = {2_596_146_000: "TSC of 2596.146 MHz", 1_000_000_000: "counter of 1 GHz",
@@ -161,7 +161,7 @@ def main(arguments: Sequence[str]) -> int:
     given = parser.parse_args(arguments)
     console = Console()
     try:
-        rungs = native_rungs(given.build / "tickbench-sim")
+        rungs = native_rungs(need_built(given.build / "tickbench-sim"))
         for word in trees.words(given.linux):
             done = lift.lift(word, Variant("um", 1000, True), given.build)
             rungs.append(linux_rung(f"linux {done.tree.kernel}", done.folder / "tickbench-sim"))
