@@ -108,7 +108,8 @@ def run(
     limits = _limits(options)
     try:
         output.mkdir(parents=True, exist_ok=True)
-        log = serial_log.open("wb")
+        # Unbuffered: what a full disk did not take must not be tried again when it is closed.
+        log = serial_log.open("wb", buffering=0)
     except OSError as error:
         raise output_error(error, output) from error
     with log, ExitStack() as stack:
@@ -124,8 +125,9 @@ def run(
 
         def on_bytes(data: bytes, now: watch.Limits) -> None:
             try:
-                log.write(data)
-                log.flush()
+                rest = memoryview(data)
+                while rest:
+                    rest = rest[log.write(rest):]
             except OSError as error:
                 raise output_error(error, serial_log) from error
             listen(data, now)
