@@ -1,21 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The report's way out: the serial port. */
+/* The report's ways out: the serial port and, where the way in found one, the screen. */
 #include "guest/console.h"
 #include "arch/x86/power.h"
+#include "arch/x86/screen.h"
 #include "arch/x86/serial.h"
 
 static void console_write(void *context, const char *text, size_t length)
 {
 	(void)context;
 	serial_write(text, length);
+	screen_write(text, length);
 }
 
 const struct output console = { .write = console_write };
 
 void console_init(const struct boot_info *boot)
 {
-	(void)boot;
+	const struct boot_screen *screen = &boot->screen;
+
 	serial_init();
+	screen_init(screen->base, screen->width, screen->height, screen->stride);
 }
 
 void bail_out(const char *format, ...)

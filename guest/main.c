@@ -9,6 +9,8 @@
 #include "arch/x86/paging.h"
 #include "arch/x86/pic.h"
 #include "arch/x86/power.h"
+#include "arch/x86/screen.h"
+#include "arch/x86/tsc.h"
 #include "boot/boot.h"
 #include "guest/console.h"
 #include "guest/memory.h"
@@ -18,11 +20,40 @@
 #include "lib/samples.h"
 #include "lib/string.h"
 
+#define SCREEN_SECONDS	60
+#define KEYBOARD_DATA	0x60
+#define KEYBOARD_STATUS 0x64
+#define KEYBOARD_FULL	0x01
+
 static struct machine machine;
 
-static void soft_off(void)
+/* Whether a key is waiting at the keyboard controller; false where there is none. */
+static bool key_pressed(void)
 {
+	u8 status = inb(KEYBOARD_STATUS);
+
+	if (status == 0xff || !(status & KEYBOARD_FULL))
+		return false;
+	inb(KEYBOARD_DATA);
+	return true;
+}
+
+/* Where no debugger takes a status: leaves the report on the screen for a while, then turns off. */
+static void turn_off(void)
+{
+	struct tsc_span span;
+	u32 seconds;
+
+	if (screen_present()) {
+		out_printf(&console, "# power goes off in %u s, or at a key\n", SCREEN_SECONDS);
+		for (seconds = 0; seconds < SCREEN_SECONDS && machine.clock.name; seconds++) {
+			if (key_pressed() || !tsc_measure(&span, &machine.clock, TB_FSEC_PER_SEC))
+				break;
+		}
+	}
 	acpi_soft_off();
+	out_printf(&console,
+		   "# this machine does not turn itself off: power it off, or reset it\n");
 }
 
 /* Of the reference clock; may wrap every few seconds, as that does. */
@@ -161,7 +192,7 @@ void kernel_main(struct boot_info *boot)
 	console_init(boot);
 	fault_init(&console);
 	descriptors_init();
-	power_set_fallback(soft_off);
+	power_set_fallback(turn_off);
 
 	if (boot->cmdline_cut) {
 		begin_without_plan();

@@ -6,4 +6,10 @@ ARCH_OBJ := $(ARCH_SRC:%.c=$(BUILD)/free/%.o) $(ARCH_ASM:%.asm=$(BUILD)/free/%.a
 
 $(BUILD)/free/%.asm.o: %.asm
 	@mkdir -p $(@D)
-	nasm -f elf64 -g -F dwarf -Werror -MD $(@:.o=.d) -MP -I $(CURDIR)/ -o $@ $<
+	nasm -f elf64 -g -F dwarf -Werror -MD $(@:.o=.d) -MP -I $(CURDIR)/ -I $(BUILD)/ -o $@ $<
+
+$(BUILD)/free/arch/x86/font.asm.o: $(BUILD)/font.bin
+
+$(BUILD)/font.bin: arch/x86/font.py
+	@mkdir -p $(@D)
+	$(PYTHON) $< $@
