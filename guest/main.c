@@ -152,6 +152,22 @@ static void find_machine(struct ktap *ktap, const struct boot_info *boot)
 	say_machine(ktap, boot, acpi);
 }
 
+/* The same of what the machine lacks. */
+static void check_machine(const char *line)
+{
+	struct scenario_params params;
+	char word[64];
+
+	do {
+		enum real_error error;
+
+		params_parse_line(&params, &line, word, sizeof(word));
+		error = params.clock == CLOCK_TSC ? real_check(&machine, &params) : REAL_OK;
+		if (error)
+			bail_out("%s", real_strerror(error));
+	} while (*line);
+}
+
 static void run_experiments(const char *line, struct bench_io *io)
 {
 	struct scenario_params params;
@@ -206,6 +222,7 @@ void kernel_main(struct boot_info *boot)
 	if (words.fault[0] && !fault_provoke(words.fault))
 		bail_out("fault=%s: there is no such fault to provoke", words.fault);
 	find_machine(&ktap, boot);
+	check_machine(boot->cmdline);
 
 	samples = memory_claim(boot, SAMPLES_KEPT * sizeof(*samples));
 	io.scratch = memory_claim(boot, SAMPLES_KEPT * sizeof(*io.scratch));

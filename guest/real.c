@@ -222,8 +222,6 @@ static bool find_frequency(struct vehicle *vehicle, const struct machine *machin
 
 static enum real_error find_timer(const struct machine *machine, u32 kind, u64 hz)
 {
-	if (kind == TICK_DEADLINE && !machine->cpu.tsc_deadline)
-		return REAL_NO_DEADLINE;
 	if (!lapic_init(&machine->cpu))
 		return REAL_NO_APIC;
 	real.timer =
@@ -231,6 +229,15 @@ static enum real_error find_timer(const struct machine *machine, u32 kind, u64 h
 	if (!lapic_timer_start(real.timer, hz, tick))
 		return REAL_NO_TIMER;
 	lapic_timer_stop();
+	return REAL_OK;
+}
+
+enum real_error real_check(const struct machine *machine, const struct scenario_params *params)
+{
+	if (!machine->cpu.has_tsc)
+		return REAL_NO_TSC;
+	if (params->tick == TICK_DEADLINE && !machine->cpu.tsc_deadline)
+		return REAL_NO_DEADLINE;
 	return REAL_OK;
 }
 
@@ -262,8 +269,9 @@ enum real_error real_vehicle_init(struct vehicle *vehicle, const struct machine 
 	real.mailbox = machine->mailbox.address;
 	if (real.mailbox && !mailbox_present(real.mailbox))
 		real.mailbox = NULL;
-	if (!machine->cpu.has_tsc)
-		return REAL_NO_TSC;
+	error = real_check(machine, params);
+	if (error)
+		return error;
 	if (!find_frequency(vehicle, machine, params->counter_hz))
 		return REAL_NO_FREQUENCY;
 	measure_spins(vehicle->counter.hz);

@@ -31,6 +31,9 @@ enum real_error {
 
 const char *real_strerror(enum real_error error);
 
+/* Whether the CPU has what an experiment asks for by name: before any has run. */
+enum real_error real_check(const struct machine *machine, const struct scenario_params *params);
+
 /*
  * Makes the vehicle for one experiment: measures what params leave open. While the page's publisher
  * is still initializing, waits for it, up to 10 s, and answers its mailbox.

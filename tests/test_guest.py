@@ -144,7 +144,7 @@ def test_a_fault_dumps_the_registers_and_ends_with_its_own_status(
     # Nothing runs if a later experiment is wrong.
     ("scenario=lock duration=1 -- hz=0", "hz=0: outside"),
     ("scenario=lock fault=nonsense", "no such fault"),
-    ("clock=tsc scenario=lock tick=deadline", "the CPU has no TSC-deadline timer"),
+    ("scenario=lock duration=1 -- clock=tsc scenario=lock tick=deadline", "the CPU has no TSC-deadline timer"),
 ])
 def test_a_bad_parameter_is_named_and_nothing_runs(line: str, said: str, boot: Boot) -> None:
     run = boot(line)
