@@ -126,6 +126,16 @@ def test_a_qemu_paused_on_an_internal_error_is_ended_at_once(
     assert time.monotonic() - started < 10
 
 
+def test_an_exception_in_the_firmware_is_not_waited_out(tmp_path: Path, runner: RunQemu) -> None:
+    started = time.monotonic()
+    ended = runner("echo '!!!! X64 Exception Type - 0E(#PF) !!!!'; echo RIP - 1234; exec sleep 1000")
+    assert ended.status == 2
+    assert "#PF" in ended.stderr and "RIP - 1234" in ended.stderr
+    assert Problem.GUEST_FAULT.value in ended.stderr
+    # A guest that only stops talking is given 30 s.
+    assert time.monotonic() - started < 15
+
+
 def test_no_qemu(tmp_path: Path, runner: RunQemu) -> None:
     ended = runner(None)
     assert ended.status == 2

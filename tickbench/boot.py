@@ -17,6 +17,9 @@ from tickbench.plan import Image
 from tickbench.publisher import Publisher, SharedFolder
 
 GUEST_CODES = {0x10: "passed", 0x11: "failed", 0x12: "bailed", 0x14: "skipped", 0x1f: "fault"}
+# OVMF says this of an exception, then its registers, and then it hangs.
+FIRMWARE_FAULT = b"!!!! X64 Exception Type"
+FIRMWARE_FAULT_SECONDS = 0.5
 FIRST_WORD_SECONDS = {"pvh": 20.0, "uefi": 60.0}
 
 
@@ -123,6 +126,14 @@ def run(
             on_command(line)
             return line
 
+        tail = bytearray()
+
+        def recent(data: bytes) -> bytes:
+            """What came last: a mark may come in pieces."""
+            tail.extend(data)
+            del tail[:-4096]
+            return bytes(tail)
+
         def on_bytes(data: bytes, now: watch.Limits) -> None:
             try:
                 rest = memoryview(data)
@@ -131,6 +142,8 @@ def run(
             except OSError as error:
                 raise output_error(error, serial_log) from error
             listen(data, now)
+            if FIRMWARE_FAULT in recent(data):
+                now.quiet = FIRMWARE_FAULT_SECONDS
 
         outcome = watch.watch(command, limits, on_bytes, idle)
     made = ktap.parse(outcome.serial.decode(errors="replace"))
@@ -167,6 +180,10 @@ def check(outcome: watch.Outcome, made: ktap.Report, options: Options) -> None:
                         "\n".join(outcome.stderr.splitlines()[:3]))
     if outcome.end is watch.End.NO_STATUS:
         raise CannotRun(Problem.GUEST_RESET, "the guest ended without a status", words or said)
+    if FIRMWARE_FAULT in outcome.serial:
+        raise CannotRun(Problem.GUEST_FAULT, "an exception struck while the firmware was in charge",
+                        last_lines(outcome.serial[outcome.serial.rindex(FIRMWARE_FAULT):]
+                                   .decode(errors="replace"), 40))
     if not outcome.serial:
         raise CannotRun(Problem.GUEST_SILENT, "the guest said nothing over serial for"
                         f" {outcome.seconds:.0f} s", words)
