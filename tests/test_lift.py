@@ -107,7 +107,7 @@ def test_the_lifted_sources_are_byte_for_byte_what_was_fetched(kernel: Kernel) -
     assert package.stdout and member.stdout
     package.stdout.close()
     packed = subprocess.run(
-        ["tar", "-xJO", *(f"{name}/{source}" for source in sorted(SOURCES))],
+        ["tar", "-xJO", "--occurrence=1", *(f"{name}/{source}" for source in sorted(SOURCES))],
         stdin=member.stdout, capture_output=True, check=True).stdout
     member.stdout.close()
     package.wait(), member.wait()
@@ -375,6 +375,55 @@ def test_an_unwritable_build_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "build").touch()
     error = refused("7.3", tmp_path / "build")
     assert error.problem is Problem.OUTPUT_FOLDER
+
+
+# Patched trees
+
+
+REFERENCE_HEADER = """
+struct tk_reference {
+	enum clocksource_ids cs_id;
+	u8 period_shift;
+	u64 counter_value, period_frac_sec, time_sec, time_frac_sec;
+};
+int timekeeping_set_reference(const struct tk_reference *ref);
+"""
+# Steps to the line's own second, and so shows that it was called, and with what.
+REFERENCE_FUNCTION = """
+int timekeeping_set_reference(const struct tk_reference *ref)
+{
+	struct timespec64 ts = { .tv_sec = ref->time_sec };
+
+	if (ref->cs_id != tk_core.timekeeper.tkr_mono.clock->id || ref->cs_id == CSID_GENERIC)
+		return -EINVAL;
+	return do_settimeofday64(&ts);
+}
+"""
+
+
+def test_a_tree_that_can_follow_a_line_does_so_by_itself(checkout: Path, scratch: Path) -> None:
+    header = checkout / "include/linux/timekeeper_internal.h"
+    replace(header, "#endif /* _LINUX_TIMEKEEPER_INTERNAL_H */", REFERENCE_HEADER + "#endif")
+    with (checkout / detect.TIMEKEEPING).open("a") as file:
+        file.write(REFERENCE_FUNCTION)
+    done = lift.lift(str(checkout), UM, scratch)
+    assert "REFERENCE" in done.stage.switches
+    lines = simulate(done.folder, "--scenario", "lock", "--duration", "5", "--rate-ppm", "12.345678")
+    # Taken, but its frequency was not followed: 12.345678 ppm too fast, as this function leaves it.
+    assert any("the core takes the page's line" in line and line.startswith("ok") for line in lines)
+    assert metric(lines, "drift_ns_per_s") == pytest.approx(-12345.678, rel=0.01)
+
+
+def test_a_tick_while_the_counter_stops_is_tried_only_on_a_tree_that_bears_it(
+    checkout: Path, scratch: Path
+) -> None:
+    assert "DIVZERO" not in lift.lift(str(checkout), UM, scratch).stage.switches
+    replace(checkout / detect.TIMEKEEPING, "	int shift = 0, maxshift;\n	u64 offset, orig_offset;\n",
+            "	int shift = 0, maxshift;\n	u64 offset, orig_offset;\n\n"
+            "	if (!tk->cycle_interval)\n		return false;\n")
+    done = lift.lift(str(checkout), UM, scratch)
+    assert "DIVZERO" in done.stage.switches
+    assert done.stage.has["STOPPED_TICK"]
 
 
 # What a source says

@@ -66,11 +66,14 @@ class Stage:
         return "\n".join(lines) + "\n"
 
 
+def _guarded(function: str) -> bool:
+    """Whether a function asks for a cycle_interval of 0."""
+    return re.search(r"!\s*\w+->cycle_interval\b|\bcycle_interval\s*==\s*0\b", function) is not None
+
+
 def _switches(timekeeping: str, ntp: str, has: dict[str, bool]) -> tuple[str, ...]:
     accumulate = body(timekeeping, "logarithmic_accumulation")
-    advance = body(timekeeping, "__timekeeping_advance") or body(timekeeping, "timekeeping_advance")
     overflow = body(ntp, "second_overflow")
-    guard = re.search(r"(!\s*\w+->cycle_interval\b|\bcycle_interval\s*==\s*0\b)", advance)
     # The last share is all that is left: an assignment of the whole of time_offset, or a clamp.
     last_share = re.search(r"[^=!<>]=\s*(\w+->)?time_offset\s*;", overflow)
     clamped = re.search(r"\bif\b|\?|\bclamp|\bmin|\bmax", body(ntp, "ntp_offset_chunk"))
@@ -78,7 +81,7 @@ def _switches(timekeeping: str, ntp: str, has: dict[str, bool]) -> tuple[str, ..
         "REMAINDER": bool(accumulate) and not has_word(accumulate, "xtime_remainder"),
         "CLAWBACK": has_word(body(timekeeping, "timekeeping_apply_adjustment"), "ntp_error"),
         "TAIL": bool(last_share or clamped),
-        "DIVZERO": guard is not None,
+        "DIVZERO": has["STOPPED_TICK"] or _guarded(body(timekeeping, "timekeeping_adjust")),
         "REFERENCE": has["SET_REFERENCE"],
         "SKEW": has["SKEW_DELTA"],
     }
@@ -96,6 +99,7 @@ def stage(tree: Path) -> Stage:
         for header in HEADERS
         if (tree / header).exists()
     )
+    advance = body(timekeeping, "__timekeeping_advance") or body(timekeeping, "timekeeping_advance")
     array = re.search(r"\btk_ntp_data\s*\[[^\]]*\]\s*=", ntp) is not None
     has = {
         "UPDATE_FROM_SHADOW": has_word(timekeeping, "timekeeping_update_from_shadow"),
@@ -106,6 +110,8 @@ def stage(tree: Path) -> Stage:
         "SKEW_DELTA": has_word(ntp, "skew_delta"),
         "TIME_ADJUST_FRAC": has_word(ntp, "time_adjust_frac"),
         "TICK_LENGTH_BASE": has_word(ntp, "tick_length_base"),
+        # A guard in timekeeping_adjust() alone does not end the loop that leads there.
+        "STOPPED_TICK": _guarded(advance),
         "SET_REFERENCE": bool(body(timekeeping, "timekeeping_set_reference")),
     }
     return Stage(

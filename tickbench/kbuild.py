@@ -111,9 +111,20 @@ def _stamp(tree: Path, folder: Path, variant: Variant) -> str:
 
 def _current(tree: Path, folder: Path, variant: Variant) -> bool:
     try:
+        for unit in UNITS:
+            command(folder, unit)
         return (folder / "stamp").read_text() == _stamp(tree, folder, variant)
     except OSError:
         return False
+
+
+def _start_over_for_another(tree: Path, folder: Path) -> None:
+    """What kbuild made for a tree at one place is of no use for it at another."""
+    place = folder / "tree-path"
+    if not place.exists() or place.read_text() != str(tree):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        place.write_text(str(tree))
 
 
 def build(tree: Path, folder: Path, variant: Variant) -> bool:
@@ -121,7 +132,7 @@ def build(tree: Path, folder: Path, variant: Variant) -> bool:
     changed since the last time (the sources may have: the commands still stand)."""
     if _current(tree, folder, variant):
         return False
-    folder.mkdir(parents=True, exist_ok=True)
+    _start_over_for_another(tree, folder)
     (folder / "stamp").unlink(missing_ok=True)
     wanted = folder / "wanted.config"
     wanted.write_text(fragment(variant))

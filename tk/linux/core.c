@@ -12,6 +12,7 @@
  *   4. ntp_error and time_offset, or a step of wall time, as tk_reference_correct() has it.
  */
 #include "lib/string.h"
+#include "lift_has.h"
 #include "lift_identity.h"
 #include "tk/linux/lift.h"
 #include "tk/reference.h"
@@ -234,7 +235,7 @@ static enum tk_error lift_recalibrate(u64 now, bool stopped)
 
 	(void)now;
 	/* Such a tree divides by zero, or loops for ever, in the next tick. */
-	if (!(LIFT_SWITCHES & TK_DIVZERO))
+	if (!LIFT_HAS_STOPPED_TICK)
 		return TK_ENOTSUPP;
 	lift_clock_get(&clock);
 	if (stopped && !stopped_interval) {
