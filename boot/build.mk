@@ -45,14 +45,19 @@ all: $(BUILD)/tickbench.efi
 IMAGE_COMMAND ?= clock=tsc scenario=clocks,lock -- clock=virtual scenario=all
 IMAGE_KIB     ?= 8192
 
-$(BUILD)/tickbench.img: $(BUILD)/tickbench.efi boot/build.mk
+# Written anew only if it changed, so that the image follows.
+$(BUILD)/tickbench.cmd: FORCE
+	@mkdir -p $(@D)
+	@echo '$(IMAGE_COMMAND)' | cmp -s - $@ || echo '$(IMAGE_COMMAND)' >$@
+
+$(BUILD)/tickbench.img: $(BUILD)/tickbench.efi $(BUILD)/tickbench.cmd boot/build.mk
 	rm -f $@
 	truncate -s $(IMAGE_KIB)K $@
 	mformat -i $@ -T $$(($(IMAGE_KIB) * 2)) -h 16 -s 63 -v TICKBENCH ::
 	mmd -i $@ ::/EFI ::/EFI/BOOT
 	mcopy -i $@ $< ::/EFI/BOOT/BOOTX64.EFI
-	echo '$(IMAGE_COMMAND)' | mcopy -i $@ - ::/tickbench.cmd
+	mcopy -i $@ $(BUILD)/tickbench.cmd ::/tickbench.cmd
 
 image: $(BUILD)/tickbench.img ## build a disk image that also boots a PC from USB
 
-.PHONY: image
+.PHONY: image FORCE
