@@ -36,7 +36,8 @@ static void torn_run(struct bench *bench)
 		return;
 	}
 	ktap_report(bench->ktap, !torn, "no torn line is accepted");
-	ktap_report(bench->ktap, distinct > 1000, "the page changed all the while");
+	/* How often is the host's scheduler's doing. */
+	ktap_report(bench->ktap, distinct > 1, "the page changed meanwhile");
 }
 
 const struct scenario scenario_torn = {

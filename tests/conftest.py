@@ -64,32 +64,29 @@ def root() -> Path:
     return ROOT
 
 
-@pytest.fixture(scope="session")
-def built() -> Path:
-    """The build folder, with everything in it; built once, whatever number of workers ask."""
+def _made(goal: str) -> Path:
+    """The build folder with a goal of the Makefile in it; built once, whatever number of workers ask."""
     build = build_path()
     build.mkdir(parents=True, exist_ok=True)
     with (build / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        made = subprocess.run(["make", "-C", str(ROOT), f"BUILD={build}", "all"],
+        made = subprocess.run(["make", "-C", str(ROOT), f"BUILD={build}", goal],
                               capture_output=True, text=True, env=plain_environment())
     if made.returncode:
-        pytest.fail(f"make failed:\n{made.stdout[-2000:]}{made.stderr[-4000:]}", pytrace=False)
+        pytest.fail(f"make {goal} failed:\n{made.stdout[-2000:]}{made.stderr[-4000:]}", pytrace=False)
     return build
+
+
+@pytest.fixture(scope="session")
+def built() -> Path:
+    """The build folder, with everything in it."""
+    return _made("all")
 
 
 @pytest.fixture(scope="session")
 def page_programs() -> Path:
     """The build folder with the publisher, and the page's code behind a pipe, under the sanitizers."""
-    build = build_path()
-    build.mkdir(parents=True, exist_ok=True)
-    with (build / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        made = subprocess.run(["make", "-C", str(ROOT), f"BUILD={build}", "page-tests"],
-                              capture_output=True, text=True, env=plain_environment())
-    if made.returncode:
-        pytest.fail(f"make failed:\n{made.stdout[-2000:]}{made.stderr[-4000:]}", pytrace=False)
-    return build
+    return _made("page-tests")
 
 
 def plain_environment() -> dict[str, str]:

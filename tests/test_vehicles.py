@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One experiment in two vehicles: on the virtual clock the guest and the host process print the same, to
+the last digit, whatever the core. And what a publisher does to readers in either of them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from conftest import Ended, ROOT
+from liftable import KERNELS, Kernel, lifted
+
+# Long enough for each scenario to do all it does; lock at the design's full length is in test_sim.
+SCENARIOS = ("lock", "compare", "slew", "nohz", "step", "freq")
+TORN_SECONDS = float(os.environ.get("TORN_SECONDS", "1"))
+
+
+def said(report: str) -> list[str]:
+    """What a vehicle printed of its runs, without what it says of itself."""
+    lines = [line.rstrip() for line in report.splitlines()]
+    return [line for line in lines if line.startswith(("    # metric", "    ok", "    not ok", "ok", "not ok"))]
+
+
+def in_sim(program: Path, *arguments: str) -> str:
+    ended = subprocess.run([str(program), *arguments], capture_output=True, text=True, timeout=120)
+    assert ended.returncode in (0, 1), ended.stderr
+    return ended.stdout
+
+
+def in_guest(run_qemu: Callable[..., Ended], *arguments: str) -> str:
+    ended = run_qemu("--accel", "tcg", *arguments)
+    assert ended.status in (0, 1), ended.stderr
+    (log,) = ended.output.glob("serial*.log")
+    return log.read_text(errors="replace")
+
+
+@pytest.mark.parametrize("switches", ["all", "none"])
+def test_native_is_the_same_in_both_vehicles(
+    built: Path, run_qemu: Callable[..., Ended], switches: str
+) -> None:
+    names = ",".join(SCENARIOS)
+    sim = in_sim(built / "tickbench-sim", "--scenario", names, "--switches", switches, "--seconds", "300")
+    guest = in_guest(run_qemu, f"scenario={names}", "clock=virtual", f"switches={switches}", "duration=300")
+    assert said(sim) == said(guest)
+    assert len(said(sim)) > 20 * len(SCENARIOS) / 2
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.word)
+def test_a_lifted_core_is_the_same_in_both_vehicles(kernel: Kernel, run_qemu: Callable[..., Ended]) -> None:
+    sim = lifted(kernel, 1000, "tickbench-sim").folder / "tickbench-sim"
+    lifted(kernel, 1000, "tickbench.elf", arch="x86")
+    words = ("scenario=lock,nohz,step", "clock=virtual", "duration=300")
+    guest = in_guest(run_qemu, "--core", f"linux:{kernel.word}", *words)
+    host = in_sim(sim, "--core", "linux", "--scenario", "lock,nohz,step", "--seconds", "300")
+    assert said(guest) == said(host)
+
+
+@pytest.fixture
+def stressed(built: Path, tmp_path: Path) -> Iterator[Path]:
+    """A page that is rewritten as fast as its publisher can."""
+    page = tmp_path / "page"
+    child = subprocess.Popen([str(built / "vmclock-host"), "--page", str(page), "--stress"],
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        assert child.stdout
+        for line in child.stdout:
+            if "ready" in line:
+                break
+        yield page
+    finally:
+        child.terminate()
+        child.wait(10)
+        child.stdout.close()
+
+
+def torn(report: str) -> dict[str, int]:
+    return {line.split()[2]: int(line.split()[3]) for line in said(report) if "# metric" in line}
+
+
+@pytest.mark.alone
+def test_the_host_process_accepts_no_torn_line(built: Path, stressed: Path) -> None:
+    found = torn(in_sim(built / "tickbench-sim", "--scenario", "torn", "--page", str(stressed), "--seconds",
+                        str(TORN_SECONDS)))
+    # A million tries are counted for each second that is asked for.
+    assert found["reads"] == TORN_SECONDS * 1e6 and found["torn"] == 0 < found["accepted"]
+    # Reader and writer ran at the same time, not by turns.
+    assert found["lines_seen"] > 1000
+
+
+@pytest.mark.alone
+def test_the_guest_accepts_no_torn_line(run_qemu: Callable[..., Ended], stressed: Path) -> None:
+    found = torn(in_guest(run_qemu, "--page", str(stressed), "scenario=torn", "clock=tsc",
+                          f"duration={TORN_SECONDS}"))
+    assert found["reads"] == TORN_SECONDS * 1e6 and found["torn"] == 0 < found["accepted"]
+    assert found["lines_seen"] > 1000
+
+
+def test_rooms_that_vehicles_share_are_compiled_once(built: Path) -> None:
+    """The same objects, not the same sources: whatever the guest does, the host process did."""
+    for room in ("lib", "tk/native", "scenario", "vmclock"):
+        for source in sorted((ROOT / room).glob("*.c")):
+            assert (built / "free" / room / f"{source.stem}.o").exists()
+        assert not list((built / "host" / room).glob("*.o"))
