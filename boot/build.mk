@@ -22,8 +22,10 @@ $(BUILD)/efi/%.o: boot/%.asm
 $(BUILD)/efi/efi_image.o: $(BUILD)/tickbench.bin
 
 FLATTEN = objcopy -O binary -R .bss $< $@
+# What GNU-EFI's start-up code calls is efi_main up to 3.0.15, later _entry, which a library of its own
+# would have. Undefined symbols must not link: the firmware would jump to address 0.
 define LINK_EFI
-$(LD) -nostdlib -shared -Bsymbolic -z noexecstack -T $(EFI_LIB)/elf_x86_64_efi.lds \
+$(LD) -nostdlib -shared -Bsymbolic -z defs -z noexecstack --defsym=_entry=efi_main -T $(EFI_LIB)/elf_x86_64_efi.lds \
 	$(EFI_LIB)/crt0-efi-x86_64.o $(filter %.o,$^) -o $(@:.efi=.efi.so) -L $(EFI_LIB) -lgnuefi
 objcopy -j .text -j .sdata -j .data -j .rodata -j .dynamic -j .dynsym -j '.rel*' -j .reloc \
 	--output-target=efi-app-x86_64 $(@:.efi=.efi.so) $@
