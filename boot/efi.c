@@ -161,13 +161,13 @@ static bool read_command_file(EFI_LOADED_IMAGE *image, struct boot_info *info)
  * From the load options, if they are text: a shell's begin with the program's own name, a boot
  * entry's may be anything.
  */
-static void read_load_options(EFI_LOADED_IMAGE *image, char *text)
+static void read_load_options(EFI_LOADED_IMAGE *image, struct boot_info *info)
 {
 	const CHAR16 *options = image->LoadOptions;
 	UINTN count = image->LoadOptionsSize / sizeof(CHAR16), i, first = 0;
 	bool in_first = true, value = false;
 
-	if (!options || count >= BOOT_CMDLINE_MAX)
+	if (!options)
 		return;
 	for (i = 0; i < count && options[i]; i++) {
 		if (options[i] < ' ' || options[i] > '~')
@@ -177,10 +177,12 @@ static void read_load_options(EFI_LOADED_IMAGE *image, char *text)
 		if (in_first && i + 1 < count)
 			first = i + 1;
 	}
-	count = i;
-	for (i = value ? 0 : first; i < count; i++)
-		*text++ = (char)options[i];
-	*text = '\0';
+	if (value)
+		first = 0;
+	for (count = i, i = 0; first + i < count && i < BOOT_CMDLINE_MAX - 1; i++)
+		info->cmdline[i] = (char)options[first + i];
+	info->cmdline[i] = '\0';
+	info->cmdline_cut = first + i < count;
 }
 
 static void read_command_line(EFI_HANDLE handle, struct boot_info *info)
@@ -190,7 +192,7 @@ static void read_command_line(EFI_HANDLE handle, struct boot_info *info)
 	if (EFI_ERROR(services->HandleProtocol(handle, &loaded_image_guid, (void **)&image)))
 		return;
 	if (!read_command_file(image, info))
-		read_load_options(image, info->cmdline);
+		read_load_options(image, info);
 }
 
 static bool overlaps(u64 base, u64 size, const struct kernel_header *kernel)

@@ -109,6 +109,21 @@ def test_the_command_comes_from_the_boot_volume(
     assert said in run.serial
 
 
+@pytest.mark.parametrize(("options", "status", "said"), [
+    ("scenario=lock duration=1", PASSED, "# param duration_ms 1000"),
+    # A shell puts the program's name first.
+    ("tickbench.efi scenario=lock duration=1", PASSED, "# param duration_ms 1000"),
+    ("samples=0 " * 300, CANNOT_RUN, "Bail out! the command line is longer than 2047 bytes"),
+], ids=["words", "name-first", "too-long"])
+def test_without_a_command_file_the_load_options_are_taken(
+    options: str, status: int, said: str, boot: Boot, built: Path
+) -> None:
+    # OVMF starts what -kernel names, without a boot volume, and hands it what -append says.
+    run = boot("-kernel", str(built / "tickbench.efi"), "-append", options)
+    assert run.status == status, run.serial
+    assert said in run.serial
+
+
 def test_the_disk_image_boots_as_a_usb_stick(boot: Boot, built: Path, tmp_path: Path) -> None:
     need("mcopy", "mtools")
     image = built / "tickbench.img"
