@@ -64,7 +64,7 @@ instant instant_from_snsec(s64 sec, u128 snsec, u32 shift)
 	/* rem < 2^30, so the sum below is under 2^30 * 2^64 + 2^32 * 2^64. */
 	u128 frac = div_u128((rem << 64) + ((rest << 64) >> shift), TB_NSEC_PER_SEC, &rem);
 
-	return ((instant)((s128)sec + (s128)whole) << 64) + (instant)frac;
+	return (instant)((u128)((s128)sec + (s128)whole) << 64) + (instant)frac;
 }
 
 void instant_to_timespec(instant t, s64 *sec, u32 *nsec)

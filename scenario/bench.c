@@ -331,7 +331,7 @@ void bench_publish(struct bench *bench, instant time, s64 rate_ppt, u64 disrupti
 	line.counter_value = counter_now(bench);
 	line.time = time;
 	if (line.time_type == VMCLOCK_TIME_TAI)
-		line.time += (instant)line.tai_offset_sec << 64;
+		line.time += (instant)line.tai_offset_sec * ((instant)1 << 64);
 	line.disruption_marker = disruption_marker;
 	vmclock_period_from_hz(vehicle->counter.hz, rate_ppt, &line.period_frac, &line.period_shift);
 	vmclock_page_update(vehicle->page, &line);

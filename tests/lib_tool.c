@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The arithmetic of lib/ and tk/ behind a pipe, under the sanitizers: a command a line, its answer a
+ * line. 128-bit numbers are two words, the high one first and both in hexadecimal.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/instant.h"
+#include "lib/parse.h"
+#include "lib/print.h"
+#include "lib/stats.h"
+#include "tk/reference.h"
+#include "tk/tk.h"
+
+static char *words[16];
+static int count;
+
+static u64 hex(int i)
+{
+	return strtoull(words[i], NULL, 16);
+}
+
+static s64 number(int i)
+{
+	return strtoll(words[i], NULL, 10);
+}
+
+static u128 wide(int i)
+{
+	return (u128)hex(i) << 64 | hex(i + 1);
+}
+
+static void put(u128 value)
+{
+	printf("%llx %llx", (u64)(value >> 64), (u64)value);
+}
+
+static void put_output(void *context, const char *text, size_t length)
+{
+	(void)context;
+	fwrite(text, 1, length, stdout);
+}
+
+static const struct output out = { put_output, NULL };
+
+static void statistics(void)
+{
+	static struct sample samples[1 << 12];
+	static s64 scratch[1 << 12];
+	struct stats stats;
+	char line[128];
+
+	stats_init(&stats, samples, (u32)number(1));
+	while (fgets(line, sizeof(line), stdin) && line[0] != '.') {
+		u64 counter;
+		s64 time_us, error_fs;
+
+		if (sscanf(line, "%llu %lld %lld", &counter, &time_us, &error_fs) == 3)
+			stats_add(&stats, counter, time_us, error_fs);
+	}
+	printf("%llu %lld %lld %lld %lld %lld %lld %lld %u %u", stats.count, stats.max_abs_fs,
+	       stats_mean_fs(&stats), stats_rms_fs(&stats), stats_drift_fs_per_s(&stats),
+	       stats_percentile_abs_fs(&stats, 990, scratch), stats.within_10ns_us,
+	       stats.within_1ns_us, stats.kept, stats.decimation);
+}
+
+static void correction(void)
+{
+	const struct tk_reference line = {
+		.counter = hex(1),
+		.time = (instant)wide(2),
+		.period_frac = hex(4),
+		.period_shift = (u8)number(5),
+		.step_ns = (u32)number(6),
+	};
+	const struct tk_told told = {
+		.cycle_last = hex(7),
+		.cycle_interval = hex(8),
+		.mask = ~0ULL,
+		.sec = number(9),
+		.snsec = hex(10),
+		.tick_length = hex(11),
+		.shift = (u32)number(12),
+		.hz = (u32)number(13),
+	};
+	struct tk_correction by = tk_reference_correct(&line, &told);
+
+	printf("%lld %lld %lld ", by.ntp_error, by.time_offset, by.step_mono_ns);
+	put((u128)by.step_snsec);
+}
+
+static void answer(void)
+{
+	const char *name = words[0];
+	struct tk_conversion conversion;
+	struct tk_counter counter;
+	enum tk_error error;
+	u128 rest;
+	u64 plain;
+	s64 fixed;
+	u32 nsec;
+
+	if (!strcmp(name, "div")) {
+		put(div_u128(wide(1), wide(3), &rest));
+		printf(" ");
+		put(rest);
+	} else if (!strcmp(name, "snsec")) {
+		put((u128)instant_from_snsec(number(1), wide(2), (u32)number(4)));
+	} else if (!strcmp(name, "fsec")) {
+		printf("%lld", instant_to_fsec((instant)wide(1)));
+	} else if (!strcmp(name, "nsec")) {
+		put((u128)instant_from_nsec(number(1)));
+	} else if (!strcmp(name, "timespec")) {
+		instant_to_timespec((instant)wide(1), &fixed, &nsec);
+		printf("%lld %u", fixed, nsec);
+	} else if (!strcmp(name, "fixed")) {
+		if (str_to_fixed(count > 2 ? words[2] : "", (u32)number(1), &fixed))
+			printf("%lld", fixed);
+		else
+			printf("no");
+	} else if (!strcmp(name, "u64")) {
+		if (str_to_u64(count > 1 ? words[1] : "", &plain))
+			printf("%llu", plain);
+		else
+			printf("no");
+	} else if (!strcmp(name, "decimal")) {
+		out_decimal(&out, (s128)wide(1), (u32)number(3), (u32)number(4));
+	} else if (!strcmp(name, "printf")) {
+		out_printf(&out, "[%5d|%-5u|%05x|%s|%.*s|%c|%%|%lld|%8.3s]", (int)number(1),
+			   (unsigned)number(1), (unsigned)number(1), words[2], 2, words[2], words[2][0],
+			   number(1), words[2]);
+	} else if (!strcmp(name, "stats")) {
+		statistics();
+	} else if (!strcmp(name, "conversion")) {
+		counter = (struct tk_counter){ strtoull(words[1], NULL, 10), ~0ULL >> (64 - number(2)) };
+		error = tk_conversion_init(&conversion, &counter);
+		if (error)
+			printf("error %d", error);
+		else
+			printf("%u %u %u %llu", conversion.mult, conversion.shift, conversion.maxadj,
+			       conversion.max_cycles);
+	} else if (!strcmp(name, "correct")) {
+		correction();
+	} else {
+		printf("what?");
+	}
+}
+
+int main(void)
+{
+	static char line[4096];
+
+	while (fgets(line, sizeof(line), stdin)) {
+		count = 0;
+		for (char *word = strtok(line, " \n"); word && count < 16; word = strtok(NULL, " \n"))
+			words[count++] = word;
+		if (count)
+			answer();
+		printf("\n");
+		fflush(stdout);
+	}
+	return 0;
+}
