@@ -34,7 +34,7 @@ const char *paging_strerror(enum paging_error error)
 	return error < PAGING_ERRORS ? sentences[error] : "unknown paging error";
 }
 
-u32 paging_physical_bits(void)
+static u32 physical_bits(void)
 {
 	static u32 bits;
 
@@ -90,7 +90,7 @@ static enum paging_error map_page(u64 physical, enum cache_type cache)
 
 enum paging_error paging_map(u64 physical, u64 size, enum cache_type cache)
 {
-	u32 bits = paging_physical_bits();
+	u32 bits = physical_bits();
 	u64 page = physical & ~(PAGE - 1), last = physical + (size - 1);
 	enum paging_error error = PAGING_OK;
 

@@ -26,7 +26,4 @@ const char *paging_strerror(enum paging_error error);
 /* Maps every 4 KiB page that `size` > 0 bytes from `physical` touch. Mapping again is harmless. */
 enum paging_error paging_map(u64 physical, u64 size, enum cache_type cache);
 
-/* Physical address bits of this CPU. */
-u32 paging_physical_bits(void);
-
 #endif
