@@ -14,11 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 # Generous: a test that hangs fails, and says so, on a machine that is busy with other work too.
 SECONDS = 120.0
+# A busy machine is no failure: hypothesis is to judge answers, not how long they took.
+hypothesis_settings.register_profile("tickbench", deadline=None,
+                                     suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("tickbench")
 
 
 def pytest_configure(config: pytest.Config) -> None:
