@@ -10,8 +10,10 @@ import os
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -375,6 +377,46 @@ def test_an_unwritable_build_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "build").touch()
     error = refused("7.3", tmp_path / "build")
     assert error.problem is Problem.OUTPUT_FOLDER
+
+
+def running_in(folder: Path) -> list[str]:
+    """Command lines of processes that name a folder."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            text = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if str(folder) in text:
+            found.append(text)
+    return found
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, -15)])
+def test_an_interrupted_lift_leaves_no_process_behind(
+    checkout: Path, tmp_path: Path, number: int, status: int
+) -> None:
+    build = tmp_path / "build"
+    child = subprocess.Popen([sys.executable, "-m", "tickbench.lift", str(checkout), "--build", str(build)],
+                             cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                             env=plain_environment())
+    try:
+        deadline = time.monotonic() + 60
+        # Ours, make, and what make has started.
+        while len(running_in(build)) < 3:
+            assert time.monotonic() < deadline and child.poll() is None
+            time.sleep(0.02)
+        child.send_signal(number)
+        _, words = child.communicate(timeout=20)
+    finally:
+        child.kill()
+        child.wait()
+    assert child.returncode == status
+    assert "Traceback" not in words
+    deadline = time.monotonic() + 10
+    while running_in(build):
+        assert time.monotonic() < deadline, running_in(build)
+        time.sleep(0.05)
 
 
 # Patched trees

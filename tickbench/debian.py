@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tickbench import process
 from tickbench.errors import CannotRun, Problem
 
 SUITES = ("bookworm", "bookworm-backports", "trixie", "trixie-backports")
@@ -92,10 +93,8 @@ def _unreachable(release: str, reason: str, detail: str = "") -> CannotRun:
                      f"Linux {release} cannot be had from Debian: {reason}", detail)
 
 
-def _run(arguments: list[str], cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        arguments, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, errors="replace", env=os.environ | {"LC_ALL": "C"})
+def _run(arguments: list[str], cwd: Path | None = None) -> tuple[int, str]:
+    return process.hear(arguments, cwd, os.environ | {"LC_ALL": "C"})
 
 
 def mirrors(targets: str) -> tuple[str | None, str | None]:
@@ -121,8 +120,7 @@ def sources(usual: str | None, security: str | None) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _apt(folder: Path, program: str, *arguments: str, cwd: Path | None = None
-         ) -> subprocess.CompletedProcess[str]:
+def _apt(folder: Path, program: str, *arguments: str, cwd: Path | None = None) -> tuple[int, str]:
     apt = folder / "apt"
     return _run([
         program,
@@ -142,16 +140,16 @@ def _index(folder: Path, release: str) -> str:
         return ""
     for each in ("lists/partial", "cache/archives/partial"):
         (apt / each).mkdir(parents=True, exist_ok=True)
-    listed = _run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)"])
-    usual, security = mirrors(listed.stdout)
+    _, listed = _run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)"])
+    usual, security = mirrors(listed)
     if not usual and not security:
         raise _unreachable(release, "this machine's apt configuration names no Debian mirror",
-                           listed.stdout)
+                           listed)
     (apt / "sources.list").write_text(sources(usual, security))
-    done = _apt(folder, "apt-get", "update")
-    if done.returncode == 0 and "Failed to fetch" not in done.stdout:
+    status, said = _apt(folder, "apt-get", "update")
+    if status == 0 and "Failed to fetch" not in said:
         stamp.touch()
-    return done.stdout
+    return said
 
 
 def _age(path: Path) -> float:
@@ -173,10 +171,10 @@ def candidates(shown: str) -> list[Candidate]:
 def _find(folder: Path, release: str) -> Candidate:
     said = _index(folder, release)
     name = "linux-source-" + ".".join(release.split(".")[:2])
-    shown = _apt(folder, "apt-cache", "show", "--all-versions", name)
-    fitting = [each for each in candidates(shown.stdout) if fits(release, each.version)]
+    _, shown = _apt(folder, "apt-cache", "show", "--all-versions", name)
+    fitting = [each for each in candidates(shown) if fits(release, each.version)]
     if not fitting:
-        there = ", ".join(sorted({each.version for each in candidates(shown.stdout)}))
+        there = ", ".join(sorted({each.version for each in candidates(shown)}))
         if there:
             raise _unreachable(release, f"{name} is there as {there} only")
         raise _unreachable(release, f"no suite has {name}, or none was reached", said)
@@ -195,11 +193,12 @@ def _download(folder: Path, release: str, wanted: Candidate) -> Path:
     partial = folder / "deb" / f"{wanted.version}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    done = _apt(folder, "apt-get", "download", f"{wanted.name}={wanted.version}", cwd=partial)
+    status, said = _apt(folder, "apt-get", "download", f"{wanted.name}={wanted.version}",
+                        cwd=partial)
     got = list(partial.glob("*.deb"))
-    if done.returncode or len(got) != 1:
+    if status or len(got) != 1:
         shutil.rmtree(partial)
-        raise _unreachable(release, "the download failed", done.stdout)
+        raise _unreachable(release, "the download failed", said)
     if _sha256(got[0]) != wanted.sha256:
         shutil.rmtree(partial)
         raise _unreachable(release, "the package's SHA-256 is not what the signed index says")

@@ -10,10 +10,10 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from tickbench import process
 from tickbench.errors import CannotRun, Problem
 
 UNITS = ("timekeeping", "ntp")
@@ -82,12 +82,11 @@ def fragment(variant: Variant) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _make(tree: Path, folder: Path, arch: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+def _make(tree: Path, folder: Path, arch: str, *arguments: str) -> tuple[int, str]:
+    return process.hear(
         ["make", "-s", "--no-print-directory", f"-j{os.cpu_count() or 1}", "-C", str(tree),
          f"O={folder}", f"ARCH={KBUILD_ARCH[arch]}", *arguments],
-        env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, errors="replace",
+        env=environment(),
     )
 
 
@@ -136,15 +135,15 @@ def build(tree: Path, folder: Path, variant: Variant) -> bool:
     (folder / "stamp").unlink(missing_ok=True)
     wanted = folder / "wanted.config"
     wanted.write_text(fragment(variant))
-    done = _make(tree, folder, variant.arch, f"KCONFIG_ALLCONFIG={wanted}", "allnoconfig")
-    if done.returncode:
-        raise CannotRun(Problem.LIFT, f"{tree} cannot be configured", done.stdout)
+    status, said = _make(tree, folder, variant.arch, f"KCONFIG_ALLCONFIG={wanted}", "allnoconfig")
+    if status:
+        raise CannotRun(Problem.LIFT, f"{tree} cannot be configured", said)
     _check_config(tree, folder, variant)
-    done = _make(tree, folder, variant.arch, *(f"kernel/time/{unit}.o" for unit in UNITS))
-    if done.returncode:
-        edit = re.search(r"^\S*kernel/time/\S+: (fatal )?error:", done.stdout, re.MULTILINE)
+    status, said = _make(tree, folder, variant.arch, *(f"kernel/time/{unit}.o" for unit in UNITS))
+    if status:
+        edit = re.search(r"^\S*kernel/time/\S+: (fatal )?error:", said, re.MULTILINE)
         problem = Problem.LIFT_EDIT if edit else Problem.LIFT
-        raise CannotRun(problem, f"{tree} does not compile", done.stdout)
+        raise CannotRun(problem, f"{tree} does not compile", said)
     (folder / "stamp").write_text(_stamp(tree, folder, variant))
     return True
 

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tickbench import detect, kbuild, trees
+from tickbench import detect, kbuild, process, trees
 from tickbench.errors import CannotRun, Problem, Status, output_error
 from tickbench.kbuild import UNITS, Variant
 from tickbench.plan import Image
@@ -151,17 +151,15 @@ def _compile(tree: trees.Tree, variant: Variant, folder: Path, kbuild_folder: Pa
 
 
 def _link(build: Path, targets: Sequence[Path], tree: trees.Tree) -> None:
-    done = subprocess.run(
+    status, said = process.hear(
         ["make", "-s", "--no-print-directory", f"-j{os.cpu_count() or 1}", "-C", str(ROOM),
-         f"BUILD={build}", *(str(target) for target in targets)],
-        env=kbuild.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, errors="replace")
-    if done.returncode == 0:
+         f"BUILD={build}", *(str(target) for target in targets)], env=kbuild.environment())
+    if status == 0:
         return
-    if "undefined reference to" in done.stdout:
+    if "undefined reference to" in said:
         raise CannotRun(Problem.LIFT_SYMBOL,
-                        f"{tree.label} wants a symbol that the lift does not supply", done.stdout)
-    raise CannotRun(Problem.LIFT, f"{tree.label} does not link", done.stdout)
+                        f"{tree.label} wants a symbol that the lift does not supply", said)
+    raise CannotRun(Problem.LIFT, f"{tree.label} does not link", said)
 
 
 def lift(word: str, variant: Variant, build: Path, programs: Sequence[str] | None = None) -> Lifted:
@@ -243,6 +241,8 @@ def main(arguments: Sequence[str]) -> int:
     except CannotRun as error:
         print(error.words(), file=sys.stderr)
         return Status.CANNOT_RUN
+    except KeyboardInterrupt:
+        return Status.INTERRUPTED
     return Status.PASSED
 
 

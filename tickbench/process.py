@@ -9,16 +9,16 @@ import ctypes
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import IO
 
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def _die_with(parent: int) -> Callable[[], None]:
+def _die_with(parent: int, by: int = signal.SIGKILL) -> Callable[[], None]:
     def in_child() -> None:
-        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        _libc.prctl(PR_SET_PDEATHSIG, by, 0, 0, 0)
         # The parent may have died before the call above.
         if os.getppid() != parent:
             os._exit(1)
@@ -42,6 +42,29 @@ def start(
         start_new_session=True,
         preexec_fn=_die_with(os.getpid()),
     )
+
+
+def hear(
+    command: Sequence[str], cwd: str | os.PathLike[str] | None = None,
+    env: Mapping[str, str] | None = None,
+) -> tuple[int, str]:
+    """Runs a program to its end: its status, and all it said. Interrupted, or should we die, it is
+    asked to end, as a make must be to end its own children."""
+    with subprocess.Popen(
+        list(command), cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
+        preexec_fn=_die_with(os.getpid(), signal.SIGTERM),
+    ) as child:
+        try:
+            words, _ = child.communicate()
+        except BaseException:
+            os.killpg(child.pid, signal.SIGTERM)
+            try:
+                child.wait(2.0)
+            except subprocess.TimeoutExpired:
+                os.killpg(child.pid, signal.SIGKILL)
+            raise
+    return child.returncode, words
 
 
 def end(child: subprocess.Popen[bytes], grace: float = 1.0) -> int:
