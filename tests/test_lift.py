@@ -314,6 +314,15 @@ def test_a_symbol_the_core_newly_needs_is_named_by_the_linker(checkout: Path, sc
     assert "tk/linux/shim.c" in error.words()
 
 
+def test_a_tree_with_other_names_than_we_reach_for_says_that_it_is_our_part(
+    checkout: Path, scratch: Path
+) -> None:
+    replace(checkout / detect.TIMEKEEPING, "timekeeping_cycles_to_ns", "timekeeping_cycles_to_ps")
+    error = refused(checkout, scratch)
+    assert error.problem is Problem.LIFT_SEAM
+    assert "timekeeping_cycles_to_ns" in error.detail
+
+
 def test_a_folder_without_a_kernel_is_refused(tmp_path: Path) -> None:
     error = refused(tmp_path, tmp_path / "build")
     assert error.problem is Problem.LIFT_TREE
@@ -422,11 +431,12 @@ def test_an_interrupted_lift_leaves_no_process_behind(
 # Patched trees
 
 
+# The first and the second version of the series differ by a field.
 REFERENCE_HEADER = """
 struct tk_reference {
 	enum clocksource_ids cs_id;
 	u8 period_shift;
-	u64 counter_value, period_frac_sec, time_sec, time_frac_sec;
+	u64 counter_value, period_frac_sec, time_sec, time_frac_sec FIELD;
 };
 int timekeeping_set_reference(const struct tk_reference *ref);
 """
@@ -436,18 +446,23 @@ int timekeeping_set_reference(const struct tk_reference *ref)
 {
 	struct timespec64 ts = { .tv_sec = ref->time_sec };
 
-	if (ref->cs_id != tk_core.timekeeper.tkr_mono.clock->id || ref->cs_id == CSID_GENERIC)
+	if (CONDITION ref->cs_id != tk_core.timekeeper.tkr_mono.clock->id || ref->cs_id == CSID_GENERIC)
 		return -EINVAL;
 	return do_settimeofday64(&ts);
 }
 """
 
 
-def test_a_tree_that_can_follow_a_line_does_so_by_itself(checkout: Path, scratch: Path) -> None:
-    header = checkout / "include/linux/timekeeper_internal.h"
-    replace(header, "#endif /* _LINUX_TIMEKEEPER_INTERNAL_H */", REFERENCE_HEADER + "#endif")
+@pytest.mark.parametrize(("field", "condition"), [
+    ("", ""), (", cycle_interval", "ref->cycle_interval != tk_core.timekeeper.cycle_interval ||")])
+def test_a_tree_that_can_follow_a_line_does_so_by_itself(
+    checkout: Path, scratch: Path, field: str, condition: str
+) -> None:
+    (checkout / detect.REFERENCE_HEADER).write_text(REFERENCE_HEADER.replace("FIELD", field))
+    replace(checkout / detect.TIMEKEEPING, "#include <linux/timekeeper_internal.h>\n",
+            "#include <linux/timekeeper_internal.h>\n#include <linux/timekeeping_reference.h>\n")
     with (checkout / detect.TIMEKEEPING).open("a") as file:
-        file.write(REFERENCE_FUNCTION)
+        file.write(REFERENCE_FUNCTION.replace("CONDITION", condition))
     done = lift.lift(str(checkout), UM, scratch)
     assert "REFERENCE" in done.stage.switches
     lines = simulate(done.folder, "--scenario", "lock", "--duration", "5", "--rate-ppm", "12.345678")

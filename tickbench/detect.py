@@ -17,6 +17,7 @@ HEADERS = (
     Path("include/linux/clocksource.h"),
     Path("kernel/time/ntp_internal.h"),
 )
+REFERENCE_HEADER = Path("include/linux/timekeeping_reference.h")
 TOKEN = re.compile(
     r"""//[^\n]* | /\*.*?\*/ | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*'""", re.DOTALL | re.VERBOSE
 )
@@ -66,6 +67,11 @@ class Stage:
         return "\n".join(lines) + "\n"
 
 
+def _header(path: Path) -> str:
+    """A header without comments, "" if the tree has none."""
+    return without_comments(path.read_text(errors="replace")) if path.exists() else ""
+
+
 def _guarded(function: str) -> bool:
     """Whether a function asks for a cycle_interval of 0."""
     return re.search(r"!\s*\w+->cycle_interval\b|\bcycle_interval\s*==\s*0\b", function) is not None
@@ -94,11 +100,7 @@ def stage(tree: Path) -> Stage:
     raw_ntp = (tree / NTP).read_bytes()
     timekeeping = without_comments(raw_timekeeping.decode(errors="replace"))
     ntp = without_comments(raw_ntp.decode(errors="replace"))
-    headers = "".join(
-        without_comments((tree / header).read_text(errors="replace"))
-        for header in HEADERS
-        if (tree / header).exists()
-    )
+    headers = "".join(_header(tree / header) for header in HEADERS)
     advance = body(timekeeping, "__timekeeping_advance") or body(timekeeping, "timekeeping_advance")
     array = re.search(r"\btk_ntp_data\s*\[[^\]]*\]\s*=", ntp) is not None
     has = {
@@ -113,6 +115,7 @@ def stage(tree: Path) -> Stage:
         # A guard in timekeeping_adjust() alone does not end the loop that leads there.
         "STOPPED_TICK": _guarded(advance),
         "SET_REFERENCE": bool(body(timekeeping, "timekeeping_set_reference")),
+        "REFERENCE_CYCLES": has_word(_header(tree / REFERENCE_HEADER), "cycle_interval"),
     }
     return Stage(
         has=has,

@@ -41,6 +41,7 @@ class Problem(enum.Enum):
     LIFT = "the lines above are the compiler's or linker's own"
     LIFT_TREE = "name a kernel tree (PATH), a revision of one (PATH@REV), or a release (7.3)"
     LIFT_EDIT = "the lines above are the compiler's own; mend the tree and run this again"
+    LIFT_SEAM = "it has other names there than these functions of ours reach for: mend those"
     LIFT_SYMBOL = "if its answer does not matter, add a line NOTHING(name) to tk/linux/shim.c"
     LIFT_TOOL = "install it with ./setup.sh lift"
     LIFT_RELEASE = "name a tree that you have (LINUX=PATH) where Debian's packages are out of reach"

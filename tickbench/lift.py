@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import os
+import re
 import subprocess
 import sys
 import time
@@ -146,6 +147,9 @@ def _compile(tree: trees.Tree, variant: Variant, folder: Path, kbuild_folder: Pa
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"))
     words = [child.communicate()[0] for child in children]
     if any(child.returncode for child in children):
+        if re.search(r"^\S*/tk/linux/wrap_\w+\.c:[0-9:]+ (fatal )?error:", "".join(words), re.MULTILINE):
+            raise CannotRun(Problem.LIFT_SEAM, f"{tree.label} is not as tk/linux expects a kernel",
+                            "".join(words))
         raise CannotRun(Problem.LIFT_EDIT, f"{tree.label} does not compile", "".join(words))
     return "".join(words)
 

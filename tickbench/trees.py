@@ -18,6 +18,8 @@ from tickbench.errors import CannotRun, Problem
 
 RELEASE = re.compile(r"\d+\.\d+(\.\d+)?")
 VERSION = re.compile(r"^(VERSION|PATCHLEVEL|SUBLEVEL|EXTRAVERSION)\s*=[ \t]*(\S*)", re.MULTILINE)
+# Reads only, also its index, and also the tree of another user.
+GIT = ("git", "--no-optional-locks", "-c", "safe.directory=*")
 # The part of a tree that kbuild wants for two objects of kernel/time, for git's pathspecs.
 PATHSPECS = (
     "Makefile", "Kbuild", "Kconfig", "Documentation/Kconfig", ":(glob)**/Kconfig*", "scripts",
@@ -57,7 +59,7 @@ def release_of(tree: Path) -> str:
 def _git(tree: Path, *arguments: str) -> str | None:
     """git's answer, None if it has none."""
     try:
-        done = subprocess.run(["git", "-C", str(tree), *arguments], stdin=subprocess.DEVNULL,
+        done = subprocess.run([*GIT, "-C", str(tree), *arguments], stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     except OSError:
         return None
@@ -123,7 +125,7 @@ def _extract(path: Path, commit: str, tree: Path) -> None:
         spec for spec in PATHSPECS if not spec.startswith(":"))) or "").splitlines())
     specs = [spec for spec in PATHSPECS if spec.startswith(":") or spec in present]
     archive = subprocess.Popen(
-        ["git", "-C", str(path), "archive", "--format=tar", commit, "--", *specs],
+        [*GIT, "-C", str(path), "archive", "--format=tar", commit, "--", *specs],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert archive.stdout and archive.stderr
     unpacked = subprocess.run(["tar", "-x", "-C", str(new)], stdin=archive.stdout,

@@ -256,6 +256,13 @@ void lift_set_cycle_interval(u64 cycles)
 	lift_set_interval(cycles);
 }
 
+/* The series' first version wants to be told how long a tick is. */
+#if LIFT_HAS_REFERENCE_CYCLES
+#define lift_reference_set_cycles(ref) ((ref)->cycle_interval = lift_timekeeper()->cycle_interval)
+#else
+#define lift_reference_set_cycles(ref) ((void)(ref))
+#endif
+
 #if LIFT_HAS_SET_REFERENCE
 int lift_own_reference(u64 now, const struct lift_reference *reference)
 {
@@ -268,6 +275,7 @@ int lift_own_reference(u64 now, const struct lift_reference *reference)
 		.period_shift = reference->period_shift,
 	};
 
+	lift_reference_set_cycles(&ref);
 	lift_hold(now);
 	return timekeeping_set_reference(&ref);
 }
