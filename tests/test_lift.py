@@ -214,6 +214,19 @@ def test_a_revision_is_lifted_while_the_checkout_is_elsewhere(checkout: Path, sc
     assert git(checkout, "status", "--porcelain", "--ignored") == f"M {detect.TIMEKEEPING}"
 
 
+def test_trees_of_one_name_are_told_apart_and_two_words_for_one_are_one(
+    checkout: Path, scratch: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / checkout.name
+    other.symlink_to(checkout)
+    git(checkout, "branch", "-f", "topic/a")
+    words = [str(checkout), str(other), f"{checkout}@v1", f"{checkout}@topic/a"]
+    made = lift.images(words, 1000, "sim", scratch, lambda text: None)
+    # The link is the same tree, and topic/a the same commit as v1.
+    assert [image.label for image in made] == ["linux", "linux@topic_a"]
+    assert all(image.sim.exists() for image in made)
+
+
 def listing(tree: Path) -> dict[str, tuple[int, int]]:
     return {str(path.relative_to(tree)): (path.lstat().st_mtime_ns, path.lstat().st_size)
             for path in tree.rglob("*") if ".git" not in path.parts and not path.is_dir()}

@@ -61,7 +61,10 @@ def images(wanted: plan.Plan, build: Path, vehicle: str, console: Console) -> li
     hz = plan.hz(wanted)
     from tickbench import lift
 
-    return [lift.image(tree, hz, vehicle, build, console.print) for tree in wanted.linux]
+    def say(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    return lift.images(wanted.linux, hz, vehicle, build, say)
 
 
 def apply_core(wanted: plan.Plan, core: str | None) -> plan.Plan:

@@ -140,6 +140,8 @@ def build(tree: Path, folder: Path, variant: Variant) -> bool:
         raise CannotRun(Problem.LIFT, f"{tree} cannot be configured", said)
     _check_config(tree, folder, variant)
     status, said = _make(tree, folder, variant.arch, *(f"kernel/time/{unit}.o" for unit in UNITS))
+    if status and re.search(r"\b(gelf|libelf)\.h\b", said):
+        raise CannotRun(Problem.LIFT_TOOL, "lifting for the guest needs libelf's headers", said)
     if status:
         edit = re.search(r"^\S*kernel/time/\S+: (fatal )?error:", said, re.MULTILINE)
         problem = Problem.LIFT_EDIT if edit else Problem.LIFT

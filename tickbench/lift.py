@@ -208,16 +208,24 @@ def _lift(tree: trees.Tree, variant: Variant, build: Path, programs: Sequence[st
     return Lifted(tree, variant, folder, stage, watch.seconds, warnings)
 
 
-def image(word: str, hz: int, vehicle: str, build: Path, say: Callable[[str], None],
-          tickless: bool = True) -> Image:
-    """The programs of a tree's core, for one vehicle (guest or sim)."""
-    arch = "um" if vehicle == "sim" else "x86"
-    done = lift(word, Variant(arch, hz, tickless), build)
-    if done.warnings:
-        say(done.warnings.rstrip("\n"))
-    say(done.timing())
-    return Image(done.tree.label, done.folder / "tickbench.elf", done.folder / "tickbench.efi",
-                 done.folder / "tickbench-sim")
+def images(words: Sequence[str], hz: int, vehicle: str, build: Path, say: Callable[[str], None],
+           tickless: bool = True) -> list[Image]:
+    """The programs of each tree's core, for one vehicle (guest or sim). Labels are fit for file names
+    and differ; a tree that two words name is there once."""
+    variant = Variant("um" if vehicle == "sim" else "x86", hz, tickless)
+    found: dict[str, Lifted] = {}
+    for word in words:
+        done = lift(word, variant, build)
+        if done.warnings:
+            say(done.warnings.rstrip("\n"))
+        say(done.timing())
+        found[done.tree.folder] = done
+    plain = [re.sub(r"[^A-Za-z0-9._+@~-]", "_", done.tree.label) for done in found.values()]
+    return [
+        Image(label if plain.count(label) == 1 else done.tree.folder, done.folder / "tickbench.elf",
+              done.folder / "tickbench.efi", done.folder / "tickbench-sim")
+        for label, done in zip(plain, found.values())
+    ]
 
 
 def main(arguments: Sequence[str]) -> int:
