@@ -272,8 +272,13 @@ def test_from_an_edit_to_the_verdict_within_five_seconds(checkout: Path, scratch
 @pytest.mark.parametrize("arch", ["um", "x86"])
 def test_from_nothing_to_a_core_within_25_seconds(checkout: Path, tmp_path: Path, arch: str) -> None:
     start = cpu_seconds()
-    done = lift.lift(str(checkout), Variant(arch, 1000, True), tmp_path, ["linux.o"])
+    variant = Variant(arch, 1000, True)
+    done = lift.lift(str(checkout), variant, tmp_path, ["linux.o"])
     assert cpu_seconds() - start <= 25.0, done.timing()
+    # And all of it is kept.
+    made = (done.folder / "linux.o").stat().st_mtime_ns
+    lift.lift(str(checkout), variant, tmp_path, ["linux.o"])
+    assert (done.folder / "linux.o").stat().st_mtime_ns == made
 
 
 def test_an_unchanged_tree_is_not_built_again(checkout: Path, scratch: Path) -> None:

@@ -27,5 +27,7 @@ $(BUILD)/lift/%/efi_image.o: boot/efi_image.asm $(BUILD)/lift/%/tickbench.bin
 $(BUILD)/lift/%/tickbench.efi: $(BUILD)/lift/%/efi_image.o $(filter-out %/efi_image.o,$(EFI_OBJ))
 	$(LINK_EFI)
 
-.PRECIOUS: $(BUILD)/lift/%/core.o $(BUILD)/lift/%/linux.o $(BUILD)/lift/%/wrap_timekeeping.o \
-	$(BUILD)/lift/%/wrap_ntp.o
+# Made on the way to a program, and kept: else a second run would make them, and it, again.
+.PRECIOUS: $(addprefix $(BUILD)/lift/%/,core.o linux.o wrap_timekeeping.o wrap_ntp.o tickbench.elf \
+	tickbench.bin efi_image.o)
+.SECONDARY: $(BUILD)/free/tk/linux/shim.o
