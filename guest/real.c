@@ -200,8 +200,7 @@ static void wait_for_page(const struct vehicle *vehicle)
 	struct vmclock_line line;
 
 	while (rdtsc() - start < patience &&
-	       vmclock_read(vehicle->page, vehicle->page_mapped, 0, &line) ==
-		       VMCLOCK_STATUS_IS_INITIALIZING) {
+	       vmclock_may_pass(vmclock_read(vehicle->page, vehicle->page_mapped, 0, &line))) {
 		serve();
 		cpu_spin(real.spins);
 	}

@@ -42,7 +42,7 @@ static bool read_page(struct bench *bench)
 	}
 	bench->line_error = vmclock_read(vehicle->page, vehicle->page_mapped, counter_now(bench), &line);
 	if (bench->line_error) {
-		bench->refusals++;
+		bench->refusals += !vmclock_may_pass(bench->line_error);
 		/* So that the next change is noticed, and the old line still serves meanwhile. */
 		bench->line.seq_count = line.seq_count;
 		return false;
@@ -118,15 +118,24 @@ static void feed(struct bench *bench, u32 step_ns)
 static void page_changed(struct bench *bench)
 {
 	struct vehicle *vehicle = bench->vehicle;
-	u64 marker = bench->line.disruption_marker;
-	u64 generation = bench->line.vm_generation_counter;
+	const struct vmclock_line before = bench->line;
+	u64 now, moved_fs;
 
 	vehicle->lock(vehicle->context);
 	if (read_page(bench)) {
-		bool disrupted = bench->line.disruption_marker != marker ||
-				 bench->line.vm_generation_counter != generation;
+		bool disrupted = bench->line.disruption_marker != before.disruption_marker ||
+				 bench->line.vm_generation_counter !=
+					 before.vm_generation_counter;
 
+		now = counter_now(bench);
+		moved_fs = (u64)magnitude(instant_to_fsec(vmclock_utc_at(&bench->line, now) -
+							  vmclock_utc_at(&before, now)));
 		bench->disruptions += disrupted;
+		if (!disrupted) {
+			bench->moved_fs += moved_fs;
+			if (moved_fs > bench->moved_max_fs)
+				bench->moved_max_fs = moved_fs;
+		}
 		if (bench->following && can_follow(bench))
 			feed(bench, disrupted ? 0 : bench->params->step_ns);
 	}
@@ -192,6 +201,7 @@ bool bench_start_core(struct bench *bench)
 	bench->following = false;
 	bench->read_before = false;
 	bench->target_fs = 0;
+	bench->moved_fs = bench->moved_max_fs = 0;
 	if (vehicle->page && read_page(bench))
 		instant_to_timespec(vmclock_utc_at(&bench->line, setup.now), &setup.sec, &setup.nsec);
 	error = bench->tk->init(&setup);
@@ -237,6 +247,8 @@ void bench_window(struct bench *bench)
 	stats_reset(bench->stats);
 	bench->stats->backwards = backwards; /* of the whole run: no window excuses one */
 	bench->start = counter_now(bench);
+	if (bench->tick.late_max_cycles > bench->late_before_cycles)
+		bench->late_before_cycles = bench->tick.late_max_cycles;
 	bench->tick = (struct tick_stats){ 0 };
 }
 
@@ -265,6 +277,14 @@ s64 bench_step_fs(const struct bench *bench)
 
 	bench->tk->state(&state);
 	return (s64)(((u128)state.cycle_interval * TB_FSEC_PER_NSEC) >> state.shift);
+}
+
+s64 bench_drift_bound_fs(const struct bench *bench, s64 least_fs)
+{
+	s64 noise_fs = (s64)div_s128((s128)stats_rms_fs(bench->stats) * 3 * 1000,
+				     bench->params->duration_ms);
+
+	return noise_fs > least_fs ? noise_fs : least_fs;
 }
 
 s64 bench_bound_fs(const struct bench *bench)
@@ -309,17 +329,18 @@ void bench_metrics(struct bench *bench)
 	ktap_metric(bench->ktap, "ticks", (s128)bench->tick.ticks, 0, 0, "ticks");
 	ktap_metric(bench->ktap, "samples", (s128)stats->count, 0, 0, "samples");
 	ktap_metric(bench->ktap, "page_changes", (s128)bench->feeds, 0, 0, "times");
+	bench_metric_ns(bench, "page_moved_max_ns", (s64)bench->moved_max_fs);
 }
 
 void bench_claim_sane(struct bench *bench)
 {
 	ktap_report(bench->ktap, !bench->stats->backwards, "time never goes back for a reader");
-	if (bench->refusals)
-		ktap_note(bench->ktap, "page refused %llu times, last: %s", bench->refusals,
-			  vmclock_strerror(bench->line_error));
+	if (bench->refusals || bench->line_error)
+		ktap_note(bench->ktap, "page refused for good %llu times, at the end: %s",
+			  bench->refusals, vmclock_strerror(bench->line_error));
 	if (bench->feed_error)
 		ktap_note(bench->ktap, "reference refused: %s", tk_strerror(bench->feed_error));
-	ktap_report(bench->ktap, !bench->refusals && !bench->feed_error,
+	ktap_report(bench->ktap, !bench->refusals && !bench->line_error && !bench->feed_error,
 		    "every line of the page is taken");
 }
 

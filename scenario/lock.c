@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Claim: a core that follows the page's line stays on it, within one step of mult over one tick on
- * the virtual clock and within a nanosecond in the median on the real one, for as long as it runs.
+ * the virtual clock, and in the median within a nanosecond on the real one (if its host lets the tick
+ * come on time, and the page's line stays where it is), for as long as it runs.
  */
 #include "scenario/list.h"
 
@@ -29,11 +30,50 @@ static void host_judges(struct bench *bench)
 		    "the host finds the core's time within the page's stated maxerror");
 }
 
+/* On the virtual clock nothing but the algorithm is in the error. */
+static void claim_exact(struct bench *bench)
+{
+	const s64 drift_fs = stats_drift_fs_per_s(bench->stats);
+	const s64 bound_fs = bench_drift_bound_fs(bench, DRIFT_FS);
+
+	/* Skipped or late ticks have a claim of their own, in nohz. */
+	if (!bench->params->tickless && !bench->params->late_ns)
+		ktap_report(bench->ktap, bench->stats->max_abs_fs <= bench_bound_fs(bench),
+			    "it stays within one mult step over one tick of the line");
+	ktap_report(bench->ktap, drift_fs < bound_fs && drift_fs > -bound_fs,
+		    "it does not drift: less than 0.001 ns/s, or than a short run can tell");
+}
+
+/*
+ * On the real clock, what must hold on any host. Dithering leaves one step of mult over a tick; one
+ * period late, two. A tick that comes later lets a step run on for so long, and where the line's rate
+ * is next to a whole mult (that of a host whose own clock nobody steers), nothing brings it back soon.
+ * And where the page's own line moves, the core is off by as much, until it has slewed there.
+ */
+static void claim_median(struct bench *bench)
+{
+	const s64 step_fs = bench_step_fs(bench);
+	const u64 period = bench_cycles_ms(bench, 1000) / bench->params->hz;
+	const s64 median_fs = stats_percentile_abs_fs(bench->stats, 500, bench->scratch);
+	s64 bound_fs = 2 * bench_bound_fs(bench);
+	u64 late = bench->tick.late_max_cycles;
+
+	if (bound_fs < TB_FSEC_PER_NSEC)
+		bound_fs = TB_FSEC_PER_NSEC;
+	bench_metric_ns(bench, "page_moved_ns", (s64)bench->moved_fs);
+	if (bench->late_before_cycles > late)
+		late = bench->late_before_cycles;
+	bound_fs += step_fs * (s64)(late / period) + (s64)bench->moved_fs;
+	bench_metric_ns(bench, "median_bound_ns", bound_fs);
+	ktap_report(bench->ktap, median_fs < bound_fs,
+		    "in the median it is on the line, but for late ticks and the page's own moves");
+	if (bench->stats->max_abs_fs > LIMIT_FS)
+		ktap_note(bench->ktap, "beyond 10 ns at worst: compare the latest tick");
+}
+
 static void lock_run(struct bench *bench)
 {
 	const struct vehicle *vehicle = bench->vehicle;
-	const struct stats *stats = bench->stats;
-	s64 bound_fs, median_fs, drift_fs;
 
 	if (!bench_start_core(bench) || !bench_follow(bench, true))
 		return;
@@ -42,32 +82,15 @@ static void lock_run(struct bench *bench)
 		bench_settle(bench, SETTLE_MS);
 	bench_window(bench);
 	bench_run_ms(bench, bench->params->duration_ms);
-	bound_fs = bench_bound_fs(bench);
 	host_judges(bench);
 	vehicle->ticks_stop(bench);
 
 	bench_metrics(bench);
 	bench_metric_ns(bench, "mult_step_ns", bench_step_fs(bench));
-	drift_fs = stats_drift_fs_per_s(stats);
-	if (vehicle->is_virtual) {
-		/* Skipped or late ticks have a claim of their own, in nohz. */
-		if (!bench->params->tickless && !bench->params->late_ns)
-			ktap_report(bench->ktap, stats->max_abs_fs <= bound_fs,
-				    "it stays within one mult step over one tick of the line");
-		ktap_report(bench->ktap, drift_fs < DRIFT_FS && drift_fs > -DRIFT_FS,
-			    "it does not drift: less than 0.001 ns/s");
-	} else {
-		median_fs = stats_percentile_abs_fs(stats, 500, bench->scratch);
-		/* Dithering leaves one step; a tick that comes a period late, which a host that is
-		 * busy makes the usual case, leaves two. */
-		bound_fs *= 2;
-		if (bound_fs < TB_FSEC_PER_NSEC)
-			bound_fs = TB_FSEC_PER_NSEC;
-		ktap_report(bench->ktap, median_fs < bound_fs,
-			    "in the median it is within 1 ns, or two mult steps over a tick, of the line");
-		if (stats->max_abs_fs > LIMIT_FS)
-			ktap_note(bench->ktap, "beyond 10 ns at worst: compare the latest tick");
-	}
+	if (vehicle->is_virtual)
+		claim_exact(bench);
+	else
+		claim_median(bench);
 	bench_claim_sane(bench);
 }
 

@@ -83,7 +83,8 @@ struct bench {
 	struct vehicle *vehicle;
 	struct ktap *ktap;
 	struct stats *stats;
-	struct tick_stats tick;
+	struct tick_stats tick;	  /* of the window */
+	u64 late_before_cycles;	  /* the latest tick of the run before the window */
 	u32 switches;		  /* in force: params' for native, its own for a lifted core */
 	struct vmclock_line line; /* the page as last read and, if following, fed */
 	enum vmclock_error line_error;
@@ -93,7 +94,11 @@ struct bench {
 	s64 last_mono_ns; /* of the reader, to see time go back */
 	s64 last_error_fs;
 	u64 start; /* counter at the start of the window */
-	u64 feeds, refusals, disruptions;
+	u64 feeds, disruptions;
+	u64 refusals; /* of the page, but for those that pass by themselves */
+	/* How far the page's line was from the one before when the core was told, fs: all since the core
+	 * started, and worst. */
+	u64 moved_fs, moved_max_fs;
 	enum tk_error feed_error;
 	s64 *scratch;  /* stats->capacity entries, for percentiles */
 	s64 target_fs; /* how far off the line it is asked to be: statistics are about that */
@@ -155,6 +160,10 @@ void bench_read(struct bench *bench, struct tk_time *time);
  * units of the tick length may add. */
 s64 bench_step_fs(const struct bench *bench);
 s64 bench_bound_fs(const struct bench *bench);
+
+/* What slope counts as drift, fs/s: least_fs, or what a run this short cannot tell from noise, three
+ * times the rms error over its duration. */
+s64 bench_drift_bound_fs(const struct bench *bench, s64 least_fs);
 
 /* "# metric" lines of everything in docs/report.md, for the window. */
 void bench_metrics(struct bench *bench);

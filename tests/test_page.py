@@ -173,7 +173,7 @@ LINES = st.fixed_dictionaries({
 def test_time_at_is_exact_and_rounds_down(
         page_programs: Path, line: dict[str, int], counter: int, tai: int) -> None:
     # Any shift at which the period still fits 64 bits.
-    shift = min(line["fine"], line["hz"].bit_length() - 1)
+    shift = min(line["fine"], (line["hz"] - 1).bit_length() - 1)
     frac = (1 << 64 + shift) // line["hz"]
     words = shared_tool(page_programs).ask(
         "time", line["counter_value"], line["time_sec"], line["time_frac"], frac, shift, tai,

@@ -16,7 +16,8 @@ from liftable import KERNELS, Kernel, lifted
 
 # Long enough for each scenario to do all it does; lock at the design's full length is in test_sim.
 SCENARIOS = ("lock", "compare", "slew", "nohz", "step", "freq")
-TORN_SECONDS = float(os.environ.get("TORN_SECONDS", "1"))
+# Of a million tries each, which take much less than a second.
+TORN_SECONDS = float(os.environ.get("TORN_SECONDS", "20"))
 
 
 def said(report: str) -> list[str]:
