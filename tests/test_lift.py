@@ -584,3 +584,33 @@ def test_farm_links_sources_and_leaves_out_what_was_built(tmp_path: Path) -> Non
     farm.plant(tree, folder)
     assert not os.path.lexists(folder / "kernel/time/ntp.c")
     assert (folder / "kernel/time/new.c").read_text() == "new"
+
+
+# What it is for
+
+
+def test_git_bisect_finds_the_commit_that_broke_the_core(checkout: Path, tmp_path: Path, built: Path) -> None:
+    """Of six revisions the fourth stops telling e of what mult takes back, and the third does not compile."""
+    source = checkout / detect.TIMEKEEPING
+    whole = source.read_text()
+    told = "tk->ntp_error += tk->ntp_tick << shift;"
+    assert told in whole
+    texts = [whole + "/* 1 */\n", whole + "/* 2 */\n", "#error half an edit\n" + whole,
+             whole.replace(told, told + "\n\ttk->ntp_error += 1LL << (shift + 20);"),
+             whole.replace(told, told + "\n\ttk->ntp_error += 1LL << (shift + 20);") + "/* 5 */\n"]
+    for number, text in enumerate(texts, 1):
+        source.write_text(text)
+        git(checkout, "commit", "-q", "-a", "-m", f"number {number}")
+    bad = git(checkout, "rev-parse", "HEAD~1")
+    git(checkout, "bisect", "start", "HEAD", "v1")
+    try:
+        done = subprocess.run(
+            ["git", "bisect", "run", str(ROOT / "run-qemu.sh"), "--bisect", "--accel", "tcg", "--build",
+             str(built), "--output", str(tmp_path / "out"), "--core", "linux:.", "scenario=lock",
+             "clock=virtual", "duration=100"],
+            cwd=checkout, env=plain_environment(), capture_output=True, text=True, timeout=300)
+        # The one before does not compile, so git names both that it may be.
+        assert bad in done.stdout, done.stdout + done.stderr
+        assert git(checkout, "rev-parse", "HEAD") != "" and "half an edit" in done.stdout + done.stderr
+    finally:
+        git(checkout, "bisect", "reset")

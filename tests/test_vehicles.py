@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """One experiment in two vehicles: on the virtual clock the guest and the host process print the same, to
-the last digit, whatever the core. And what a publisher does to readers in either of them."""
+the last digit (test_lift.py has lifted cores). And what a publisher does to readers in either of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from conftest import Ended, ROOT
-from liftable import KERNELS, Kernel, lifted
 
 # Long enough for each scenario to do all it does; lock at the design's full length is in test_sim.
 SCENARIOS = ("lock", "compare", "slew", "nohz", "step", "freq")
@@ -48,16 +47,6 @@ def test_native_is_the_same_in_both_vehicles(
     guest = in_guest(run_qemu, f"scenario={names}", "clock=virtual", f"switches={switches}", "duration=300")
     assert said(sim) == said(guest)
     assert len(said(sim)) > 20 * len(SCENARIOS) / 2
-
-
-@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.word)
-def test_a_lifted_core_is_the_same_in_both_vehicles(kernel: Kernel, run_qemu: Callable[..., Ended]) -> None:
-    sim = lifted(kernel, 1000, "tickbench-sim").folder / "tickbench-sim"
-    lifted(kernel, 1000, "tickbench.elf", arch="x86")
-    words = ("scenario=lock,nohz,step", "clock=virtual", "duration=300")
-    guest = in_guest(run_qemu, "--core", f"linux:{kernel.word}", *words)
-    host = in_sim(sim, "--core", "linux", "--scenario", "lock,nohz,step", "--seconds", "300")
-    assert said(guest) == said(host)
 
 
 @pytest.fixture

@@ -261,6 +261,13 @@ def _signals() -> Iterator[None]:
 
 
 def main(arguments: Sequence[str]) -> int:
+    status = _status(arguments)
+    if "--bisect" in options.split(arguments)[0] and status in (Status.CANNOT_RUN, Status.SKIPPED):
+        return Status.BISECT_SKIP
+    return status
+
+
+def _status(arguments: Sequence[str]) -> int:
     command = COMMANDS.get(arguments[0]) if arguments else None
     if command is None:
         print(f"usage: python3 -m tickbench {{{','.join(COMMANDS)}}} ...", file=sys.stderr)

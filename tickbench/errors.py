@@ -15,6 +15,7 @@ class Status(enum.IntEnum):
     FAILED = 1  # a claim does not hold
     CANNOT_RUN = 2
     SKIPPED = 4  # all of it
+    BISECT_SKIP = 125  # as git bisect run has it: this revision tells nothing
     INTERRUPTED = 130  # as a shell has it for SIGINT
 
 

@@ -64,6 +64,8 @@ def run_parser() -> Parser:
     add("--qemu", metavar="PATH", help="the QEMU to use (default: qemu-system-x86_64)")
     add("--timeout", type=float, metavar="S", help="seconds until the guest is given up")
     add("--gdb", action="store_true", help="start stopped, with a debug server on port 1234")
+    add("--bisect", action="store_true",
+        help="for git bisect run: status 125, skip, where it could not run or all was skipped")
     add("--raw", action="store_true", help="the serial port as it comes, and no table")
     add("--no-page", action="store_true", help="no vmclock page, no publisher")
     add("--page", type=Path, metavar="FILE", help="a page of your own (2 MiB), no publisher")
