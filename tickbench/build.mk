@@ -3,7 +3,7 @@
 
 PARAMS := CORE SWITCHES CLOCK TICK HZ TICKLESS SCENARIO DURATION COUNTER_HZ COUNTER_BITS RATE_PPM \
 	OFFSET_NS LATE_NS SEED STEP_NS
-RUNNER := ACCEL BOOT QEMU TIMEOUT ICOUNT RAW LINUX ARGS
+RUNNER := ACCEL BOOT QEMU TIMEOUT ICOUNT PERIODIC RAW LINUX ARGS
 KNOWN := $(PARAMS) $(RUNNER) BUILD CC PYTHON TESTS
 GIVEN := $(foreach v,$(filter-out MAKEOVERRIDES MAKEFLAGS -*-,$(.VARIABLES)),$(if $(filter command,$(origin $v)),$v))
 
@@ -41,11 +41,11 @@ endef
 run: ## boot the guest, measure, print the table (SCENARIO= CLOCK= CORE= SWITCHES= HZ= DURATION= ...)
 	$(call ready,run $(if $(LINUX),lift))
 	@BUILD=$(BUILD) ./run-qemu.sh $(call option,ACCEL) $(call option,BOOT) $(call option,QEMU) \
-		$(call option,TIMEOUT) $(call flag,ICOUNT) $(call flag,RAW) $(core) $(words) $(ARGS)
+		$(call option,TIMEOUT) $(call flag,ICOUNT) $(call flag,PERIODIC) $(call flag,RAW) $(core) $(words) $(ARGS)
 
 sim: ## the same in a host process, on the virtual counter (ARGS='--scenario lock --hz 1000 ...')
 	$(call ready,run $(if $(LINUX),lift))
-	@$(PYTHON) -m tickbench sim --build $(BUILD) $(core) $(dashed) $(ARGS)
+	@$(PYTHON) -m tickbench sim --build $(BUILD) $(call flag,PERIODIC) $(core) $(dashed) $(ARGS)
 
 test: ## all tests (TESTS='tests/test_ktap.py -k garbage' for some, JUNIT=FILE for XML)
 	$(call ready,test lift)

@@ -53,8 +53,11 @@ def prepare(folder: Path) -> None:
         raise output_error(error, folder) from error
 
 
-def images(wanted: plan.Plan, build: Path, vehicle: str, console: Console) -> list[plan.Image]:
+def images(
+    wanted: plan.Plan, given: options.argparse.Namespace, vehicle: str, console: Console
+) -> list[plan.Image]:
     """The programs of each core that is asked for; a kernel's is lifted first."""
+    build = given.build
     if not wanted.linux:
         return [plan.Image("native", build / "tickbench.elf", build / "tickbench.efi",
                            build / "tickbench-sim")]
@@ -64,7 +67,7 @@ def images(wanted: plan.Plan, build: Path, vehicle: str, console: Console) -> li
     def say(text: str) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    return lift.images(wanted.linux, hz, vehicle, build, say)
+    return lift.images(wanted.linux, hz, vehicle, build, say, not given.periodic)
 
 
 def apply_core(wanted: plan.Plan, core: str | None) -> plan.Plan:
@@ -137,7 +140,7 @@ def run(arguments: Sequence[str]) -> Status:
     documents: list[report.Document] = []
     records: list[samples.Samples] = []
     notes: list[str] = []
-    made = images(wanted, given.build, "guest", console)
+    made = images(wanted, given, "guest", console)
     for image in made:
         result, document = _one_boot(how, image, f"-{image.label}" if len(made) > 1 else "",
                                      console, given.raw)
@@ -184,7 +187,7 @@ def sim(arguments: Sequence[str]) -> Status:
     records: list[samples.Samples] = []
     if not any(word.split("=")[0] == "--scenario" for word in rest):
         rest += ["--scenario", "all"]
-    made = images(wanted, given.build, "sim", console)
+    made = images(wanted, given, "sim", console)
     for image in made:
         suffix = f"-{image.label}" if len(made) > 1 else ""
         data = output / f"samples{suffix}.bin"

@@ -25,6 +25,9 @@ all scenarios on the virtual one.
 exit status: 0 all passed, 1 a claim failed, 2 could not run (it says why), 4 all was skipped."""
 
 
+PERIODIC = "lift kernels configured without NO_HZ"
+
+
 class Parser(argparse.ArgumentParser):
     """Errors are ours, so that every command ends the same way."""
 
@@ -59,6 +62,7 @@ def run_parser() -> Parser:
         help="auto takes KVM where it is there and fast, else TCG, and says why")
     add("--boot", choices=("pvh", "uefi"), default="pvh", help="by qboot, or by OVMF")
     add("--core", metavar="CORE", help="native, or linux:TREE[,TREE...]: kernels' own cores")
+    add("--periodic", action="store_true", help=PERIODIC)
     add("--icount", action="store_true",
         help="count instructions (TCG): virtual time, the same to the cycle in each run")
     add("--qemu", metavar="PATH", help="the QEMU to use (default: qemu-system-x86_64)")
@@ -80,6 +84,7 @@ def sim_parser() -> Parser:
                     description="Runs the host process build/tickbench-sim, and prints the table.",
                     epilog="all other options are tickbench-sim's own")
     parser.add_argument("--core", metavar="CORE", help="native, or linux:TREE[,TREE...]")
+    parser.add_argument("--periodic", action="store_true", help=PERIODIC)
     parser.add_argument("--raw", action="store_true", help="its output as it comes, and no table")
     _folders(parser, "sim")
     return parser
