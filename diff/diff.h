@@ -12,13 +12,13 @@
 #include "tk/tk.h"
 
 enum op_kind {
-	OP_INIT,	/* init COUNTER_HZ BITS SEC NSEC */
-	OP_TICK,	/* tick CYCLES: so many cycles pass, then a tick */
-	OP_TICKS,	/* ticks N LATE SKIP SEED: N ticks, each up to LATE per mille of a tick late and
-			   up to SKIP ticks after the one before, at random */
-	OP_PASS,	/* pass CYCLES: so many pass, no tick */
-	OP_READ,	/* read: both clocks at the counter's value */
-	OP_OFFSET,	/* offset NS: adjtimex, as a phase measurement under the PLL */
+	OP_INIT,   /* init COUNTER_HZ BITS SEC NSEC */
+	OP_TICK,   /* tick CYCLES: so many cycles pass, then a tick */
+	OP_TICKS,  /* ticks N LATE SKIP SEED: N ticks, each up to LATE per mille of a tick late and
+		      up to SKIP ticks after the one before, at random */
+	OP_PASS,   /* pass CYCLES: so many pass, no tick */
+	OP_READ,   /* read: both clocks at the counter's value */
+	OP_OFFSET, /* offset NS: adjtimex, as a phase measurement under the PLL */
 	OP_TIME_OFFSET, /* time_offset NS: added to what is still to be slewed */
 	OP_ADJTIME,	/* adjtime US */
 	OP_FREQ,	/* freq PPM * 2^16 */
@@ -32,12 +32,12 @@ enum op_kind {
 	OP_LEAP,	/* leap BITS STEPS: two seconds before midnight with these status bits, then
 			   half-second steps, adjtimex looking on before and after each one's tick */
 	OP_TIMEX,	/* timex MODES VALUE: adjtimex with offset, errors, constant all VALUE */
-	OP_EDGE,	/* edge NS FREQ PER_MILLE: sets the time so that the next tick ends NS into a
-			   second, ticks, lets that much of the next tick pass and sets the frequency:
-			   what mult takes back may reach below the second */
-	OP_COUNTER,	/* counter HZ BITS NEXT: another counter, that now reads NEXT */
-	OP_REFERENCE,	/* reference PPT PHASE_NS STEP_NS: a line through the present time + PHASE_NS
-			   whose period is PPT * 10^-12 longer than nominal */
+	OP_EDGE,      /* edge NS FREQ PER_MILLE: sets the time so that the next tick ends NS into a
+			 second, ticks, lets that much of the next tick pass and sets the frequency:
+			 what mult takes back may reach below the second */
+	OP_COUNTER,   /* counter HZ BITS NEXT: another counter, that now reads NEXT */
+	OP_REFERENCE, /* reference PPT PHASE_NS STEP_NS: a line through the present time + PHASE_NS
+			 whose period is PPT * 10^-12 longer than nominal */
 	OP_KINDS,
 };
 
@@ -60,9 +60,11 @@ struct difference {
 	char text[2048]; /* a line for each field that differs: name, native, linux */
 };
 
-/* Starts a comparison: native gets the switches that the lifted core has, but for those in `flip`. */
+/* Starts a comparison: native gets the switches that the lifted core has, but for those in `flip`.
+ */
 void pair_begin(u32 flip);
-/* Does one operation on both and compares. Returns false, with *difference filled, if they differ. */
+/* Does one operation on both and compares. Returns false, with *difference filled, if they differ.
+ */
 bool pair_do(const struct op *op, struct difference *difference);
 u64 pair_ticks(void); /* compared so far, in all */
 

@@ -32,7 +32,8 @@ static int run_script(const char *path)
 		struct op op;
 
 		number++;
-		if (!op_parse(line, &op) || (op.kind < OP_KINDS && op.kind != OP_INIT && !started)) {
+		if (!op_parse(line, &op) ||
+		    (op.kind < OP_KINDS && op.kind != OP_INIT && !started)) {
 			fprintf(stderr, "tickbench-diff: %s:%d: %s: %s", path, number,
 				started ? "not an operation" : "a script begins with init", line);
 			return 2;
@@ -73,11 +74,13 @@ static int run_random(u64 seed, u64 ticks)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: tickbench-diff [--flip SWITCHES] SCRIPT\n"
-			"       tickbench-diff [--flip SWITCHES] --random SEED TICKS\n"
-			"Compares the native core with the lifted one after every tick. Exit status: 0 no\n"
-			"difference, 1 a difference (printed, with the script that shows it), 2 cannot run.\n"
-			"--flip gives the native core other switches than the kernel's source shows.\n");
+	fprintf(stderr,
+		"usage: tickbench-diff [--flip SWITCHES] SCRIPT\n"
+		"       tickbench-diff [--flip SWITCHES] --random SEED TICKS\n"
+		"Compares the native core with the lifted one after every tick. Exit status: 0 no\n"
+		"difference, 1 a difference (printed, with the script that shows it), 2 cannot "
+		"run.\n"
+		"--flip gives the native core other switches than the kernel's source shows.\n");
 	return 2;
 }
 
@@ -103,8 +106,9 @@ int main(int argc, char **argv)
 		status = run_script(argv[1]);
 	else
 		return usage();
-	printf("%s{\"ticks\": %llu, \"hz\": %u, \"kernel\": \"%s\", \"differ\": %s}\n", status ? "# " : "",
-	       pair_ticks(), tk_linux.identity->hz,
-	       tk_linux.identity->kernel ? tk_linux.identity->kernel : "", status ? "true" : "false");
+	printf("%s{\"ticks\": %llu, \"hz\": %u, \"kernel\": \"%s\", \"differ\": %s}\n",
+	       status ? "# " : "", pair_ticks(), tk_linux.identity->hz,
+	       tk_linux.identity->kernel ? tk_linux.identity->kernel : "",
+	       status ? "true" : "false");
 	return status;
 }

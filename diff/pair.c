@@ -26,17 +26,39 @@ struct field {
 	size_t offset, size;
 };
 
-#define FIELD(member) { #member, offsetof(struct tk_state, member), \
-			sizeof(((struct tk_state *)0)->member) }
+#define FIELD(member)                                                                              \
+	{                                                                                          \
+#member, offsetof(struct tk_state, member), sizeof(((struct tk_state *)0)->member) \
+	}
 
 static const struct field state_fields[] = {
-	FIELD(cycle_last),  FIELD(cycle_interval),   FIELD(xtime_interval), FIELD(xtime_sec),
-	FIELD(xtime_nsec),  FIELD(raw_sec),	     FIELD(raw_nsec),	    FIELD(wtm_sec),
-	FIELD(wtm_nsec),    FIELD(ntp_tick),	     FIELD(tick_length),    FIELD(ntp_error),
-	FIELD(time_offset), FIELD(skew_delta),	     FIELD(time_freq),	    FIELD(time_adjust),
-	FIELD(mult),	    FIELD(time_adjust_frac), FIELD(time_maxerror),  FIELD(next_leap_sec),
-	FIELD(shift),	    FIELD(ntp_err_mult),     FIELD(skip_second_overflow),
-	FIELD(tai_offset),  FIELD(time_state),	     FIELD(time_status),    FIELD(time_constant),
+	FIELD(cycle_last),
+	FIELD(cycle_interval),
+	FIELD(xtime_interval),
+	FIELD(xtime_sec),
+	FIELD(xtime_nsec),
+	FIELD(raw_sec),
+	FIELD(raw_nsec),
+	FIELD(wtm_sec),
+	FIELD(wtm_nsec),
+	FIELD(ntp_tick),
+	FIELD(tick_length),
+	FIELD(ntp_error),
+	FIELD(time_offset),
+	FIELD(skew_delta),
+	FIELD(time_freq),
+	FIELD(time_adjust),
+	FIELD(mult),
+	FIELD(time_adjust_frac),
+	FIELD(time_maxerror),
+	FIELD(next_leap_sec),
+	FIELD(shift),
+	FIELD(ntp_err_mult),
+	FIELD(skip_second_overflow),
+	FIELD(tai_offset),
+	FIELD(time_state),
+	FIELD(time_status),
+	FIELD(time_constant),
 };
 
 static long long field_of(const void *base, size_t offset, size_t size)
@@ -46,13 +68,14 @@ static long long field_of(const void *base, size_t offset, size_t size)
 	return size == 8 ? *(const long long *)(const void *)at : *(const s32 *)(const void *)at;
 }
 
-static void note(struct difference *difference, const char *name, long long native, long long lifted)
+static void note(struct difference *difference, const char *name, long long native,
+		 long long lifted)
 {
 	size_t used = strlen(difference->text);
 
 	difference->found = true;
-	snprintf(difference->text + used, sizeof(difference->text) - used, "  %-22s %22lld %22lld\n",
-		 name, native, lifted);
+	snprintf(difference->text + used, sizeof(difference->text) - used,
+		 "  %-22s %22lld %22lld\n", name, native, lifted);
 }
 
 static u64 held(void *context)
@@ -174,9 +197,9 @@ static void adjtimex(struct difference *difference, const struct tk_timex *given
 	compare_error(difference, error);
 	if (error[0])
 		return;
-#define COMPARE(member)                                                                        \
-	do {                                                                                   \
-		if (timex[0].member != timex[1].member)                                        \
+#define COMPARE(member)                                                                       \
+	do {                                                                                  \
+		if (timex[0].member != timex[1].member)                                       \
 			note(difference, "timex " #member, timex[0].member, timex[1].member); \
 	} while (0)
 	COMPARE(offset);
@@ -216,8 +239,8 @@ static void edge(struct difference *difference, const struct op *op)
 	tk_native.state(&state);
 	tk_native.read(held, &pair.now, &time);
 	tick_ns = state.xtime_interval >> state.shift;
-	settime(difference, time.sec, (u32)((1000000000 + (u64)op->args[0] - tick_ns % 1000000000) %
-					    1000000000));
+	settime(difference, time.sec,
+		(u32)((1000000000 + (u64)op->args[0] - tick_ns % 1000000000) % 1000000000));
 	pass(state.cycle_interval);
 	tick(difference);
 	pass(state.cycle_interval * (u64)op->args[2] / 1000);

@@ -93,7 +93,7 @@ static long long spread(u64 *random, long long most)
 
 static long long random_hz(u64 *random)
 {
-	static const long long usual[] = { 2596146000, 1000000000, 3579545, 14318180, 32768,
+	static const long long usual[] = { 2596146000, 1000000000, 3579545,  14318180, 32768,
 					   2400000000, 24000000,   25000000, 19200000, 4999999999 };
 
 	if (next(random) % 3 == 0)
@@ -110,9 +110,9 @@ static struct op op_make(enum op_kind kind, long long a, long long b, long long 
 /* What an episode is about: a letter for each kind of operation, as often as it is likely. */
 static const char *const themes[] = {
 	"ooaaafkstcjRrppTTzz", /* everything */
-	"mmmsssssttgggelll",	     /* midnights and leap seconds */
-	"xxxxkkkaaag",	     /* slews, small and large, with and against each other */
-	"ffuuccRRRpge",	     /* rates and counters */
+	"mmmsssssttgggelll",   /* midnights and leap seconds */
+	"xxxxkkkaaag",	       /* slews, small and large, with and against each other */
+	"ffuuccRRRpge",	       /* rates and counters */
 };
 
 /* Mostly short, so that many things happen; sometimes long enough for slews to end. */
@@ -134,8 +134,8 @@ struct op op_random(u64 *random, const char **theme)
 
 	if (!*theme) {
 		*theme = themes[next(random) % TB_ARRAY_SIZE(themes)];
-		return op_make(OP_INIT, random_hz(random), width, between(random, 1000000, 1LL << 32),
-			       between(random, 0, 999999999));
+		return op_make(OP_INIT, random_hz(random), width,
+			       between(random, 1000000, 1LL << 32), between(random, 0, 999999999));
 	}
 	if (next(random) % 2)
 		return random_ticks(random);
@@ -151,28 +151,34 @@ struct op op_random(u64 *random, const char **theme)
 	case 'u':
 		return op_make(OP_TICK_USEC, between(random, 8990, 11010), 0, 0, 0);
 	case 's': /* any bits, or just those of a leap second */
-		return op_make(OP_STATUS, (long long)(next(random) & (next(random) % 2 ? 0xff : 0x30)), 0,
-			       0, 0);
+		return op_make(OP_STATUS,
+			       (long long)(next(random) & (next(random) % 2 ? 0xff : 0x30)), 0, 0,
+			       0);
 	case 'k':
-		return op_make(OP_CONSTANT, next(random) % 2 ? between(random, 0, 10) : 10, 0, 0, 0);
+		return op_make(OP_CONSTANT, next(random) % 2 ? between(random, 0, 10) : 10, 0, 0,
+			       0);
 	case 'g':
 		return op_make(OP_TAI, between(random, -2, 100), 0, 0, 0);
 	case 't':
-		return op_make(OP_SETTIME, spread(random, 500000), between(random, 0, 999999999), 0, 0);
+		return op_make(OP_SETTIME, spread(random, 500000), between(random, 0, 999999999), 0,
+			       0);
 	case 'j':
-		return op_make(OP_INJECT, spread(random, 500000), between(random, 0, 999999999), 0, 0);
+		return op_make(OP_INJECT, spread(random, 500000), between(random, 0, 999999999), 0,
+			       0);
 	case 'm':
 		return op_make(OP_MIDNIGHT, between(random, 1, 4), 0, 0, 0);
 	case 'l':
-		return op_make(OP_LEAP, (long long)(next(random) & 0x70), between(random, 1, 10), 0, 0);
-	case 'z': /* offset, errors, constant, micro or nano */
-		return op_make(OP_TIMEX, (long long)(next(random) & 0x302d), spread(random, 20000000), 0,
+		return op_make(OP_LEAP, (long long)(next(random) & 0x70), between(random, 1, 10), 0,
 			       0);
+	case 'z': /* offset, errors, constant, micro or nano */
+		return op_make(OP_TIMEX, (long long)(next(random) & 0x302d),
+			       spread(random, 20000000), 0, 0);
 	case 'e':
 		return op_make(OP_EDGE, between(random, 0, 1000), spread(random, 500LL << 16),
 			       between(random, 0, 999), 0);
 	case 'c':
-		return op_make(OP_COUNTER, random_hz(random), width, between(random, 0, 1LL << 40), 0);
+		return op_make(OP_COUNTER, random_hz(random), width, between(random, 0, 1LL << 40),
+			       0);
 	case 'R':
 		return op_make(OP_REFERENCE, spread(random, 1000000000), spread(random, 5000000),
 			       between(random, 0, 2000000), 0);

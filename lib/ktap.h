@@ -10,7 +10,7 @@
 
 struct ktap {
 	const struct output *out;
-	u32 depth;  /* 0, or 1 inside a subtest */
+	u32 depth; /* 0, or 1 inside a subtest */
 	u32 number[2];
 	u32 failed[2];
 	u32 skipped[2];

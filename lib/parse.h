@@ -8,7 +8,8 @@
 /* Copies with termination; true if it fitted. */
 bool str_copy(char *to, size_t size, const char *from);
 
-/* Unsigned decimal or 0x hexadecimal with nothing behind it; false if it is not that or overflows. */
+/* Unsigned decimal or 0x hexadecimal with nothing behind it; false if it is not that or overflows.
+ */
 bool str_to_u64(const char *text, u64 *value);
 
 /* Signed decimal with up to `scale` decimals, as value * 10^scale ("-1.5", scale 3: -1500). */

@@ -149,7 +149,8 @@ void out_vprintf(const struct output *out, const char *format, va_list args)
 		case 'x':
 		case 'X':
 			put_number(out, &spec,
-				   longs ? va_arg(args, unsigned long long) : va_arg(args, unsigned),
+				   longs ? va_arg(args, unsigned long long)
+					 : va_arg(args, unsigned),
 				   *format);
 			break;
 		case 'p':

@@ -22,7 +22,8 @@ void out_printf(const struct output *out, const char *format, ...)
 size_t str_printf(char *buffer, size_t size, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* A femtosecond count as nanoseconds with `digits` (0 to 6) decimals, rounded to nearest, ties away. */
+/* A femtosecond count as nanoseconds with `digits` (0 to 6) decimals, rounded to nearest, ties
+ * away. */
 void out_ns(const struct output *out, s64 fsec, u32 digits);
 
 /* value / 10^scale with `digits` decimals; scale 0 to 18, digits <= scale. */

@@ -4,10 +4,10 @@
 #include "lib/instant.h"
 
 /* Errors beyond +-1000 s (2^60 fs) count as that, so that no sum can overflow. */
-#define CLAMP_FS	(1000 * TB_FSEC_PER_SEC)
-#define FS_PER_PS	1000
-#define WITHIN_10NS_FS	(10 * TB_FSEC_PER_NSEC)
-#define WITHIN_1NS_FS	(1 * TB_FSEC_PER_NSEC)
+#define CLAMP_FS       (1000 * TB_FSEC_PER_SEC)
+#define FS_PER_PS      1000
+#define WITHIN_10NS_FS (10 * TB_FSEC_PER_NSEC)
+#define WITHIN_1NS_FS  (1 * TB_FSEC_PER_NSEC)
 
 static s64 magnitude(s64 value)
 {
@@ -146,12 +146,13 @@ s64 stats_drift_fs_per_s(const struct stats *stats)
 		return 0;
 	/*
 	 * About the means, to keep the products small: with t = mean_t + t', sum(t'e') is
-	 * sum_te - mean_t * sum_e, and what rounding the mean to whole microseconds leaves over is put
-	 * back by the exact n * mean_t * mean_e terms.
+	 * sum_te - mean_t * sum_e, and what rounding the mean to whole microseconds leaves over is
+	 * put back by the exact n * mean_t * mean_e terms.
 	 */
 	mean_t = div_s128(stats->sum_t, stats->count);
 	mean_e = div_s128(stats->sum_fs, stats->count);
-	above = stats->sum_te - mean_t * stats->sum_fs - mean_e * stats->sum_t + n * mean_t * mean_e;
+	above = stats->sum_te - mean_t * stats->sum_fs - mean_e * stats->sum_t +
+		n * mean_t * mean_e;
 	below = stats->sum_tt - 2 * mean_t * stats->sum_t + n * mean_t * mean_t;
 	/* The means are whole, so a part of at most one unit times the sum of the rest is left. */
 	rest_t = stats->sum_t - n * mean_t;

@@ -40,7 +40,8 @@ static bool read_page(struct bench *bench)
 		bench->line_error = vehicle->page_error;
 		return false;
 	}
-	bench->line_error = vmclock_read(vehicle->page, vehicle->page_mapped, counter_now(bench), &line);
+	bench->line_error =
+		vmclock_read(vehicle->page, vehicle->page_mapped, counter_now(bench), &line);
 	if (bench->line_error) {
 		bench->refusals += !vmclock_may_pass(bench->line_error);
 		/* So that the next change is noticed, and the old line still serves meanwhile. */
@@ -124,8 +125,7 @@ static void page_changed(struct bench *bench)
 	vehicle->lock(vehicle->context);
 	if (read_page(bench)) {
 		bool disrupted = bench->line.disruption_marker != before.disruption_marker ||
-				 bench->line.vm_generation_counter !=
-					 before.vm_generation_counter;
+				 bench->line.vm_generation_counter != before.vm_generation_counter;
 
 		now = counter_now(bench);
 		moved_fs = (u64)magnitude(instant_to_fsec(vmclock_utc_at(&bench->line, now) -
@@ -203,7 +203,8 @@ bool bench_start_core(struct bench *bench)
 	bench->target_fs = 0;
 	bench->moved_fs = bench->moved_max_fs = 0;
 	if (vehicle->page && read_page(bench))
-		instant_to_timespec(vmclock_utc_at(&bench->line, setup.now), &setup.sec, &setup.nsec);
+		instant_to_timespec(vmclock_utc_at(&bench->line, setup.now), &setup.sec,
+				    &setup.nsec);
 	error = bench->tk->init(&setup);
 	if (error)
 		ktap_note(bench->ktap, "init: %s", tk_strerror(error));
@@ -317,7 +318,8 @@ void bench_metrics(struct bench *bench)
 	if (bench->scratch) {
 		bench_metric_ns(bench, "median_abs_ns",
 				stats_percentile_abs_fs(stats, 500, bench->scratch));
-		bench_metric_ns(bench, "p99_ns", stats_percentile_abs_fs(stats, 990, bench->scratch));
+		bench_metric_ns(bench, "p99_ns",
+				stats_percentile_abs_fs(stats, 990, bench->scratch));
 	}
 	ktap_metric(bench->ktap, "drift_ns_per_s", stats_drift_fs_per_s(stats), 6, 6, "ns/s");
 	bench_metric_since(bench, "converged_10ns_s", stats->within_10ns_us);
@@ -325,7 +327,8 @@ void bench_metrics(struct bench *bench)
 	ktap_metric(bench->ktap, "backwards", (s128)stats->backwards, 0, 0, "times");
 	/* ns first, then us with three decimals. */
 	ktap_metric(bench->ktap, "late_tick_max_us",
-		    (s128)(late / hz * TB_NSEC_PER_SEC + late % hz * TB_NSEC_PER_SEC / hz), 3, 3, "us");
+		    (s128)(late / hz * TB_NSEC_PER_SEC + late % hz * TB_NSEC_PER_SEC / hz), 3, 3,
+		    "us");
 	ktap_metric(bench->ktap, "ticks", (s128)bench->tick.ticks, 0, 0, "ticks");
 	ktap_metric(bench->ktap, "samples", (s128)stats->count, 0, 0, "samples");
 	ktap_metric(bench->ktap, "page_changes", (s128)bench->feeds, 0, 0, "times");
@@ -354,7 +357,8 @@ void bench_publish(struct bench *bench, instant time, s64 rate_ppt, u64 disrupti
 	if (line.time_type == VMCLOCK_TIME_TAI)
 		line.time += (instant)line.tai_offset_sec * ((instant)1 << 64);
 	line.disruption_marker = disruption_marker;
-	vmclock_period_from_hz(vehicle->counter.hz, rate_ppt, &line.period_frac, &line.period_shift);
+	vmclock_period_from_hz(vehicle->counter.hz, rate_ppt, &line.period_frac,
+			       &line.period_shift);
 	vmclock_page_update(vehicle->page, &line);
 }
 
@@ -383,7 +387,9 @@ static void print_params(const struct bench *bench, const char *scenario, u64 du
 			at += str_printf(text + at, sizeof(text) - at, "%s%s", at ? "," : "",
 					 tk_switch_name(bit));
 	ktap_param(ktap, "switches",
-		   bench->switches == TK_ALL ? "all" : bench->switches ? text : "none");
+		   bench->switches == TK_ALL ? "all"
+		   : bench->switches	     ? text
+					     : "none");
 	ktap_param(ktap, "clock", vehicle->is_virtual ? "virtual" : "tsc");
 	str_printf(text, sizeof(text), "%llu", vehicle->counter.hz);
 	ktap_param(ktap, "counter_hz", text);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Claim: when the page's period changes, small steps and large, and the core is told at that moment,
- * it follows at once, in the middle of a tick, and no phase is lost over it.
+ * Claim: when the page's period changes, small steps and large, and the core is told at that
+ * moment, it follows at once, in the middle of a tick, and no phase is lost over it.
  */
 #include "scenario/list.h"
 
@@ -11,7 +11,7 @@
 static void freq_run(struct bench *bench)
 {
 	/* What a crystal, a temperature, a migration and a bad host do: 10^-12. */
-	static const s64 changes_ppt[] = { 1000,      -1000,	 100000,     -300000,
+	static const s64 changes_ppt[] = { 1000,     -1000,	100000,	   -300000,
 					   10000000, -10000000, 100000000, -200000000 };
 	struct vehicle *vehicle = bench->vehicle;
 	const s64 rate_ppt = bench->params->rate_ppt;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Claim: a core that follows the page's line stays on it, within one step of mult over one tick on
- * the virtual clock, and in the median within a nanosecond on the real one (if its host lets the tick
- * come on time, and the page's line stays where it is), for as long as it runs.
+ * the virtual clock, and in the median within a nanosecond on the real one (if its host lets the
+ * tick come on time, and the page's line stays where it is), for as long as it runs.
  */
 #include "scenario/list.h"
 
-#define DRIFT_FS 1000	     /* 0.001 ns/s */
-#define LIMIT_FS (10 * TB_FSEC_PER_NSEC)
+#define DRIFT_FS  1000 /* 0.001 ns/s */
+#define LIMIT_FS  (10 * TB_FSEC_PER_NSEC)
 #define SETTLE_MS 200 /* real clock: for the first ticks, and what starting them disturbs */
 
 static void host_judges(struct bench *bench)
@@ -46,9 +46,10 @@ static void claim_exact(struct bench *bench)
 
 /*
  * On the real clock, what must hold on any host. Dithering leaves one step of mult over a tick; one
- * period late, two. A tick that comes later lets a step run on for so long, and where the line's rate
- * is next to a whole mult (that of a host whose own clock nobody steers), nothing brings it back soon.
- * And where the page's own line moves, the core is off by as much, until it has slewed there.
+ * period late, two. A tick that comes later lets a step run on for so long, and where the line's
+ * rate is next to a whole mult (that of a host whose own clock nobody steers), nothing brings it
+ * back soon. And where the page's own line moves, the core is off by as much, until it has slewed
+ * there.
  */
 static void claim_median(struct bench *bench)
 {

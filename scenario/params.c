@@ -27,8 +27,8 @@ struct field {
 static const char *const clocks[] = { "virtual", "tsc", NULL };
 static const char *const ticks[] = { "auto", "deadline", "oneshot", NULL };
 
-#define AT(member) offsetof(struct scenario_params, member), \
-		   sizeof(((struct scenario_params *)0)->member)
+#define AT(member) \
+	offsetof(struct scenario_params, member), sizeof(((struct scenario_params *)0)->member)
 
 static const struct field fields[] = {
 	{ "scenario", KIND_TEXT, AT(scenario), 0, 0, 0, NULL,
@@ -176,7 +176,8 @@ enum params_error params_parse_line(struct scenario_params *params, const char *
 		if (name_length == length || name_length >= word_size)
 			return PARAMS_UNKNOWN;
 		str_copy(value,
-			 length - name_length < sizeof(value) ? length - name_length : sizeof(value),
+			 length - name_length < sizeof(value) ? length - name_length
+							      : sizeof(value),
 			 at + name_length + 1);
 		word[name_length] = '\0';
 		error = params_set(params, word, value);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Claim: none; a benchmark. How many ticks a second the core does when every tick is called, on time
- * and with nothing else in the loop, and how long a read of the clock takes. The best of many short
- * rounds, since whatever else the machine does only adds.
+ * Claim: none; a benchmark. How many ticks a second the core does when every tick is called, on
+ * time and with nothing else in the loop, and how long a read of the clock takes. The best of many
+ * short rounds, since whatever else the machine does only adds.
  */
 #include "scenario/list.h"
 
@@ -23,7 +23,8 @@ static void rate_run(struct bench *bench)
 	u64 counter;
 
 	if (!bench->stopwatch_ns || !bench->stopwatch_ns()) {
-		ktap_skip(bench->ktap, "the rate is measured", "there is no clock to measure it by");
+		ktap_skip(bench->ktap, "the rate is measured",
+			  "there is no clock to measure it by");
 		return;
 	}
 	if (!bench_start_core(bench) || !bench_follow(bench, true))
@@ -49,10 +50,12 @@ static void rate_run(struct bench *bench)
 		if (end > begin && end - begin < best_read)
 			best_read = end - begin;
 	}
-	ktap_metric(bench->ktap, "ticks_per_s", div_s128((s128)ROUND * (s128)TB_NSEC_PER_SEC, best_tick),
-		    0, 0, "1/s");
-	ktap_metric(bench->ktap, "ns_per_tick", div_s128((s128)best_tick * 1000, ROUND), 3, 1, "ns");
-	ktap_metric(bench->ktap, "ns_per_read", div_s128((s128)best_read * 4000, ROUND), 3, 1, "ns");
+	ktap_metric(bench->ktap, "ticks_per_s",
+		    div_s128((s128)ROUND * (s128)TB_NSEC_PER_SEC, best_tick), 0, 0, "1/s");
+	ktap_metric(bench->ktap, "ns_per_tick", div_s128((s128)best_tick * 1000, ROUND), 3, 1,
+		    "ns");
+	ktap_metric(bench->ktap, "ns_per_read", div_s128((s128)best_read * 4000, ROUND), 3, 1,
+		    "ns");
 	ktap_report(bench->ktap, best_tick < ~0ULL && best_read < ~0ULL, "the rate is measured");
 }
 

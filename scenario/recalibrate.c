@@ -50,8 +50,9 @@ static void recalibrate_run(struct bench *bench)
 	ktap_metric(bench->ktap, "longest_pause_ticks", pause_ticks, 0, 0, "ticks");
 	ktap_report(bench->ktap, true, "a tick while cycle_interval is 0 is let pass");
 	if (vehicle->is_virtual)
-		ktap_report(bench->ktap, bench->stats->max_abs_fs <= bench_step_fs(bench) * pause_ticks,
-			    "nothing is lost: it strays by no more than one mult step over a pause");
+		ktap_report(
+			bench->ktap, bench->stats->max_abs_fs <= bench_step_fs(bench) * pause_ticks,
+			"nothing is lost: it strays by no more than one mult step over a pause");
 	bench_claim_sane(bench);
 }
 

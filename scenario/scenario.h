@@ -96,8 +96,8 @@ struct bench {
 	u64 start; /* counter at the start of the window */
 	u64 feeds, disruptions;
 	u64 refusals; /* of the page, but for those that pass by themselves */
-	/* How far the page's line was from the one before when the core was told, fs: all since the core
-	 * started, and worst. */
+	/* How far the page's line was from the one before when the core was told, fs: all since the
+	 * core started, and worst. */
 	u64 moved_fs, moved_max_fs;
 	enum tk_error feed_error;
 	s64 *scratch;  /* stats->capacity entries, for percentiles */
@@ -161,8 +161,8 @@ void bench_read(struct bench *bench, struct tk_time *time);
 s64 bench_step_fs(const struct bench *bench);
 s64 bench_bound_fs(const struct bench *bench);
 
-/* What slope counts as drift, fs/s: least_fs, or what a run this short cannot tell from noise, three
- * times the rms error over its duration. */
+/* What slope counts as drift, fs/s: least_fs, or what a run this short cannot tell from noise,
+ * three times the rms error over its duration. */
 s64 bench_drift_bound_fs(const struct bench *bench, s64 least_fs);
 
 /* "# metric" lines of everything in docs/report.md, for the window. */

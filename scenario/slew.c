@@ -6,7 +6,7 @@
 #include "scenario/list.h"
 
 #define DEFAULT_NS  10000
-#define SETTLE_MS   2000 /* and two ticks: just behind a second's NTP step */
+#define SETTLE_MS   2000  /* and two ticks: just behind a second's NTP step */
 #define TAIL_MS	    50000 /* at the end: where the offset has long arrived */
 #define CURVE_PARTS 100	  /* 1 % */
 
@@ -59,14 +59,16 @@ static void slew_once(struct bench *bench, const char *sign, s64 offset_ns)
 		str_printf(name, sizeof(name), "%s_after_%us_ns", sign, marks[i]);
 		bench_metric_ns(bench, name, told_fs);
 		told_fs -= due_fs;
-		if ((told_fs < 0 ? -told_fs : told_fs) > (due_fs < 0 ? -due_fs : due_fs) / CURVE_PARTS)
+		if ((told_fs < 0 ? -told_fs : told_fs) >
+		    (due_fs < 0 ? -due_fs : due_fs) / CURVE_PARTS)
 			on_curve = false;
 	}
 	if (passed_ms)
-		ktap_report(bench->ktap, on_curve,
-			    offset_ns < 0
-				    ? "the offset back is slewed along its exponential, within 1 %"
-				    : "the offset forth is slewed along its exponential, within 1 %");
+		ktap_report(
+			bench->ktap, on_curve,
+			offset_ns < 0
+				? "the offset back is slewed along its exponential, within 1 %"
+				: "the offset forth is slewed along its exponential, within 1 %");
 	else
 		ktap_skip(bench->ktap, "the offset is slewed along its exponential",
 			  "needs duration > 10 s");
@@ -99,8 +101,9 @@ static void slew_once(struct bench *bench, const char *sign, s64 offset_ns)
 	ktap_metric(bench->ktap, name, state.time_offset, 0, 0, "2^-32ns/HZ");
 	if (vehicle->is_virtual)
 		ktap_report(bench->ktap, stats->max_abs_fs <= bound_fs,
-			    offset_ns < 0 ? "all of it is delivered back, and the jitter is as before"
-					  : "all of it is delivered forth, and the jitter is as before");
+			    offset_ns < 0
+				    ? "all of it is delivered back, and the jitter is as before"
+				    : "all of it is delivered forth, and the jitter is as before");
 }
 
 static void slew_run(struct bench *bench)

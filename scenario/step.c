@@ -6,8 +6,8 @@
  */
 #include "scenario/list.h"
 
-#define DEFAULT_NS  250000000
-#define BETWEEN_MS  1000
+#define DEFAULT_NS 250000000
+#define BETWEEN_MS 1000
 
 static bool on_the_line(struct bench *bench)
 {
@@ -67,7 +67,8 @@ static void step_run(struct bench *bench)
 		set &= set_wrong(bench, sign * offset_ns);
 		bench_settle(bench, BETWEEN_MS);
 		error_fs = bench_error_fs(bench) - sign * offset_ns * TB_FSEC_PER_NSEC;
-		/* It keeps its rate: 1 us is a thousand times what a second of the dither may leave. */
+		/* It keeps its rate: 1 us is a thousand times what a second of the dither may
+		 * leave. */
 		set &= error_fs < 1000 * TB_FSEC_PER_NSEC && error_fs > -1000 * TB_FSEC_PER_NSEC;
 
 		regained &= bench_refollow(bench);
@@ -90,7 +91,8 @@ static void step_run(struct bench *bench)
 	if (vehicle->page_is_ours) {
 		ktap_report(bench->ktap, migrated,
 			    "after a disruption the core is on the new line at the next look");
-		ktap_report(bench->ktap, bench->disruptions * 4 * BETWEEN_MS >= bench->params->duration_ms,
+		ktap_report(bench->ktap,
+			    bench->disruptions * 4 * BETWEEN_MS >= bench->params->duration_ms,
 			    "every disruption is noticed");
 	}
 	bench_claim_sane(bench);

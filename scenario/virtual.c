@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The virtual clock: a counter that stands still until it is advanced from tick to tick, a page of
- * its own with the true line, and ticks exactly when they are due, or as late and as seldom as asked.
+ * its own with the true line, and ticks exactly when they are due, or as late and as seldom as
+ * asked.
  */
 #include "scenario/scenario.h"
 

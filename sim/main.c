@@ -17,7 +17,7 @@
 #include "scenario/scenario.h"
 #include "sim/sim.h"
 
-#define GROUPS_MAX  64
+#define GROUPS_MAX 64
 
 enum status {
 	STATUS_PASSED = 0,
@@ -58,10 +58,12 @@ static void help(void)
 {
 	puts("usage: tickbench-sim [--PARAMETER VALUE]... [--json] [--samples FILE] [--page FILE]\n"
 	     "                     [-- [--PARAMETER VALUE]...]...\n\n"
-	     "Runs scenarios on the virtual clock and prints KTAP. A lone -- starts another experiment.\n\n"
+	     "Runs scenarios on the virtual clock and prints KTAP. A lone -- starts another "
+	     "experiment.\n\n"
 	     "  --json         print the report document (docs/report.md) instead\n"
 	     "  --samples FILE write the samples there, in binary\n"
-	     "  --page FILE    for the scenario torn: the page that vmclock-host --stress rewrites\n"
+	     "  --page FILE    for the scenario torn: the page that vmclock-host --stress "
+	     "rewrites\n"
 	     "  --seconds S    the same as --duration\n\nParameters:");
 	params_help(&out);
 	puts("\nScenarios:");
@@ -193,10 +195,9 @@ int main(int argc, char **argv)
 	struct vehicle vehicle;
 	struct stats stats;
 	struct ktap ktap;
-	struct bench_io io = { .ktap = &ktap,
-			       .stats = &stats,
-			       .scratch = scratch,
-			       .stopwatch_ns = stopwatch_ns };
+	struct bench_io io = {
+		.ktap = &ktap, .stats = &stats, .scratch = scratch, .stopwatch_ns = stopwatch_ns
+	};
 	const struct output *to = &out;
 	const char *why;
 	u32 plan = 0;

@@ -45,9 +45,10 @@ struct tk_correction tk_reference_correct(const struct tk_reference *reference,
 	const u32 scale = 32 - told->shift;
 	const s128 one_step = (s128)told->cycle_interval << scale;
 	const s128 step_beyond = (s128)reference->step_ns << 32;
-	instant at = tk_reference_at(reference, (told->cycle_last + told->cycle_interval) & told->mask,
-				     told->mask);
-	/* Within 2^97; times 2^30 is 127 bits. An arithmetic shift rounds down: half a unit first. */
+	instant at = tk_reference_at(
+		reference, (told->cycle_last + told->cycle_interval) & told->mask, told->mask);
+	/* Within 2^97; times 2^30 is 127 bits. An arithmetic shift rounds down: half a unit first.
+	 */
 	s128 lead = (at - ((instant)told->sec << 64)) * (s128)TB_NSEC_PER_SEC;
 
 	lead = ((lead + (1LL << 31)) >> 32) - (s128)((u128)told->snsec << scale) -
@@ -59,8 +60,7 @@ struct tk_correction tk_reference_correct(const struct tk_reference *reference,
 		/* To nearest; scale is 0 for a core that counts in the NTP code's unit. */
 		correction.step_snsec = scale ? (lead + ((s128)1 << (scale - 1))) >> scale : lead;
 		correction.step_mono_ns = (s64)(correction.step_snsec >> told->shift);
-		correction.ntp_error =
-			(s64)(lead - (s128)((u128)correction.step_snsec << scale));
+		correction.ntp_error = (s64)(lead - (s128)((u128)correction.step_snsec << scale));
 	} else {
 		correction.time_offset = (s64)div_s128(lead, told->hz);
 		correction.ntp_error = (s64)(lead - (s128)correction.time_offset * told->hz);

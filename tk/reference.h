@@ -12,10 +12,10 @@
 instant tk_reference_at(const struct tk_reference *reference, u64 counter, u64 mask);
 
 /*
- * L = cycle_interval * period, ns * 2^32, rounded to nearest. TK_ERATE if that is more than 10 % off
- * `nominal`, the tick's length at the counter's nominal frequency in the same unit (raw_interval <<
- * ntp_error_shift), TK_EINVAL for a zero period, a shift beyond 64 or a time outside 0 to 2^33 s.
- * cycle_interval < 2^33.
+ * L = cycle_interval * period, ns * 2^32, rounded to nearest. TK_ERATE if that is more than 10 %
+ * off `nominal`, the tick's length at the counter's nominal frequency in the same unit
+ * (raw_interval << ntp_error_shift), TK_EINVAL for a zero period, a shift beyond 64 or a time
+ * outside 0 to 2^33 s. cycle_interval < 2^33.
  */
 enum tk_error tk_reference_tick(const struct tk_reference *reference, u64 cycle_interval,
 				u64 nominal, u64 *tick_length);
@@ -32,19 +32,20 @@ struct tk_told {
 
 /* What brings it onto the line. What stood in ntp_error and time_offset before is superseded. */
 struct tk_correction {
-	s64 ntp_error;	 /* ns * 2^32 */
-	s64 time_offset; /* ns * 2^32 / hz */
-	s128 step_snsec; /* to be added to the clock, shifted ns; 0: no step */
+	s64 ntp_error;	  /* ns * 2^32 */
+	s64 time_offset;  /* ns * 2^32 / hz */
+	s128 step_snsec;  /* to be added to the clock, shifted ns; 0: no step */
 	s64 step_mono_ns; /* the step in whole ns, rounded down: to be subtracted from
-			     wall_to_monotonic, so that CLOCK_MONOTONIC moves by 0 to 1 ns, never back */
+			     wall_to_monotonic, so that CLOCK_MONOTONIC moves by 0 to 1 ns, never
+			     back */
 };
 
 /*
- * The line's lead over the clock at the next tick, T_ref(cycle_last + cycle_interval) - (xtime + L),
- * becomes: ntp_error if it is no more than dithering leaves there anyway (one step of mult over a
- * tick); else a step if it exceeds step_ns; else time_offset: where the wanted rate is next to a
- * whole mult, dithering alone would take for ever to bring back what lies on that side. What a unit cannot hold goes into ntp_error: nothing
- * is lost. Both times within 2^33 s of the epoch.
+ * The line's lead over the clock at the next tick, T_ref(cycle_last + cycle_interval) - (xtime +
+ * L), becomes: ntp_error if it is no more than dithering leaves there anyway (one step of mult over
+ * a tick); else a step if it exceeds step_ns; else time_offset: where the wanted rate is next to a
+ * whole mult, dithering alone would take for ever to bring back what lies on that side. What a unit
+ * cannot hold goes into ntp_error: nothing is lost. Both times within 2^33 s of the epoch.
  */
 struct tk_correction tk_reference_correct(const struct tk_reference *reference,
 					  const struct tk_told *told);

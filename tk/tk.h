@@ -29,12 +29,12 @@ enum tk_switch {
 
 enum tk_error {
 	TK_OK = 0,
-	TK_EINVAL,	/* an argument outside its stated range */
-	TK_EFREQUENCY,	/* counter frequency outside 1 kHz to 5 GHz, or HZ not between 1 and it */
-	TK_ENOTSUPP,	/* this core cannot do that */
-	TK_ESWITCH,	/* needs a switch that is off, or asks for one this core does not have */
-	TK_EHZ,		/* this core was built for another HZ */
-	TK_ERATE,	/* the reference's rate is more than 10 % off the counter's nominal one */
+	TK_EINVAL,     /* an argument outside its stated range */
+	TK_EFREQUENCY, /* counter frequency outside 1 kHz to 5 GHz, or HZ not between 1 and it */
+	TK_ENOTSUPP,   /* this core cannot do that */
+	TK_ESWITCH,    /* needs a switch that is off, or asks for one this core does not have */
+	TK_EHZ,	       /* this core was built for another HZ */
+	TK_ERATE,      /* the reference's rate is more than 10 % off the counter's nominal one */
 	TK_ERRORS,
 };
 
@@ -62,14 +62,18 @@ struct tk_conversion {
 };
 
 /* TK_EFREQUENCY if the counter is out of range. */
-enum tk_error tk_conversion_init(struct tk_conversion *conversion, const struct tk_counter *counter);
+enum tk_error tk_conversion_init(struct tk_conversion *conversion,
+				 const struct tk_counter *counter);
+
+/* What CLOCK_REALTIME may be set to: 2^63 ns, less 30 years of uptime. */
+#define TK_SEC_MAX 8277292036LL
 
 struct tk_setup {
 	struct tk_counter counter;
 	u32 hz;	      /* ticks a second */
 	u32 switches; /* of enum tk_switch; a lifted core has its own and ignores this */
 	u64 now;      /* the counter */
-	s64 sec;      /* the time to start from: seconds since the epoch, 0 to 2^33 */
+	s64 sec;      /* the time to start from: seconds since the epoch, 0 to TK_SEC_MAX - 1 */
 	u32 nsec;     /* 0 to 999999999 */
 };
 
@@ -82,7 +86,7 @@ struct tk_time {
 	instant instant; /* CLOCK_REALTIME with the core's sub-nanosecond part */
 };
 
-/* A line to follow: time(c) = time + (c - counter) * period, period = period_frac * 2^-(64+shift). */
+/* A line: time(c) = time + (c - counter) * period, with period = period_frac * 2^-(64 + shift). */
 struct tk_reference {
 	u64 counter;
 	instant time; /* of CLOCK_REALTIME (UTC) */
@@ -94,49 +98,47 @@ struct tk_reference {
 /* struct timex, the fields that a core answers to; mode and status bits are the kernel's. */
 struct tk_timex {
 	u32 modes;
-	s64 offset;    /* us, or ns with STA_NANO */
-	s64 freq;      /* ppm * 2^16 */
-	s64 maxerror;  /* us */
-	s64 esterror;  /* us */
+	s64 offset;   /* us, or ns with STA_NANO */
+	s64 freq;     /* ppm * 2^16 */
+	s64 maxerror; /* us */
+	s64 esterror; /* us */
 	s32 status;
 	s64 constant;
 	s64 tick;      /* us a USER_HZ tick: 9000 to 11000 */
 	s64 time_sec;  /* ADJ_SETOFFSET: amount to add; out: now */
 	s64 time_usec; /* us, or ns with ADJ_NANO */
 	s32 tai;
-	s32 state;     /* out: TIME_OK and so on, as adjtimex() returns */
+	s32 state; /* out: TIME_OK and so on, as adjtimex() returns */
 };
 
 /* Mode, status and state values, of uapi/linux/timex.h. */
-#define TK_ADJ_OFFSET	      0x0001
-#define TK_ADJ_FREQUENCY      0x0002
-#define TK_ADJ_MAXERROR	      0x0004
-#define TK_ADJ_ESTERROR	      0x0008
-#define TK_ADJ_STATUS	      0x0010
-#define TK_ADJ_TIMECONST      0x0020
-#define TK_ADJ_TAI	      0x0080
-#define TK_ADJ_SETOFFSET      0x0100
-#define TK_ADJ_MICRO	      0x1000
-#define TK_ADJ_NANO	      0x2000
-#define TK_ADJ_TICK	      0x4000
-#define TK_ADJ_ADJTIME	      0x8000 /* together with ADJ_OFFSET: the old adjtime() */
-#define TK_ADJ_OFFSET_SINGLESHOT 0x8001
-#define TK_ADJ_OFFSET_SS_READ	 0xa001
-#define TK_STA_PLL	      0x0001
-#define TK_STA_FLL	      0x0008
-#define TK_STA_INS	      0x0010
-#define TK_STA_DEL	      0x0020
-#define TK_STA_UNSYNC	      0x0040
-#define TK_STA_FREQHOLD	      0x0080
-#define TK_STA_NANO	      0x2000
-#define TK_STA_MODE	      0x4000
-#define TK_STA_RONLY	      0xff00
-#define TK_TIME_OK	      0
-#define TK_TIME_INS	      1
-#define TK_TIME_DEL	      2
-#define TK_TIME_OOP	      3
-#define TK_TIME_WAIT	      4
-#define TK_TIME_ERROR	      5
+#define TK_ADJ_OFFSET	 0x0001
+#define TK_ADJ_FREQUENCY 0x0002
+#define TK_ADJ_MAXERROR	 0x0004
+#define TK_ADJ_ESTERROR	 0x0008
+#define TK_ADJ_STATUS	 0x0010
+#define TK_ADJ_TIMECONST 0x0020
+#define TK_ADJ_TAI	 0x0080
+#define TK_ADJ_SETOFFSET 0x0100
+#define TK_ADJ_MICRO	 0x1000
+#define TK_ADJ_NANO	 0x2000
+#define TK_ADJ_TICK	 0x4000
+#define TK_ADJ_ADJTIME	 0x8000 /* together with ADJ_OFFSET: the old adjtime() */
+#define TK_STA_PLL	 0x0001
+#define TK_STA_FLL	 0x0008
+#define TK_STA_INS	 0x0010
+#define TK_STA_DEL	 0x0020
+#define TK_STA_UNSYNC	 0x0040
+#define TK_STA_FREQHOLD	 0x0080
+#define TK_STA_NANO	 0x2000
+#define TK_STA_MODE	 0x4000
+#define TK_STA_RONLY	 0xff00
+#define TK_TIME_OK	 0
+#define TK_TIME_INS	 1
+#define TK_TIME_DEL	 2
+#define TK_TIME_OOP	 3
+#define TK_TIME_WAIT	 4
+#define TK_TIME_ERROR	 5
 
 /* A core's inside, for comparison after every tick. What a core does not have is 0. */
 struct tk_state {
@@ -154,7 +156,7 @@ struct tk_state {
 	s64 ntp_error;	 /* e, ns * 2^32 */
 	s64 time_offset; /* ns * 2^32 / HZ */
 	s64 skew_delta;
-	s64 time_freq; /* ns * 2^32 a second */
+	s64 time_freq;	 /* ns * 2^32 a second */
 	s64 time_adjust; /* us */
 	s64 time_adjust_frac;
 	s64 time_maxerror; /* us */
@@ -189,14 +191,14 @@ struct tk_ops {
 	void (*tick)(u64 now);
 
 	/*
-	 * The time at a counter value that it reads itself, inside its retry loop, by counter(context).
-	 * Interrupt-safe against tick().
+	 * The time at a counter value that it reads itself, inside its retry loop, by
+	 * counter(context). Interrupt-safe against tick().
 	 */
 	void (*read)(u64 (*counter)(void *context), void *context, struct tk_time *time);
 
 	/*
-	 * Follow a line: the tick length becomes its period times cycle_interval, the phase error at
-	 * the next tick goes into time_offset, or is stepped. TK_ESWITCH, TK_ERATE, TK_EINVAL.
+	 * Follow a line: the tick length becomes its period times cycle_interval, the phase error
+	 * at the next tick goes into time_offset, or is stepped. TK_ESWITCH, TK_ERATE, TK_EINVAL.
 	 */
 	enum tk_error (*set_reference)(u64 now, const struct tk_reference *reference);
 
@@ -216,8 +218,8 @@ struct tk_ops {
 	enum tk_error (*change_counter)(u64 now, const struct tk_counter *next, u64 next_now);
 
 	/*
-	 * The counter is being recalibrated (stopped = true): cycle_interval is 0 until it is done, and
-	 * then is what it was.
+	 * The counter is being recalibrated (stopped = true): cycle_interval is 0 until it is done,
+	 * and then is what it was.
 	 */
 	enum tk_error (*recalibrate)(u64 now, bool stopped);
 

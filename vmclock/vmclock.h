@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The vmclock page: its layout (uapi-group.org, UAPI.13, as Linux's vmclock-abi.h has it), a reader
- * that refuses what cannot be trusted and says why, and a writer. Freestanding; the same object code
- * reads in the guest, in the host process and in the publisher's audit.
+ * that refuses what cannot be trusted and says why, and a writer. Freestanding; the same object
+ * code reads in the guest, in the host process and in the publisher's audit.
  */
 #ifndef TB_VMCLOCK_VMCLOCK_H
 #define TB_VMCLOCK_VMCLOCK_H
@@ -74,22 +74,22 @@ struct vmclock_abi {
 
 enum vmclock_error {
 	VMCLOCK_OK = 0,
-	VMCLOCK_ABSENT,		  /* no page at all */
+	VMCLOCK_ABSENT, /* no page at all */
 	VMCLOCK_BAD_MAGIC,
-	VMCLOCK_BAD_SIZE,	  /* says it is shorter than its fields, or longer than what is mapped */
+	VMCLOCK_BAD_SIZE, /* says it is shorter than its fields, or longer than what is mapped */
 	VMCLOCK_BAD_VERSION,
-	VMCLOCK_NO_COUNTER,	  /* counter_id 0xff: stock QEMU's page, markers only */
-	VMCLOCK_WRONG_COUNTER,	  /* not the x86 TSC */
-	VMCLOCK_BAD_TIME_TYPE,	  /* not UTC, nor TAI with its offset to UTC */
-	VMCLOCK_WRITER_HOLDS,	  /* seq_count stayed odd */
-	VMCLOCK_NEVER_STABLE,	  /* seq_count moved during every try */
-	VMCLOCK_BAD_SHIFT,	  /* counter_period_shift > 64 */
-	VMCLOCK_BAD_PERIOD,	  /* zero, or a counter below 1 kHz or above 10 GHz */
-	VMCLOCK_BAD_TIME,	  /* time_sec beyond 2^62 */
+	VMCLOCK_NO_COUNTER,    /* counter_id 0xff: stock QEMU's page, markers only */
+	VMCLOCK_WRONG_COUNTER, /* not the x86 TSC */
+	VMCLOCK_BAD_TIME_TYPE, /* not UTC, nor TAI with its offset to UTC */
+	VMCLOCK_WRITER_HOLDS,  /* seq_count stayed odd */
+	VMCLOCK_NEVER_STABLE,  /* seq_count moved during every try */
+	VMCLOCK_BAD_SHIFT,     /* counter_period_shift > 64 */
+	VMCLOCK_BAD_PERIOD,    /* zero, or a counter below 1 kHz or above 10 GHz */
+	VMCLOCK_BAD_TIME,      /* time_sec beyond 2^62 */
 	VMCLOCK_STATUS_IS_UNKNOWN,
 	VMCLOCK_STATUS_IS_INITIALIZING,
 	VMCLOCK_STATUS_IS_UNRELIABLE,
-	VMCLOCK_BAD_STATUS,	  /* not in enum vmclock_status */
+	VMCLOCK_BAD_STATUS,	   /* not in enum vmclock_status */
 	VMCLOCK_COUNTER_IN_FUTURE, /* counter_value is more than 2^62 cycles, or 1 hour, ahead */
 	VMCLOCK_ERRORS,
 };
@@ -107,8 +107,8 @@ static inline bool vmclock_may_pass(enum vmclock_error error)
 /* A consistent copy of what the page says. */
 struct vmclock_line {
 	u64 counter_value;
-	instant time;	     /* in the page's own time_type, at counter_value */
-	s32 tai_offset_sec;  /* TAI - UTC; valid with VMCLOCK_FLAG_TAI_OFFSET_VALID */
+	instant time;	    /* in the page's own time_type, at counter_value */
+	s32 tai_offset_sec; /* TAI - UTC; valid with VMCLOCK_FLAG_TAI_OFFSET_VALID */
 	u64 period_frac;
 	u8 period_shift;
 	u8 time_type;
@@ -124,7 +124,8 @@ struct vmclock_line {
 	u64 time_maxerror_ns;
 };
 
-/* How often vmclock_read() tries before it refuses; each try spins at most as often on an odd count. */
+/* How often vmclock_read() tries before it refuses; each try spins at most as often on an odd
+ * count. */
 #define VMCLOCK_TRIES 1000
 
 /*
@@ -156,10 +157,12 @@ instant vmclock_utc_at(const struct vmclock_line *line, u64 counter);
 u64 vmclock_counter_hz(const struct vmclock_line *line);
 
 /* period_frac and _shift of a counter of `hz` that runs `rate_ppt` * 10^-12 slow of it (its period
- * is longer by that fraction). hz 1000 to 10^10, |rate_ppt| <= 10^11. The largest shift that fits. */
+ * is longer by that fraction). hz 1000 to 10^10, |rate_ppt| <= 10^11. The largest shift that fits.
+ */
 void vmclock_period_from_hz(u64 hz, s64 rate_ppt, u64 *period_frac, u8 *period_shift);
 
-/* Writes magic, size, version and the given line into a fresh page, whole (seq_count starts at 2). */
+/* Writes magic, size, version and the given line into a fresh page, whole (seq_count starts at 2).
+ */
 void vmclock_page_init(volatile struct vmclock_abi *page, const struct vmclock_line *line);
 
 /* Replaces the line: seq_count odd, fields, seq_count even. One writer at a time. Ignores

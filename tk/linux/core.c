@@ -17,9 +17,6 @@
 #include "tk/linux/lift.h"
 #include "tk/reference.h"
 
-/* The kernel's TIME_SETTOD_SEC_MAX: later, and its clock does not start. */
-#define SETTOD_SEC_MAX 8277292035LL
-
 static bool pristine_saved;
 static u64 stopped_interval; /* cycle_interval while the counter is being recalibrated; else 0 */
 
@@ -61,7 +58,7 @@ static enum tk_error lift_init(const struct tk_setup *setup)
 
 	if (setup->hz != LIFT_HZ)
 		return TK_EHZ;
-	if (setup->sec < 0 || setup->sec > SETTOD_SEC_MAX || setup->nsec >= TB_NSEC_PER_SEC)
+	if (setup->sec < 0 || setup->sec >= TK_SEC_MAX || setup->nsec >= TB_NSEC_PER_SEC)
 		return TK_EINVAL;
 	error = counter_of(&counter, &setup->counter);
 	if (error)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The native core: the tick. Accumulates whole ticks into the clock, keeps account of how far the
- * told time is from the intended one, and dithers mult between two neighbours to hold that near zero.
+ * told time is from the intended one, and dithers mult between two neighbours to hold that near
+ * zero.
  */
 #include "tk/native/native.h"
 
@@ -26,7 +27,8 @@ u64 native_delta(const struct native *tk, u64 now)
 	return delta > tk->max_delta ? 0 : delta;
 }
 
-/* Whole seconds out of the shifted nanoseconds, each with its NTP step and perhaps a leap second. */
+/* Whole seconds out of the shifted nanoseconds, each with its NTP step and perhaps a leap second.
+ */
 static void carry_seconds(struct native *tk)
 {
 	const u64 second = TB_NSEC_PER_SEC << tk->shift;
@@ -61,14 +63,16 @@ static void accumulate(struct native *tk, u32 k)
 	for (tk->raw_nsec += tk->raw_interval << k; tk->raw_nsec >= second; tk->raw_sec++)
 		tk->raw_nsec -= second;
 
-	/* Modulo 2^64, like all of e: a difference that fits is right whatever overflowed on the way. */
+	/* Modulo 2^64, like all of e: a difference that fits is right whatever overflowed on the
+	 * way. */
 	tk->error += (s64)((tk->ntp_tick << k) -
 			   ((tk->xtime_interval + (u64)tk->remainder) << (tk->error_shift + k)));
 	if (tk->skew_delta)
 		tk->error += ntp_drain(tk, tk->skew_delta, k) * (s64)tk->hz;
 }
 
-/* Another mult from here on, with the told time at this moment (off cycles after cycle_last) kept. */
+/* Another mult from here on, with the told time at this moment (off cycles after cycle_last) kept.
+ */
 static void change_mult(struct native *tk, s32 change, u64 off)
 {
 	u64 moved = (u64)(s64)change * off;
@@ -168,7 +172,7 @@ static enum tk_error native_init(const struct tk_setup *setup)
 		return error;
 	if (!setup->hz || setup->hz > setup->counter.hz)
 		return TK_EFREQUENCY;
-	if (setup->sec < 0 || setup->sec > 1LL << 33 || setup->nsec >= NSEC)
+	if (setup->sec < 0 || setup->sec >= TK_SEC_MAX || setup->nsec >= NSEC)
 		return TK_EINVAL;
 
 	write_begin(tk);

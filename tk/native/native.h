@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The inside of the native core: the clock (native.c, set.c) and the NTP state that steers it
- * (ntp.c). docs/core.md derives the equations. Times are shifted nanoseconds (ns * 2^shift), lengths
- * and errors ns * 2^32, as the names in tk.h say.
+ * (ntp.c). docs/core.md derives the equations. Times are shifted nanoseconds (ns * 2^shift),
+ * lengths and errors ns * 2^32, as the names in tk.h say.
  */
 #ifndef TB_TK_NATIVE_NATIVE_H
 #define TB_TK_NATIVE_NATIVE_H
 
 #include "tk/tk.h"
 
-#define NTP_SHIFT     32
-#define NSEC	      ((s64)TB_NSEC_PER_SEC)
-#define NO_LEAP	      ((s64)(~0ULL >> 1))
+#define NTP_SHIFT 32
+#define NSEC	  ((s64)TB_NSEC_PER_SEC)
+#define NO_LEAP	  ((s64)(~0ULL >> 1))
 
 /* What steers: once a second, and by adjtimex. */
 struct ntp {
-	u64 tick_length; /* L for the coming ticks */
-	u64 tick_base;	 /* L without what is slewed by stretching it */
-	s64 time_offset; /* phase still to be slewed, ns * 2^32 / HZ */
-	s64 skew_delta;	 /* of it, what each tick of this second shall deliver */
-	s64 time_freq;	 /* ns * 2^32 a second */
-	s64 cs_tick_adj; /* ns * 2^32 a second: the tick is a whole number of cycles */
-	s64 tick_usec;	 /* of USER_HZ = 100 */
-	s64 time_adjust; /* adjtime's, us still to go */
+	u64 tick_length;      /* L for the coming ticks */
+	u64 tick_base;	      /* L without what is slewed by stretching it */
+	s64 time_offset;      /* phase still to be slewed, ns * 2^32 / HZ */
+	s64 skew_delta;	      /* of it, what each tick of this second shall deliver */
+	s64 time_freq;	      /* ns * 2^32 a second */
+	s64 cs_tick_adj;      /* ns * 2^32 a second: the tick is a whole number of cycles */
+	s64 tick_usec;	      /* of USER_HZ = 100 */
+	s64 time_adjust;      /* adjtime's, us still to go */
 	s64 time_adjust_frac; /* us already taken off time_adjust but not delivered, ns * 2^32 */
 	s64 time_reftime;
 	s64 next_leap_sec;
@@ -42,9 +42,9 @@ struct native {
 
 	u64 cycle_last;
 	u32 mult, shift;
-	u32 error_shift; /* S = 32 - shift */
-	u32 dither;	 /* q: is mult one above its base */
-	u64 interval;	 /* C */
+	u32 error_shift;    /* S = 32 - shift */
+	u32 dither;	    /* q: is mult one above its base */
+	u64 interval;	    /* C */
 	u64 xtime_interval; /* X */
 	u64 raw_interval;
 	s64 remainder; /* R = 1/HZ in shifted ns - X at the start; 0 with the `remainder` switch */

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The native core: what steers the clock. The length of a tick from frequency, adjtimex and the
- * page; once a second the leap seconds and the share of a phase offset to slew in the second to come.
+ * page; once a second the leap seconds and the share of a phase offset to slew in the second to
+ * come.
  */
 #include "tk/native/native.h"
 
 #define USEC_Q32       (1000LL << NTP_SHIFT) /* a microsecond, ns * 2^32 */
 #define USER_HZ	       100
-#define TICKADJ_USEC   500 /* what adjtime may slew in a second */
+#define TICKADJ_USEC   500	/* what adjtime may slew in a second */
 #define PHASE_LIMIT    16000000 /* us: the error that says unsynchronised */
 #define PHASE_MAX_NSEC 500000000LL
 #define FREQ_MAX       (500000LL << NTP_SHIFT) /* 500 ppm */
@@ -341,7 +342,8 @@ static void take_offset(struct native *tk, s64 offset)
 		change = offset * (1LL << (NTP_SHIFT - FLL_SHIFT)) / sec;
 	}
 	sec = smaller(sec, 1LL << (gain + 1));
-	/* |offset| < 2^29, sec <= 2^13, and the scale 2^(28 - 2 constant) at most with the former. */
+	/* |offset| < 2^29, sec <= 2^13, and the scale 2^(28 - 2 constant) at most with the former.
+	 */
 	change += offset * sec * (1LL << (NTP_SHIFT - 2 * (gain + 2)));
 	ntp->time_freq = within(change + ntp->time_freq, -FREQ_MAX, FREQ_MAX);
 	ntp->time_offset = offset * (1LL << NTP_SHIFT) / (s64)tk->hz;

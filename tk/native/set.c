@@ -3,9 +3,6 @@
 #include "tk/native/native.h"
 #include "tk/reference.h"
 
-/* 2^63 ns less 30 years of uptime: later starts would overflow CLOCK_REALTIME in a 64-bit count. */
-#define SEC_MAX ((s64)((~0ULL >> 1) / TB_NSEC_PER_SEC) - 30LL * 365 * 24 * 3600)
-
 void native_move_wtm(struct native *tk, s64 sec, s64 nsec)
 {
 	tk->wtm_sec -= sec;
@@ -49,8 +46,8 @@ void native_install_counter(struct native *tk, const struct tk_counter *counter,
 		tk->raw_nsec >>= old_shift - tk->shift;
 	}
 
-	/* X is not exactly 1/HZ. With `remainder`, ticks are simply that much longer, and the NTP code
-	 * is told; without, the difference is taken off at every tick. */
+	/* X is not exactly 1/HZ. With `remainder`, ticks are simply that much longer, and the NTP
+	 * code is told; without, the difference is taken off at every tick. */
 	if (has(tk, TK_REMAINDER)) {
 		tk->remainder = 0;
 		tk->ntp_tick = tk->xtime_interval << tk->error_shift;
@@ -90,8 +87,8 @@ void native_forward(struct native *tk, u64 now)
 	tk->cycle_last = now;
 	tk->nsec = carry((u128)delta * tk->mult + tk->nsec, tk->shift, &sec);
 	tk->sec = (s64)sec;
-	tk->raw_nsec = carry((u128)delta * tk->conversion.mult + tk->raw_nsec, tk->shift,
-			     &tk->raw_sec);
+	tk->raw_nsec =
+		carry((u128)delta * tk->conversion.mult + tk->raw_nsec, tk->shift, &tk->raw_sec);
 }
 
 static bool later(s64 sec_a, s64 nsec_a, s64 sec_b, s64 nsec_b)
@@ -104,7 +101,7 @@ enum tk_error native_settime(struct native *tk, u64 now, s64 sec, u32 nsec)
 	const struct native before = *tk;
 	s64 ahead_sec, ahead_nsec;
 
-	if (sec < 0 || sec >= SEC_MAX || nsec >= NSEC)
+	if (sec < 0 || sec >= TK_SEC_MAX || nsec >= NSEC)
 		return TK_EINVAL;
 	native_forward(tk, now);
 	ahead_sec = sec - tk->sec;
@@ -135,7 +132,7 @@ enum tk_error native_inject(struct native *tk, u64 now, s64 sec, s64 nsec)
 	whole = (u64)tk->sec + (u64)sec;
 	tk->nsec = carry((u128)tk->nsec + ((u128)(u64)nsec << tk->shift), tk->shift, &whole);
 	tk->sec = (s64)whole;
-	if (later(tk->wtm_sec, tk->wtm_nsec, sec, nsec) || tk->sec < 0 || tk->sec >= SEC_MAX) {
+	if (later(tk->wtm_sec, tk->wtm_nsec, sec, nsec) || tk->sec < 0 || tk->sec >= TK_SEC_MAX) {
 		*tk = before;
 		return TK_EINVAL;
 	}
