@@ -70,7 +70,7 @@ def root() -> Path:
     return ROOT
 
 
-def _made(goal: str) -> Path:
+def make(goal: str) -> Path:
     """The build folder with a goal of the Makefile in it; built once, whatever number of workers ask."""
     build = build_path()
     build.mkdir(parents=True, exist_ok=True)
@@ -86,13 +86,13 @@ def _made(goal: str) -> Path:
 @pytest.fixture(scope="session")
 def built() -> Path:
     """The build folder, with everything in it."""
-    return _made("all")
+    return make("all")
 
 
 @pytest.fixture(scope="session")
 def page_programs() -> Path:
     """The build folder with the publisher, and the page's code behind a pipe, under the sanitizers."""
-    return _made("page-tests")
+    return make("page-tests")
 
 
 def plain_environment() -> dict[str, str]:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import _made
+from conftest import make
 
 Ask = Callable[[str], str]
 U64, U128, S64 = 1 << 64, 1 << 128, 1 << 63
@@ -23,7 +23,7 @@ NSEC = 10**9
 
 @pytest.fixture(scope="session")
 def ask() -> Iterator[Ask]:
-    program: Path = _made("lib-tests") / "lib-tool"
+    program: Path = make("lib-tests") / "lib-tool"
     children: list[subprocess.Popen[str]] = []
 
     def one(command: str) -> str:

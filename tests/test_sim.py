@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from conftest import ROOT, build_path, plain_environment
+from conftest import make, build_path
 
 Sim = Callable[..., dict[str, Any]]
 
@@ -25,9 +25,7 @@ STEP_NS = 2596146 / 2**24
 @pytest.fixture(scope="session")
 def sanitized(built: Path) -> Path:
     """The host process again, under ASan and UBSan."""
-    made = subprocess.run(["make", "-C", str(ROOT), f"BUILD={built}", str(built / "tickbench-sim-san")],
-                          capture_output=True, text=True, env=plain_environment())
-    assert made.returncode == 0, made.stderr
+    make(str(built / "tickbench-sim-san"))
     return built / "tickbench-sim-san"
 
 
