@@ -11,7 +11,8 @@
 
 #define SAMPLES_PER_TICK  20 /* at most: the statistics, and an emulated CPU, keep up with that */
 #define IDLE_MAX	  10 /* tickless: at most so many ticks become one */
-#define PAGE_WAIT_SECONDS 10
+#define PAGE_WAIT_SECONDS   10 /* for a publisher that is still looking for our counter */
+#define WRITER_WAIT_SECONDS 1  /* for one that was put to sleep in the middle of an update */
 #define JUDGE_SECONDS	  3
 #define SPIN_TRIAL	  64 /* iterations that are timed, to know how many make a microsecond */
 #define SPIN_MAX	  4096
@@ -195,12 +196,19 @@ static bool real_judge(struct bench *bench, s64 *difference_fs, u64 *maxerror_ns
 /* A publisher that must first learn this guest's TSC says "initializing" until it has. */
 static void wait_for_page(const struct vehicle *vehicle)
 {
-	const u64 patience = PAGE_WAIT_SECONDS * vehicle->counter.hz;
-	u64 start = rdtsc();
+	const u64 hz = vehicle->counter.hz;
+	const u64 start = rdtsc();
 	struct vmclock_line line;
+	enum vmclock_error error;
 
-	while (rdtsc() - start < patience &&
-	       vmclock_may_pass(vmclock_read(vehicle->page, vehicle->page_mapped, 0, &line))) {
+	for (;;) {
+		u64 passed = rdtsc() - start;
+
+		error = vmclock_read(vehicle->page, vehicle->page_mapped, 0, &line);
+		if (!vmclock_may_pass(error) || passed > PAGE_WAIT_SECONDS * hz)
+			return;
+		if (error != VMCLOCK_STATUS_IS_INITIALIZING && passed > WRITER_WAIT_SECONDS * hz)
+			return;
 		serve();
 		cpu_spin(real.spins);
 	}

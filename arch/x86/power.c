@@ -7,6 +7,8 @@
 #include "arch/x86/cpu.h"
 
 #define DEBUG_EXIT 0xf4
+#define POST_CODE  0x80 /* a port that takes a read and about a microsecond */
+#define PATIENCE   50000
 
 static void (*fallback)(void);
 
@@ -20,6 +22,11 @@ void power_off(enum exit_status status)
 	void (*last)(void) = fallback;
 
 	outl(DEBUG_EXIT, status);
+	/* QEMU from 9.2 on only notes it, and lets the guest run on for a moment. */
+	for (int i = 0; i < PATIENCE; i++) {
+		cpu_relax();
+		inb(POST_CODE);
+	}
 	/* Once: it may itself fault, and come here again. */
 	fallback = NULL;
 	if (last)
