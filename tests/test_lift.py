@@ -174,6 +174,16 @@ def test_guest_and_host_process_agree_at_other_hz(
     guest_agrees(NEWEST, hz, run_qemu, built)
 
 
+def test_sim_lifts_for_the_hz_that_it_is_asked_for(built: Path, tmp_path: Path) -> None:
+    lifted(NEWEST, 250)
+    done = subprocess.run(
+        ["make", "-s", "-C", str(ROOT), f"BUILD={build_path()}", "sim", f"LINUX={NEWEST.word}", "HZ=250",
+         "SCENARIO=lock", "DURATION=10", f"ARGS=--output {tmp_path}"],
+        env=plain_environment(), capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "# param hz 250\n" in (tmp_path / "serial.log").read_text()
+
+
 # What it shows
 
 
@@ -305,7 +315,9 @@ def refused(word: object, build: Path, variant: Variant = UM) -> CannotRun:
     return caught.value
 
 
-def test_a_compile_error_ends_with_the_compilers_own_words(checkout: Path, scratch: Path) -> None:
+def test_a_compile_error_ends_with_the_compilers_own_words(
+    checkout: Path, scratch: Path, tmp_path: Path
+) -> None:
     lift.lift(str(checkout), UM, scratch)
     source = checkout / detect.TIMEKEEPING
     with source.open("a") as file:
@@ -316,8 +328,7 @@ def test_a_compile_error_ends_with_the_compilers_own_words(checkout: Path, scrat
     assert re.search(rf"^{re.escape(str(source))}:{line}:\d+: error: .nowhere. undeclared",
                      error.detail, re.MULTILINE)
     # The same from nothing, where kbuild itself is the first to compile it.
-    shutil.rmtree(scratch / "lift")
-    error = refused(checkout, scratch)
+    error = refused(checkout, tmp_path)
     assert error.problem is Problem.LIFT_EDIT
     assert "nowhere" in error.detail
 

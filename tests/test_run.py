@@ -81,10 +81,13 @@ def test_make_run_measures_reports_and_ends_within_a_minute(
     assert not list(shm.iterdir()) and not qemus_of(shm)
 
 
-def test_make_refuses_a_variable_that_it_does_not_know() -> None:
-    ended = subprocess.run(["make", "-C", str(ROOT), "-n", "run", "SCENARO=lock"],
+@pytest.mark.parametrize(("goal", "variable"), [
+    ("run", "SCENARO=lock"), ("sim", "BOOT=uefi"), ("test", "TEST=tests/test_ktap.py"), ("image", "COMMAND=x"),
+    ("soak", "TICK=1000"), ("ladder", "MARKDWON=x"), ("bench", "TREE=x")])
+def test_make_refuses_a_variable_that_it_does_not_know(goal: str, variable: str, tmp_path: Path) -> None:
+    ended = subprocess.run(["make", "-C", str(ROOT), f"BUILD={tmp_path}", "-n", goal, variable],
                            capture_output=True, text=True, env=plain_environment())
-    assert ended.returncode == 2 and "unknown: SCENARO" in ended.stderr
+    assert ended.returncode == 2 and f"unknown: {variable.split('=')[0]}" in ended.stderr
 
 
 def test_make_says_that_it_cannot_write(tmp_path: Path) -> None:

@@ -225,6 +225,7 @@ def test_a_full_disk_is_told(tmp_path: Path, runner: RunQemu) -> None:
 @pytest.mark.parametrize("arguments", [
     ["scenario"], ["--nonsense"], ["--accel", "fast"], ["Scenario=lock"],
     ["--icount", "--accel", "kvm"], ["--publisher", "someone"], ["--timeout", "soon"],
+    ["--timeout", "0"], ["--timeout", "-1"], ["--timeout", "nan"], ["--timeout", "inf"],
     ["--core", "linux:x", "hz=100", "+", "hz=250"],
 ])
 def test_wrong_usage_is_told_before_anything_starts(

@@ -186,10 +186,10 @@ def check(outcome: watch.Outcome, made: ktap.Report, options: Options) -> None:
                                    .decode(errors="replace"), 40))
     if not outcome.serial:
         raise CannotRun(Problem.GUEST_SILENT, "the guest said nothing over serial for"
-                        f" {outcome.seconds:.0f} s", words)
+                        f" {outcome.seconds:.1f} s", words)
     sentence = ("the guest was not done" if outcome.end is watch.End.TOO_LONG
                 else "the guest stopped talking")
-    raise CannotRun(Problem.GUEST_STALLED, f"{sentence} after {outcome.seconds:.0f} s", said)
+    raise CannotRun(Problem.GUEST_STALLED, f"{sentence} after {outcome.seconds:.1f} s", said)
 
 
 def _check_code(outcome: watch.Outcome, made: ktap.Report) -> None:

@@ -4,14 +4,23 @@
 PARAMS := CORE SWITCHES CLOCK TICK HZ TICKLESS SCENARIO DURATION COUNTER_HZ COUNTER_BITS RATE_PPM \
 	OFFSET_NS LATE_NS SEED STEP_NS
 RUNNER := ACCEL BOOT QEMU TIMEOUT ICOUNT PERIODIC RAW LINUX ARGS
-KNOWN := $(PARAMS) $(RUNNER) BUILD CC PYTHON TESTS
+# What each goal takes, beside what all of them do.
+KNOWN_run   := $(PARAMS) $(RUNNER)
+KNOWN_sim   := $(PARAMS) PERIODIC RAW LINUX ARGS
+KNOWN_test  := TESTS JUNIT LINUX
+KNOWN_image := IMAGE_COMMAND IMAGE_KIB
+KNOWN_soak  := LINUX TICKS SEED HZ
+KNOWN_ladder := LINUX MARKDOWN
+KNOWN_bench := LINUX
+CHECKED := $(filter run sim test image soak ladder bench,$(MAKECMDGOALS))
+KNOWN := $(sort $(foreach g,$(CHECKED),$(KNOWN_$g))) BUILD CC PYTHON EFI_INC EFI_LIB VCLK_BASE TBMB_BASE
 GIVEN := $(foreach v,$(filter-out MAKEOVERRIDES MAKEFLAGS -*-,$(.VARIABLES)),$(if $(filter command,$(origin $v)),$v))
 
 # make takes any name: a misspelt one must not be without effect.
-ifneq ($(filter run sim,$(MAKECMDGOALS)),)
+ifneq ($(CHECKED),)
 UNKNOWN := $(filter-out $(KNOWN),$(GIVEN))
 ifneq ($(UNKNOWN),)
-$(error unknown: $(UNKNOWN). There are: $(KNOWN))
+$(error make $(CHECKED): unknown: $(UNKNOWN). There are: $(KNOWN))
 endif
 endif
 
@@ -45,9 +54,9 @@ run: ## boot the guest, measure, print the table (SCENARIO= CLOCK= CORE= SWITCHE
 
 sim: ## the same in a host process, on the virtual counter (ARGS='--scenario lock --hz 1000 ...')
 	$(call ready,run $(if $(LINUX),lift))
-	@$(PYTHON) -m tickbench sim --build $(BUILD) $(call flag,PERIODIC) $(core) $(dashed) $(ARGS)
+	@$(PYTHON) -m tickbench sim --build $(BUILD) $(call flag,PERIODIC) $(call flag,RAW) $(core) $(dashed) $(ARGS)
 
-test: ## all tests (TESTS='tests/test_ktap.py -k garbage' for some, JUNIT=FILE for XML)
+test: ## all tests (TESTS='tests/test_ktap.py -k garbage' for some, LINUX=TREE with it, JUNIT=FILE for XML)
 	$(call ready,test lift)
 	@BUILD=$(abspath $(BUILD)) $(PYTHON) -m pytest -n 2 $(if $(JUNIT),--junit-xml=$(JUNIT)) $(or $(TESTS),tests)
 

@@ -175,7 +175,9 @@ def _one_boot(
 
 def sim(arguments: Sequence[str]) -> Status:
     given, rest = options.sim_parser().parse_known_args(list(arguments))
-    wanted = apply_core(plan.Plan(((),)), given.core)
+    # A lifted core is built for its HZ; the last one counts, as in tickbench-sim.
+    hz = [f"hz={value}" for option, value in zip(rest, rest[1:]) if option == "--hz"][-1:]
+    wanted = apply_core(plan.Plan((tuple(hz),)), given.core)
     output = given.output or given.build / "sim"
     console = table.console()
     if not wanted.linux and any(word in OWN_OUTPUT for word in rest):

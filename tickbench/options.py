@@ -44,6 +44,14 @@ def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     return words[:at], words[at + 1:]
 
 
+def seconds(text: str) -> float:
+    """A time limit: more than nothing, and an end."""
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds above 0")
+    return value
+
+
 def _folders(parser: argparse.ArgumentParser, output: str) -> None:
     parser.add_argument("--build", type=Path, default=Path("build"), metavar="FOLDER",
                         help="where the programs are (default: build)")
@@ -66,7 +74,7 @@ def run_parser() -> Parser:
     add("--icount", action="store_true",
         help="count instructions (TCG): virtual time, the same to the cycle in each run")
     add("--qemu", metavar="PATH", help="the QEMU to use (default: qemu-system-x86_64)")
-    add("--timeout", type=float, metavar="S", help="seconds until the guest is given up")
+    add("--timeout", type=seconds, metavar="S", help="seconds until the guest is given up")
     add("--gdb", action="store_true", help="start stopped, with a debug server on port 1234")
     add("--bisect", action="store_true",
         help="for git bisect run: status 125, skip, where it could not run or all was skipped")
