@@ -137,6 +137,12 @@ def test_each_switch_matters(program: Path, switch: str) -> None:
     assert done.returncode == 1 and "DIFFER" in done.stdout, done.stdout
 
 
+def test_nothing_to_compare_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        difference.main(["7.3", "--ticks", "0"])
+    assert ended.value.code == 2 and "less than 1" in capsys.readouterr().err
+
+
 class TestShrinking:
     def test_finds_the_two_lines_that_matter(self) -> None:
         script = ["init 1 2 3 4", *(f"pass {i}" for i in range(30)), "adjtime 500", "read", "ticks 90 0 0 0"]

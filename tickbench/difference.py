@@ -130,6 +130,14 @@ def soak(program: Path, ticks: int, seed: int, say: Callable[[str], None]) -> Ou
     return Outcome(total)
 
 
+def positive(text: str) -> int:
+    """A count: to compare nothing would find no difference."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return value
+
+
 def main(arguments: Sequence[str]) -> int:
     from tickbench import lift, trees
     from tickbench.kbuild import Variant
@@ -137,7 +145,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python3 -m tickbench.difference",
                                      description="compare the native core with kernels' own, at random")
     parser.add_argument("linux", help="PATH, PATH@REV or a release; several joined by commas")
-    parser.add_argument("--ticks", type=int, default=1_000_000_000, help="for each (default %(default)s)")
+    parser.add_argument("--ticks", type=positive, default=1_000_000_000, help="for each (default %(default)s)")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="(default: the time)")
     parser.add_argument("--hz", type=int, default=1000, help="(default %(default)s)")
     parser.add_argument("--build", type=Path, default=Path("build"), help="(default %(default)s)")
