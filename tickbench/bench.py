@@ -54,12 +54,23 @@ def _sim_rate(program: Path, core: str) -> Rate:
     return Rate(metrics["ticks_per_s"], metrics["ns_per_read"])
 
 
-def sim_rates(native: Path, lifted: Sequence[tuple[str, Path]]) -> list[Line]:
-    """Native beside each kernel's core, in turn, so that a drifting machine meets both."""
+def tsc_hz(elf: Path) -> int:
+    """Of this machine: TCG's guest has the host's TSC, and measures its frequency."""
+    line = _boot(elf, TCG, [("clock=tsc", "scenario=lock", "duration=0.01")], b"# param counter_hz")[1]
+    return int(line.split()[3])
+
+
+def _speed(ticks_per_s: float, ns_per_read: float, hz: int) -> str:
+    return (f"{ticks_per_s / 1e6:.1f} million ticks/s; a read takes {ns_per_read:.1f} ns,"
+            f" {ns_per_read * hz / 1e9:.0f} cycles")
+
+
+def sim_rates(native: Path, lifted: Sequence[tuple[str, Path]], hz: int) -> list[Line]:
+    """Native beside each kernel's core, in turn, so that a drifting machine meets both. hz: the TSC's."""
     alone = [_sim_rate(native, "native") for _ in range(ROUNDS)]
     rate = statistics.median(each.ticks_per_s for each in alone)
     read = statistics.median(each.ns_per_read for each in alone)
-    lines = [Line("native, host process", f"{rate / 1e6:.1f} million ticks/s, {read:.1f} ns a read",
+    lines = [Line("native, host process", _speed(rate, read, hz),
                   f"median of {ROUNDS}")]
     for label, program in lifted:
         pairs = [(_sim_rate(native, "native"), _sim_rate(program, "linux")) for _ in range(ROUNDS)]
@@ -67,7 +78,7 @@ def sim_rates(native: Path, lifted: Sequence[tuple[str, Path]]) -> list[Line]:
         read = statistics.median(theirs.ns_per_read for _, theirs in pairs)
         ratio = statistics.median(ours.ticks_per_s / theirs.ticks_per_s for ours, theirs in pairs)
         lines.append(Line(f"{label}, host process",
-                          f"{rate / 1e6:.1f} million ticks/s, {read:.1f} ns a read",
+                          _speed(rate, read, hz),
                           f"native is {ratio:.1f} times as fast, pair by pair"))
     return lines
 
@@ -175,14 +186,14 @@ def edits(word: str, build: Path) -> list[Line]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    from rich.console import Console
     from rich.table import Table
+
+    from tickbench.table import console
 
     parser = argparse.ArgumentParser(prog="python3 -m tickbench.bench", description="how fast all this is")
     parser.add_argument("--linux", default="", help="kernels beside the native core, joined by commas")
     parser.add_argument("--build", type=Path, default=Path("build"), help="(default %(default)s)")
     given = parser.parse_args(arguments)
-    console = Console()
     table = Table(title="tickbench's speed on this machine")
     for title in ("what", "figure", "beside"):
         table.add_column(title, overflow="fold")
@@ -192,12 +203,13 @@ def main(arguments: Sequence[str]) -> int:
         for word in words:
             done = lift.lift(word, Variant("um", 1000, True), given.build)
             lifted.append((f"linux {done.tree.kernel}", done.folder / "tickbench-sim"))
-        lines = sim_rates(given.build / "tickbench-sim", lifted) + guest(given.build / "tickbench.elf")
+        elf = given.build / "tickbench.elf"
+        lines = sim_rates(given.build / "tickbench-sim", lifted, tsc_hz(elf)) + guest(elf)
         for word in words:
             lines += edits(word, given.build)
         for line in lines:
             table.add_row(line.what, line.figure, line.beside)
-        console.print(table)
+        console().print(table)
     except CannotRun as error:
         print(error.words(), file=sys.stderr)
         return Status.CANNOT_RUN

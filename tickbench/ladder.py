@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What each change of the series is worth: the native core with each switch alone removed and alone
-added (on top of following the line at all), and every kernel at hand, on three counters, with ticks on time, late and tickless. Assumes the host
-process and its scenarios lock, nohz, slew and recalibrate.
+added (on top of following the line at all), and every kernel at hand, on three counters, with ticks on
+time, late and tickless. Assumes the host process and its scenarios lock, nohz, slew and recalibrate.
 
 `make ladder` is this: python3 -m tickbench.ladder --linux 6.1,6.12,7.2,7.3 --markdown docs/ladder.md"""
 
@@ -13,13 +13,19 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
 from tickbench.errors import CannotRun, Problem, Status, need_built
+from tickbench.table import console
 
 SWITCHES = ("remainder", "clawback", "tail", "divzero", "reference", "feed", "skew", "host")
 COUNTERS = {2_596_146_000: "TSC of 2596.146 MHz", 1_000_000_000: "counter of 1 GHz",
@@ -145,10 +151,23 @@ def replace_tables(document: str, tables: str) -> str:
     return before + begin + "\n" + tables + "\n" + end + rest.split(end, 1)[1]
 
 
-def main(arguments: Sequence[str]) -> int:
-    from rich.console import Console
-    from rich.table import Table
+def shown(title: str, rows: Sequence[tuple[str, Figures]]) -> Table:
+    """For a terminal; no figure is ever cut or wrapped, so it may be wider than that is."""
+    made = Table(title=title, title_justify="left", box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
+    made.add_column("core", no_wrap=True)
+    for column in COLUMNS:
+        made.add_column(textwrap.fill(column, 13), justify="right", no_wrap=True)
+    for label, figures in rows:
+        made.add_row(label, *cells(figures))
+    return made
 
+
+def wide_enough(made: Table) -> Console:
+    """Stdout, at least as wide as a table."""
+    return console(max(console().width, console(1000).measure(made).maximum))
+
+
+def main(arguments: Sequence[str]) -> int:
     from tickbench import lift, trees
     from tickbench.kbuild import Variant
 
@@ -159,7 +178,6 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--markdown", type=Path, help="a document: its tables are replaced")
     parser.add_argument("--build", type=Path, default=Path("build"), help="(default %(default)s)")
     given = parser.parse_args(arguments)
-    console = Console()
     try:
         rungs = native_rungs(need_built(given.build / "tickbench-sim"))
         for word in trees.words(given.linux):
@@ -171,13 +189,8 @@ def main(arguments: Sequence[str]) -> int:
                 measured = list(pool.map(lambda rung: measure(rung, counter_hz, given.seconds), rungs))
                 rows = [(rung.label, figures) for rung, figures in zip(rungs, measured)]
                 tables.append(markdown(title, rows))
-                shown = Table(title=f"{title}, HZ 1000, rate +{RATE_PPM} ppm, {given.seconds} s")
-                shown.add_column("core")
-                for column in COLUMNS:
-                    shown.add_column(column, justify="right")
-                for label, figures in rows:
-                    shown.add_row(label, *cells(figures))
-                console.print(shown)
+                made = shown(f"{title}, HZ 1000, rate +{RATE_PPM} ppm, {given.seconds} s", rows)
+                wide_enough(made).print(made)
         if given.markdown:
             given.markdown.write_text(replace_tables(given.markdown.read_text(), "\n".join(tables)))
     except CannotRun as error:
