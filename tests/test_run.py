@@ -119,6 +119,14 @@ def test_make_sim_passes_a_report_document_through(built: Path, tmp_path: Path) 
     assert [run["scenario"] for run in report.read(tmp_path / "report.json")["runs"]] == ["lock"]
 
 
+def test_make_sim_says_only_what_the_program_does_of_a_wrong_option(built: Path, tmp_path: Path) -> None:
+    ended = subprocess.run(
+        ["make", "-s", "-C", str(ROOT), f"BUILD={built}", "sim", f"ARGS=--output {tmp_path} --bogus 1"],
+        capture_output=True, text=True, timeout=120, env=plain_environment())
+    assert ended.returncode == 2 and not ended.stdout
+    assert "--bogus 1: there is no such parameter" in ended.stderr and "KTAP" not in ended.stderr
+
+
 @pytest.mark.parametrize("way", ["pvh", "uefi"])
 def test_both_boot_paths_give_the_same_figures(real: RunQemu, built: Path, way: str) -> None:
     ended = real("--accel", "tcg", "--boot", way, *VIRTUAL)

@@ -201,7 +201,7 @@ def sim(arguments: Sequence[str]) -> Status:
             raise CannotRun(Problem.GUEST_BAILED, f"tickbench-sim cannot run this: {parsed.bail_out}")
         if parsed.problems or status not in (0, 1, 4):
             raise CannotRun(Problem.PROGRAM_FAILED, f"{image.sim} failed (status {status})",
-                            "\n".join(each.words() for each in parsed.problems[:8]))
+                            "\n".join(each.words() for each in parsed.problems[:8]) if text else "")
         count = sum(len(each["runs"]) for each in documents)
         records += _renumbered(samples.read(data), count)
         documents.append(report.document(parsed, report.Vehicle("sim"), data.name, seconds))
