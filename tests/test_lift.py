@@ -625,3 +625,5 @@ def test_git_bisect_finds_the_commit_that_broke_the_core(checkout: Path, tmp_pat
         assert git(checkout, "rev-parse", "HEAD") != "" and "half an edit" in done.stdout + done.stderr
     finally:
         git(checkout, "bisect", "reset")
+        # The checkout's name is another one next time: what was made of it is of no use then.
+        shutil.rmtree(built / "lift" / trees.resolve(str(checkout), built / "lift").folder, ignore_errors=True)
