@@ -32,6 +32,8 @@ EDITED = "kernel/time/timekeeping.c"
 
 @dataclass(frozen=True)
 class Rate:
+    """Of one core: ticks a second of real time, and nanoseconds for one read of its clock."""
+
     ticks_per_s: float
     ns_per_read: float
 
@@ -99,6 +101,8 @@ def _boot(elf: Path, accel: Accel, groups: Sequence[machine.Group], until: bytes
 
 
 def guest(elf: Path) -> list[Line]:
+    """The guest's lines: ms from QEMU's start to the first KTAP line, and million ticks a second under
+    TCG. CannotRun if it says nothing."""
     times = [_boot(elf, TCG, [("scenario=lock", "duration=0.001")], b"KTAP version")[0] for _ in range(BOOTS)]
     boot_ms = statistics.median(times) * 1e3
     started = []
@@ -160,6 +164,8 @@ def _bootable(tree: Path, folder: Path) -> float | None:
 
 
 def edits(word: str, build: Path) -> list[Line]:
+    """A tree's lines: seconds from an edit, and from nothing, to the guest's verdict, and for its own
+    bzImage."""
     scratch = build / "bench"
     tree = trees.resolve(word, (build / "lift").resolve())
     copy = _copy_of(tree.path, scratch / "tree" / f"copy-of-{tree.label}")

@@ -161,6 +161,8 @@ def _limits(options: Options) -> watch.Limits:
 
 
 def last_lines(text: str, count: int = 8) -> str:
+    """The last `count` lines that hold anything, cleaned of control characters: what a user is shown of a
+    log."""
     return "\n".join([line for line in map(ktap.clean, text.splitlines()) if line][-count:])
 
 

@@ -71,6 +71,7 @@ def images(
 
 
 def apply_core(wanted: plan.Plan, core: str | None) -> plan.Plan:
+    """The plan with the core of --core in every group; CannotRun for a word that names none."""
     if core:
         wanted = plan.Plan(plan.with_values(wanted.groups, [f"core={core}"]), wanted.linux)
     return plan.lifted(wanted)
@@ -118,6 +119,8 @@ def _choose(given: options.argparse.Namespace, found: qemu.Qemu) -> accel.Accel:
 
 
 def run(arguments: Sequence[str]) -> Status:
+    """`run-qemu.sh`: boots each image that is asked for, prints the table, writes the results. Its status
+    is the worst run's."""
     ours, extra = options.split(arguments)
     given = options.run_parser().parse_intermixed_args(ours)
     wanted = apply_core(plan.Plan(plan.parse(given.words)), given.core)
@@ -174,6 +177,7 @@ def _one_boot(
 
 
 def sim(arguments: Sequence[str]) -> Status:
+    """`make sim`: the same in the host process."""
     given, rest = options.sim_parser().parse_known_args(list(arguments))
     # A lifted core is built for its HZ; the last one counts, as in tickbench-sim.
     hz = [f"hz={value}" for option, value in zip(rest, rest[1:]) if option == "--hz"][-1:]
@@ -246,6 +250,7 @@ def _simulate(
 
 
 def show(arguments: Sequence[str]) -> Status:
+    """Prints the table of reports that were written before; status as `run` had it."""
     given = options.show_parser().parse_args(list(arguments))
     runs = report.merge([report.read(path) for path in given.reports])["runs"]
     table.show(runs, table.console())

@@ -36,6 +36,9 @@ PARTS = (
 
 @dataclass(frozen=True)
 class Package:
+    """A linux-source package that was fetched: its version, where its .deb is and where the needed part of
+    it is unpacked."""
+
     version: str  # 7.3.4-1~bpo13+1
     tree: Path  # the unpacked part
     archive: Path  # the .deb
@@ -43,12 +46,15 @@ class Package:
 
 @dataclass(frozen=True)
 class Candidate:
+    """A version that an index offers, and what is needed to fetch and check it."""
+
     name: str  # linux-source-7.3
     version: str
     sha256: str
 
 
 def cache() -> Path:
+    """The folder that fetched packages are kept in: $XDG_CACHE_HOME/tickbench/linux, or ~/.cache/...."""
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     return Path(base) / "tickbench" / "linux"
 

@@ -47,6 +47,7 @@ def body(text: str, function: str) -> str:
 
 
 def has_word(text: str, word: str) -> bool:
+    """Whether a C source has a name as a whole word; blank() its comments first."""
     return re.search(rf"\b{word}\b", text) is not None
 
 

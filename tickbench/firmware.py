@@ -17,6 +17,7 @@ OVMF_PAIRS = (("OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd"), ("OVMF_CODE.fd", "OVMF_VAR
 
 
 def folders() -> list[Path]:
+    """Where firmware is looked for: TICKBENCH_FIRMWARE alone if it is set, else the distributions' folders."""
     own = os.environ.get("TICKBENCH_FIRMWARE")
     return [Path(own)] if own else [Path(folder) for folder in FOLDERS]
 
@@ -26,6 +27,7 @@ def _find(name: str, where: Iterable[Path]) -> Path | None:
 
 
 def qboot() -> Path:
+    """The path of qboot.rom; CannotRun if there is none."""
     found = _find("qboot.rom", folders())
     if not found:
         raise CannotRun(Problem.FIRMWARE_MISSING,

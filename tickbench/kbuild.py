@@ -58,10 +58,13 @@ class Variant:
 
 
 def missing_tools(tools: tuple[str, ...] = TOOLS) -> list[str]:
+    """Those of the programs that kbuild needs which are not on PATH."""
     return [tool for tool in tools if not shutil.which(tool)]
 
 
 def environment() -> dict[str, str]:
+    """Ours, without what would change a kernel's build: make's own variables, ARCH, CROSS_COMPILE and the
+    like."""
     kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
     return kept | {"LC_ALL": "C"}
 

@@ -49,6 +49,8 @@ class Claim:
 
 @dataclass(frozen=True)
 class Metric:
+    """A `# metric` line: value in `unit`."""
+
     value: float
     unit: str
 
@@ -80,6 +82,8 @@ class Run:
 
 @dataclass
 class Report:
+    """A whole serial log: its runs, and all that was wrong with it."""
+
     plan: int | None = None
     runs: list[Run] = field(default_factory=list)
     results: list[Claim] = field(default_factory=list)

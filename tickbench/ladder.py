@@ -61,6 +61,7 @@ class Figures:
 
 
 def native_rungs(program: Path) -> list[Rung]:
+    """All, all but each, none, what it takes to follow a line, and each on top of that."""
     def rung(label: str, switches: Sequence[str]) -> Rung:
         text = "all" if len(switches) == len(SWITCHES) else ",".join(switches) or "none"
         return Rung(label, program, ("--switches", text))
@@ -76,10 +77,12 @@ def native_rungs(program: Path) -> list[Rung]:
 
 
 def linux_rung(label: str, program: Path) -> Rung:
+    """A kernel's own core, in the host process that it was linked into."""
     return Rung(label, program, ("--core", "linux"))
 
 
 def command(rung: Rung, counter_hz: int, seconds: int, scenario: str, *more: str) -> list[str]:
+    """tickbench-sim's arguments for one experiment: counter_hz in Hz, seconds of virtual time."""
     return ["--scenario", scenario, "--counter-hz", str(counter_hz), "--rate-ppm", RATE_PPM,
             "--seconds", str(seconds), *rung.arguments, *more]
 
@@ -105,6 +108,8 @@ def _recalibrates(rung: Rung, counter_hz: int) -> str:
 
 
 def measure(rung: Rung, counter_hz: int, seconds: int) -> Figures:
+    """One rung on one counter of counter_hz Hz, `seconds` of virtual time in each mode. CannotRun if the
+    program ends with another status than 0 or 1."""
     arguments: list[str] = []
     for scenario, *more in MODES.values():
         arguments += [*command(rung, counter_hz, seconds, scenario, *more), "--"]
@@ -129,6 +134,7 @@ def _number(value: float) -> str:
 
 
 def cells(figures: Figures) -> list[str]:
+    """A row of the table, as text, in the order of COLUMNS."""
     numbers = [value for mode in figures.errors for value in mode]
     arrives = "never" if figures.arrives_s is None else f"{figures.arrives_s:.0f} s"
     rest = "-" if figures.rest_ns is None else _number(figures.rest_ns)
@@ -137,6 +143,7 @@ def cells(figures: Figures) -> list[str]:
 
 
 def markdown(title: str, rows: Sequence[tuple[str, Figures]]) -> str:
+    """A table for a document, under a heading."""
     lines = [f"### {title}", "", f"| core | {' | '.join(COLUMNS)} |", "| --- |" + " ---: |" * (len(COLUMNS) - 1) + " --- |"]
     lines += [f"| {label} | {' | '.join(cells(figures))} |" for label, figures in rows]
     return "\n".join(lines) + "\n"

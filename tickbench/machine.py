@@ -88,10 +88,12 @@ def timeout_seconds(groups: Sequence[Group], slow: bool) -> float:
 
 
 def memory_mib(groups: Sequence[Group]) -> int:
+    """MiB of RAM that the largest scenario of these groups needs."""
     names = [name for group in groups for name in group_scenarios(group)]
     return max([SCENARIOS.get(name, UNKNOWN).memory_mib for name in names], default=MEMORY_MIB)
 
 
 def cpu_flags(groups: Sequence[Group]) -> list[str]:
+    """CPU flags that the scenarios of these groups need beyond the model's."""
     names = [name for group in groups for name in group_scenarios(group)]
     return sorted({flag for name in names for flag in SCENARIOS.get(name, UNKNOWN).cpu_flags})

@@ -60,6 +60,7 @@ def _folders(parser: argparse.ArgumentParser, output: str) -> None:
 
 
 def run_parser() -> Parser:
+    """run-qemu.sh's options."""
     parser = Parser(prog="run-qemu.sh", epilog=RUN_HELP, allow_abbrev=False,
                     usage="./run-qemu.sh [options] [name=value ... [+ name=value ...]] [-- QEMU's]",
                     formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -88,6 +89,7 @@ def run_parser() -> Parser:
 
 
 def sim_parser() -> Parser:
+    """`make sim`'s options; those it does not know are tickbench-sim's."""
     parser = Parser(prog="tickbench sim", allow_abbrev=False,
                     description="Runs the host process build/tickbench-sim, and prints the table.",
                     epilog="all other options are tickbench-sim's own")
@@ -99,6 +101,7 @@ def sim_parser() -> Parser:
 
 
 def show_parser() -> Parser:
+    """`tickbench show`'s arguments."""
     parser = Parser(prog="tickbench show", allow_abbrev=False,
                     description="Prints the table of reports, one below the other.")
     parser.add_argument("reports", nargs="+", type=Path, metavar="report.json")

@@ -33,6 +33,8 @@ class Image:
 
 @dataclass(frozen=True)
 class Plan:
+    """The experiments, a group of name=value words each, and the trees to lift."""
+
     groups: tuple[tuple[str, ...], ...]
     linux: tuple[str, ...] = ()  # trees to lift; none: native
 

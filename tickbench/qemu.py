@@ -21,11 +21,14 @@ EXIT_DEVICE = "isa-debug-exit,iobase=0xf4,iosize=4"
 
 @dataclass(frozen=True)
 class Qemu:
+    """A QEMU that was found, and its version as it tells it."""
+
     path: str
     version: str
 
 
 def parse_version(text: str) -> tuple[int, ...] | None:
+    """The numbers of what `qemu --version` prints; None if there are none."""
     found = re.search(r"version (\d+)\.(\d+)(?:\.(\d+))?", text)
     return tuple(int(part) for part in found.groups() if part) if found else None
 
@@ -132,4 +135,5 @@ def command(
 
 
 def append_line(groups: Sequence[machine.Group]) -> str:
+    """The guest's command line for these groups."""
     return " -- ".join(" ".join(group) for group in groups)

@@ -80,6 +80,7 @@ def _kernel(params: Mapping[str, str]) -> dict[str, str | None] | None:
 def run_object(
     run: ktap.Run, vehicle: Vehicle, samples: str | None, seconds: float | None
 ) -> Document:
+    """One run of schema 1. seconds: wall time; None where it is not known."""
     params = run.params
     return {
         "core": params.get("core", "native"),
@@ -126,6 +127,7 @@ def document(
 
 
 def merge(documents: Sequence[Document]) -> Document:
+    """One document with the runs of all, in order."""
     return {"schema": SCHEMA, "runs": [run for each in documents for run in each["runs"]]}
 
 
@@ -165,6 +167,7 @@ def _run_faults(run: Any) -> list[str]:
 
 
 def write(value: Document, path: Path) -> None:
+    """Writes a document as JSON; CannotRun where the folder or the disk does not take it."""
     try:
         path.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n")
     except OSError as error:
@@ -172,6 +175,8 @@ def write(value: Document, path: Path) -> None:
 
 
 def read(path: Path) -> Document:
+    """A document that was written before, checked against the schema; CannotRun (BAD_REPORT) if it is
+    none."""
     try:
         value = json.loads(path.read_text())
     except OSError as error:

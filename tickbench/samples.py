@@ -19,6 +19,8 @@ PAIR = np.dtype([("counter", "<u8"), ("error_fs", "<i8")])
 
 @dataclass(frozen=True)
 class Samples:
+    """One record: counters in cycles, errors in femtoseconds, every 2^decimation-th sample of the run."""
+
     run: int
     scenario: str
     decimation: int  # every 2^n-th was kept
@@ -52,4 +54,5 @@ def parse(data: bytes) -> list[Samples]:
 
 
 def read(path: Path) -> list[Samples]:
+    """A file's records, in order, up to the first that is not one; none if there is no file."""
     return parse(path.read_bytes()) if path.exists() else []

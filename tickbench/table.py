@@ -40,12 +40,14 @@ def within_1ns(run: Run) -> str:
 
 
 def verdict(run: Run) -> Text:
+    """pass, FAIL or skipped, in its colour."""
     if run.get("skipped"):
         return Text("skipped", style="yellow")
     return Text("pass", style="green") if run["ok"] else Text("FAIL", style="bold red")
 
 
 def table(runs: Sequence[Run], reasons: bool = True) -> Table:
+    """The table itself; reasons: with the column that says why."""
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     made.add_column("clock", no_wrap=True)
     made.add_column("core", min_width=6, max_width=16, overflow="fold")
@@ -77,6 +79,7 @@ def show(runs: Sequence[Run], to: Console) -> None:
 
 
 def status(runs: Sequence[Run]) -> Status:
+    """Of all runs together: failed if one did, skipped if all were."""
     if not runs:
         return Status.CANNOT_RUN
     if any(run["ok"] is False for run in runs):

@@ -32,6 +32,8 @@ class End(enum.Enum):
 
 @dataclass(frozen=True)
 class Outcome:
+    """How a QEMU ended, its status, and all it said."""
+
     end: End
     code: int  # the guest's, with End.STATUS; else QEMU's status
     serial: bytes

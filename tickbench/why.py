@@ -79,6 +79,7 @@ def _own(run: Run) -> str:
 
 
 def why(run: Run) -> str:
+    """What made a run's figures what they are, in a few words; empty if nothing stands out."""
     if run.get("skipped"):
         return str(run["skipped"])
     metrics, reasons = run["metrics"], [_failure(run), _drift(run)]
