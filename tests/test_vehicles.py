@@ -14,8 +14,8 @@ from conftest import Ended, ROOT
 
 # Long enough for each scenario to do all it does; lock at the design's full length is in test_sim.
 SCENARIOS = ("lock", "compare", "slew", "nohz", "step", "freq")
-# Millions of tries, what `duration` stands for in this scenario: some 5 s of a fast machine's time each.
-TORN_SIM, TORN_GUEST = 40, 5
+# Of real time, in which readers and writer do all they can.
+TORN_SECONDS = 5
 
 
 def said(report: str) -> list[str]:
@@ -73,8 +73,9 @@ def torn(report: str) -> dict[str, int]:
 @pytest.mark.alone
 def test_the_host_process_accepts_no_torn_line(built: Path, stressed: Path) -> None:
     found = torn(in_sim(built / "tickbench-sim", "--scenario", "torn", "--page", str(stressed), "--seconds",
-                        str(TORN_SIM)))
-    assert found["reads"] == TORN_SIM * 1e6 and found["torn"] == 0 < found["accepted"]
+                        str(TORN_SECONDS)))
+    # Each can take a microsecond or more: the writer has the cache line most of the time.
+    assert found["reads"] > 100_000 and found["torn"] == 0 < found["accepted"]
     # Reader and writer ran at the same time, not by turns.
     assert found["lines_seen"] > 1000
 
@@ -82,8 +83,8 @@ def test_the_host_process_accepts_no_torn_line(built: Path, stressed: Path) -> N
 @pytest.mark.alone
 def test_the_guest_accepts_no_torn_line(run_qemu: Callable[..., Ended], stressed: Path) -> None:
     found = torn(in_guest(run_qemu, "--page", str(stressed), "scenario=torn", "clock=tsc",
-                          f"duration={TORN_GUEST}"))
-    assert found["reads"] == TORN_GUEST * 1e6 and found["torn"] == 0 < found["accepted"]
+                          f"duration={TORN_SECONDS}"))
+    assert found["reads"] > 100_000 and found["torn"] == 0 < found["accepted"]
     assert found["lines_seen"] > 1000
 
 
