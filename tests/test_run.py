@@ -252,3 +252,24 @@ def test_setup_prints_the_command_where_it_may_not_install(tmp_path: Path) -> No
                            env={"PATH": str(tmp_path)})
     assert ended.returncode == 2
     assert "sudo apt-get install" in ended.stderr and "qemu-system-x86" in ended.stderr
+
+
+def test_a_line_whose_publisher_has_stopped_is_named(real: RunQemu, tmp_path: Path) -> None:
+    from pagetool import Page
+
+    page = Page(counter_value=0).write(tmp_path / "page", 2 << 20)
+    ended = real("--accel", "tcg", "--page", str(page), "scenario=lock", "clock=tsc", "counter_hz=1000000000",
+                 "duration=8")
+    assert ended.status in (0, 1) and "its publisher has stopped" in ended.serial
+
+
+def test_a_narrow_counter_has_the_same_drift_as_a_wide_one(built: Path) -> None:
+    import subprocess
+
+    drifts = [next(line for line in subprocess.run(
+        [str(built / "tickbench-sim"), "--scenario", "lock", "--switches", "reference,feed", "--counter-hz",
+         "3579545", "--hz", "100", "--seconds", "60", "--counter-bits", bits], capture_output=True,
+        text=True).stdout.splitlines() if "# metric drift" in line) for bits in ("24", "64")]
+    # The two differ in mult and shift, not in the time that the drift is over.
+    narrow, wide = (float(line.split()[3]) for line in drifts)
+    assert abs(narrow - wide) < 0.01 * abs(wide) and abs(wide) > 1000
