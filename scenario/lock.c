@@ -76,9 +76,17 @@ static void lock_run(struct bench *bench)
 {
 	const struct vehicle *vehicle = bench->vehicle;
 
-	if (!bench_start_core(bench) || !bench_follow(bench, true))
+	if (!bench_start_core(bench))
 		return;
-	vehicle->ticks_start(bench);
+	/* On the real clock, time passes until the first tick: the line is followed from then. */
+	if (!vehicle->is_virtual)
+		vehicle->ticks_start(bench);
+	if (!bench_follow(bench, true)) {
+		vehicle->ticks_stop(bench);
+		return;
+	}
+	if (vehicle->is_virtual)
+		vehicle->ticks_start(bench);
 	if (!vehicle->is_virtual)
 		bench_settle(bench, SETTLE_MS);
 	bench_window(bench);
