@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "diff/diff.h"
+#include "lib/random.h"
 #include "vmclock/vmclock.h"
 
 #define CORES 2
@@ -154,15 +155,6 @@ static void tick(struct difference *difference)
 	compare_state(difference);
 }
 
-static u64 next(u64 *random)
-{
-	u64 z = *random += 0x9e3779b97f4a7c15ULL;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-	return z ^ (z >> 31);
-}
-
 static void ticks(const struct op *op, struct difference *difference)
 {
 	struct tk_state state;
@@ -176,8 +168,9 @@ static void ticks(const struct op *op, struct difference *difference)
 
 		due += state.cycle_interval;
 		if (op->args[2])
-			due += state.cycle_interval * (next(&random) % ((u64)op->args[2] + 1));
-		at = due + (late_most ? next(&random) % (late_most + 1) : 0);
+			due += state.cycle_interval *
+			       (random_next(&random) % ((u64)op->args[2] + 1));
+		at = due + (late_most ? random_next(&random) % (late_most + 1) : 0);
 		if ((s64)(at - pair.now) > 0)
 			pass(at - pair.now);
 		if ((s64)(due - pair.now) > 0)

@@ -4,6 +4,7 @@
  * its own with the true line, and ticks exactly when they are due, or as late and as seldom as
  * asked.
  */
+#include "lib/random.h"
 #include "scenario/scenario.h"
 
 #define NOMINAL_HZ 2596146000ULL /* a TSC that is measured in docs/core.md */
@@ -28,16 +29,6 @@ static u64 virtual_now(void *context)
 {
 	(void)context;
 	return virtual.counter;
-}
-
-/* splitmix64 */
-static u64 random_next(void)
-{
-	u64 z = virtual.random += 0x9e3779b97f4a7c15ULL;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-	return z ^ (z >> 31);
 }
 
 static void virtual_ticks_start(struct bench *bench)
@@ -65,7 +56,9 @@ static void virtual_run_until(struct bench *bench, u64 until)
 {
 	while (virtual.running && (s64)(until - virtual.due) >= 0) {
 		u64 idle = 0;
-		u64 late = virtual.late_cycles ? random_next() % (virtual.late_cycles + 1) : 0;
+		u64 late = virtual.late_cycles
+				   ? random_next(&virtual.random) % (virtual.late_cycles + 1)
+				   : 0;
 
 		virtual.counter = virtual.due + late;
 		bench_sample(bench);
@@ -76,7 +69,7 @@ static void virtual_run_until(struct bench *bench, u64 until)
 		for (;; idle++) {
 			virtual.due += virtual.interval;
 			if ((s64)(virtual.counter - virtual.due) < 0 &&
-			    !(virtual.tickless && random_next() % IDLE))
+			    !(virtual.tickless && random_next(&virtual.random) % IDLE))
 				break;
 		}
 		if (idle > bench->tick.longest_idle)

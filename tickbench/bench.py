@@ -205,10 +205,7 @@ def main(arguments: Sequence[str]) -> int:
         table.add_column(title, overflow="fold")
     try:
         words = trees.words(given.linux)
-        lifted = []
-        for word in words:
-            done = lift.lift(word, Variant("um", 1000, True), given.build)
-            lifted.append((f"linux {done.tree.kernel}", done.folder / "tickbench-sim"))
+        lifted = lift.simulators(words, given.build)
         elf = given.build / "tickbench.elf"
         lines = sim_rates(given.build / "tickbench-sim", lifted, tsc_hz(elf)) + guest(elf)
         for word in words:

@@ -176,7 +176,6 @@ def wide_enough(made: Table) -> Console:
 
 def main(arguments: Sequence[str]) -> int:
     from tickbench import lift, trees
-    from tickbench.kbuild import Variant
 
     parser = argparse.ArgumentParser(prog="python3 -m tickbench.ladder",
                                      description="what each change of the series is worth")
@@ -187,9 +186,7 @@ def main(arguments: Sequence[str]) -> int:
     given = parser.parse_args(arguments)
     try:
         rungs = native_rungs(need_built(given.build / "tickbench-sim"))
-        for word in trees.words(given.linux):
-            done = lift.lift(word, Variant("um", 1000, True), given.build)
-            rungs.append(linux_rung(f"linux {done.tree.kernel}", done.folder / "tickbench-sim"))
+        rungs += [linux_rung(*each) for each in lift.simulators(trees.words(given.linux), given.build)]
         tables = []
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             for counter_hz, title in COUNTERS.items():

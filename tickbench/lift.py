@@ -228,6 +228,12 @@ def images(words: Sequence[str], hz: int, vehicle: str, build: Path, say: Callab
     ]
 
 
+def simulators(words: Sequence[str], build: Path) -> list[tuple[str, Path]]:
+    """Each kernel's core in a host process, at HZ 1000: what to call it, and the program."""
+    done = [lift(word, Variant("um", 1000, True), build) for word in words]
+    return [(f"linux {each.tree.kernel}", each.folder / "tickbench-sim") for each in done]
+
+
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python3 -m tickbench.lift",
                                      description="lift a kernel's own core")

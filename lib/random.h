@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Numbers that look random and are the same for the same seed, in every vehicle. */
+#ifndef TB_LIB_RANDOM_H
+#define TB_LIB_RANDOM_H
+
+#include "lib/types.h"
+
+/* splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators): any seed serves,
+ * also 0. */
+static inline u64 random_next(u64 *state)
+{
+	u64 z = *state += 0x9e3779b97f4a7c15ULL;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+	return z ^ (z >> 31);
+}
+
+#endif
