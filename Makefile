@@ -4,6 +4,8 @@ SHELL   := /bin/bash
 BUILD   ?= build
 CC      := gcc
 PYTHON  := /usr/bin/python3
+# Isolated: no module comes from the current folder, from PYTHONPATH or from the user.
+TICKBENCH := $(PYTHON) -IS ./tickbench
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 
@@ -38,7 +40,7 @@ $(BUILD)/san/%.o: %.c
 	$(CC) $(HOST_CFLAGS) $(SAN_CFLAGS) -c -o $@ $<
 
 -include $(wildcard arch/x86/build.mk guest/build.mk boot/build.mk vmclock/build.mk sim/build.mk \
-	diff/build.mk tk/linux/build.mk tests/build.mk tickbench/build.mk tickbench/figures.mk)
+	diff/build.mk tk/linux/build.mk tests/build.mk runner/build.mk runner/figures.mk)
 
 clean: ## remove the build folder
 	rm -rf $(BUILD)

@@ -1,7 +1,5 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Boots the guest in QEMU; all is in tickbench/, this assumes only Debian's Python. See --help.
-here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) || exit 2
-PYTHONPATH=$here${PYTHONPATH:+:$PYTHONPATH}
-export PYTHONPATH
-exec "${PYTHON:-/usr/bin/python3}" -m tickbench run --build "${BUILD:-$here/build}" "$@"
+# `tickbench run` under another name: boots the guest in QEMU. BUILD and PYTHON may name others.
+here=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "$0")")" && pwd) || exit 2
+exec "${PYTHON:-/usr/bin/python3}" -IS "$here/tickbench" run --build "${BUILD:-$here/build}" "$@"

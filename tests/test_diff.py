@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from liftable import KERNELS, Kernel, lifted
-from tickbench import difference
+from runner import difference
 
 # The figure, and what a second or two of this machine's time give.
 RANDOM_TICKS = 10_000_000

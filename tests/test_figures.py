@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT
-from tickbench import bench, ladder
-from tickbench.errors import CannotRun
+from runner import bench, ladder
+from runner.errors import CannotRun
 
 
 @pytest.fixture(scope="session")
@@ -104,6 +104,6 @@ def test_bench_measures_native_and_guest(built: Path) -> None:
 
 
 def test_bench_names_what_is_not_built(tmp_path: Path) -> None:
-    ended = subprocess.run([sys.executable, "-m", "tickbench.bench", "--build", str(tmp_path)], cwd=ROOT,
+    ended = subprocess.run([str(ROOT / "tickbench"), "bench", "--build", str(tmp_path)], cwd=ROOT,
                            capture_output=True, text=True)
     assert ended.returncode == 2 and "tickbench.elf" in ended.stderr and "Traceback" not in ended.stderr

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fakes
-from tickbench import ktap
-from tickbench.ktap import Wrong
+from runner import ktap
+from runner.ktap import Wrong
 
 GOOD = fakes.log(("lock", ["ok it converges", "ok it stays"]), ("slew", ["ok it ends at 10000 ns"]))
 

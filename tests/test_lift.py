@@ -21,9 +21,9 @@ import pytest
 
 from conftest import ROOT, Ended, build_path, plain_environment
 from liftable import KERNELS, Kernel, lifted
-from tickbench import debian, detect, farm, kbuild, lift, trees
-from tickbench.errors import CannotRun, Problem
-from tickbench.kbuild import Variant
+from runner import debian, detect, farm, kbuild, lift, trees
+from runner.errors import CannotRun, Problem
+from runner.kbuild import Variant
 
 UM = Variant("um", 1000, True)
 NEWEST = Kernel("7.3")
@@ -381,7 +381,7 @@ def test_an_hz_that_kernels_do_not_have_is_refused(tmp_path: Path) -> None:
 
 
 def cli(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "tickbench.lift", *arguments], cwd=ROOT, text=True,
+    return subprocess.run([str(ROOT / "tickbench"), "lift", *arguments], cwd=ROOT, text=True,
                           capture_output=True, timeout=100, env=plain_environment() | environment)
 
 
@@ -430,12 +430,12 @@ def running_in(folder: Path) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, -15)])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_lift_leaves_no_process_behind(
     checkout: Path, tmp_path: Path, number: int, status: int
 ) -> None:
     build = tmp_path / "build"
-    child = subprocess.Popen([sys.executable, "-m", "tickbench.lift", str(checkout), "--build", str(build)],
+    child = subprocess.Popen([str(ROOT / "tickbench"), "lift", str(checkout), "--build", str(build)],
                              cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                              env=plain_environment())
     try:

@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fakes
-from tickbench import ktap, plot, report, samples, table
-from tickbench.errors import CannotRun, Problem, Status
-from tickbench.why import figure, why
+from runner import ktap, plot, report, samples, table
+from runner.errors import CannotRun, Problem, Status
+from runner.why import figure, why
 
 GUEST = report.Vehicle("guest", "tcg", "pvh", "qemu 7.2.22")
 
@@ -182,7 +182,7 @@ class TestPicture:
 
 
 def test_show_prints_reports_one_below_the_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from tickbench import cli
+    from runner import cli
 
     for name, claims in (("a", ["ok x"]), ("b", ["not ok y"])):
         (tmp_path / name).write_text(json.dumps(document((f"lock{name}", claims))))

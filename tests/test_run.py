@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT, Ended, need_kvm, plain_environment
-from tickbench import accel, firmware, qemu, report, samples
-from tickbench.errors import Problem
+from runner import accel, firmware, qemu, report, samples
+from runner.errors import Problem
 
 RunQemu = Callable[..., Ended]
 VIRTUAL = ("clock=virtual", "scenario=lock", "duration=100")

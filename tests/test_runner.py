@@ -16,8 +16,8 @@ import pytest
 
 import fakes
 from conftest import ROOT, Ended, need_kvm, plain_environment
-from tickbench import accel, machine, plan, qemu
-from tickbench.errors import CannotRun, Problem
+from runner import accel, machine, plan, qemu
+from runner.errors import CannotRun, Problem
 
 RunQemu = Callable[..., Ended]
 GOOD = fakes.log(("lock", ["ok it holds", "ok it holds still"]))
@@ -344,7 +344,7 @@ class TestAccelerator:
 
     def test_kvm_is_judged_on_this_machine(self, built: Path) -> None:
         need_kvm()
-        from tickbench import firmware
+        from runner import firmware
 
         found = accel.measure(qemu.find(None).path, firmware.qboot(), built / "probe.elf")
         # Either a figure or QEMU's own words: never a silence.

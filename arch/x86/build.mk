@@ -12,4 +12,4 @@ $(BUILD)/free/arch/x86/font.asm.o: $(BUILD)/font.bin
 
 $(BUILD)/font.bin: arch/x86/font.py
 	@mkdir -p $(@D)
-	$(PYTHON) $< $@
+	$(PYTHON) -I $< $@

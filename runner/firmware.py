@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from tickbench.errors import CannotRun, Problem
+from runner.errors import CannotRun, Problem
 
 FOLDERS = ("/usr/share/qemu", "/usr/share/seabios", "/usr/share/OVMF", "/usr/share/ovmf",
            "/usr/share/edk2/x64", "/usr/share/qboot")

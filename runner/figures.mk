@@ -4,16 +4,16 @@ KERNELS := $(or $(LINUX),6.1,6.12.107,6.12,7.2,7.3)
 
 soak: ## compare native with kernels' own cores for TICKS=1000000000 random ticks each (LINUX=...)
 	$(call ready,run lift)
-	@$(PYTHON) -m tickbench.difference --build $(BUILD) --ticks $(or $(TICKS),1000000000) \
+	@$(TICKBENCH) soak --build $(BUILD) --ticks $(or $(TICKS),1000000000) \
 		$(if $(SEED),--seed $(SEED)) $(if $(HZ),--hz $(HZ)) $(call quote,$(KERNELS))
 
 ladder: ## what each change of the series is worth, beside kernels (LINUX=..., MARKDOWN=docs/ladder.md)
 	$(call ready,run lift)
-	@$(PYTHON) -m tickbench.ladder --build $(BUILD) --linux $(call quote,$(KERNELS)) \
+	@$(TICKBENCH) ladder --build $(BUILD) --linux $(call quote,$(KERNELS)) \
 		$(if $(MARKDOWN),--markdown $(MARKDOWN))
 
 bench: ## speed, as ratios; with LINUX=TREE also from an edit to the verdict
 	$(call ready,run $(if $(LINUX),lift))
-	@$(PYTHON) -m tickbench.bench --build $(BUILD) $(if $(LINUX),--linux $(call quote,$(LINUX)))
+	@$(TICKBENCH) bench --build $(BUILD) $(if $(LINUX),--linux $(call quote,$(LINUX)))
 
 .PHONY: soak ladder bench

@@ -11,7 +11,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from tickbench import ktap, machine
+from runner import ktap, machine
 
 
 LAST_PARAM = "run"  # a run's parameters are complete with it

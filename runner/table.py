@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tickbench.errors import Status
-from tickbench.why import figure, why
+from runner.errors import Status
+from runner.why import figure, why
 
 ALL_SWITCHES = ("all", "remainder,clawback,tail,divzero,reference,feed,skew,host")
 NARROW = 118

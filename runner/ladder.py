@@ -3,7 +3,7 @@
 added (on top of following the line at all), and every kernel at hand, on three counters, with ticks on
 time, late and tickless. Assumes the host process and its scenarios lock, nohz, slew and recalibrate.
 
-`make ladder` is this: python3 -m tickbench.ladder --linux 6.1,6.12,7.2,7.3 --markdown docs/ladder.md"""
+`make ladder` is this: ./tickbench ladder --linux 6.1,6.12,7.2,7.3 --markdown docs/ladder.md"""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from tickbench.errors import CannotRun, Problem, Status, need_built
-from tickbench.table import console
+from runner import BUILD
+from runner.errors import CannotRun, Problem, Status, need_built
+from runner.table import console
 
 SWITCHES = ("remainder", "clawback", "tail", "divzero", "reference", "feed", "skew", "host")
 COUNTERS = {2_596_146_000: "TSC of 2596.146 MHz", 1_000_000_000: "counter of 1 GHz",
@@ -175,14 +176,14 @@ def wide_enough(made: Table) -> Console:
 
 
 def main(arguments: Sequence[str]) -> int:
-    from tickbench import lift, trees
+    from runner import lift, trees
 
-    parser = argparse.ArgumentParser(prog="python3 -m tickbench.ladder",
+    parser = argparse.ArgumentParser(prog="tickbench ladder",
                                      description="what each change of the series is worth")
     parser.add_argument("--linux", default="", help="kernels beside the native core, joined by commas")
     parser.add_argument("--seconds", type=int, default=1000, help="of each run (default %(default)s)")
     parser.add_argument("--markdown", type=Path, help="a document: its tables are replaced")
-    parser.add_argument("--build", type=Path, default=Path("build"), help="(default %(default)s)")
+    parser.add_argument("--build", type=Path, default=BUILD, help="(default %(default)s)")
     given = parser.parse_args(arguments)
     try:
         rungs = native_rungs(need_built(given.build / "tickbench-sim"))
@@ -201,7 +202,3 @@ def main(arguments: Sequence[str]) -> int:
         print(error.words(), file=sys.stderr)
         return Status.CANNOT_RUN
     return Status.PASSED
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -10,11 +10,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tickbench import firmware, ktap, machine, qemu, report, watch
-from tickbench.accel import Accel
-from tickbench.errors import CannotRun, Problem, need_built, output_error
-from tickbench.plan import Image
-from tickbench.publisher import Publisher, SharedFolder
+from runner import firmware, ktap, machine, qemu, report, watch
+from runner.accel import Accel
+from runner.errors import CannotRun, Problem, need_built, output_error
+from runner.plan import Image
+from runner.publisher import Publisher, SharedFolder
 
 GUEST_CODES = {0x10: "passed", 0x11: "failed", 0x12: "bailed", 0x14: "skipped", 0x1f: "fault"}
 # OVMF says this of an exception, then its registers, and then it hangs.

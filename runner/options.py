@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from tickbench.errors import CannotRun, Problem
+from runner import BUILD
+from runner.errors import CannotRun, Problem
 
 RUN_HELP = """\
 guest parameters are name=value words: core, switches, clock, hz, tick, tickless, scenario, duration,
@@ -53,8 +54,8 @@ def seconds(text: str) -> float:
 
 
 def _folders(parser: argparse.ArgumentParser, output: str) -> None:
-    parser.add_argument("--build", type=Path, default=Path("build"), metavar="FOLDER",
-                        help="where the programs are (default: build)")
+    parser.add_argument("--build", type=Path, default=BUILD, metavar="FOLDER",
+                        help="where the programs are (default: %(default)s)")
     parser.add_argument("--output", type=Path, metavar="FOLDER",
                         help=f"where the results go (default: {output} in the build folder)")
 
@@ -89,7 +90,7 @@ def run_parser() -> Parser:
 
 
 def sim_parser() -> Parser:
-    """`make sim`'s options; those it does not know are tickbench-sim's."""
+    """`tickbench sim`'s options; those it does not know are tickbench-sim's."""
     parser = Parser(prog="tickbench sim", allow_abbrev=False,
                     description="Runs the host process build/tickbench-sim, and prints the table.",
                     epilog="all other options are tickbench-sim's own")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A kernel tree's own build system, asked for two objects: configures a tree beside itself (O=),
 has kernel/time/timekeeping.o and ntp.o made, and reads back the commands that made them. Assumes a
-tree that was not built in place (tickbench/farm.py makes one of one that was)."""
+tree that was not built in place (runner/farm.py makes one of one that was)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from tickbench import process
-from tickbench.errors import CannotRun, Problem
+from runner import process
+from runner.errors import CannotRun, Problem
 
 UNITS = ("timekeeping", "ntp")
 TOOLS = ("make", "gcc", "ld", "objcopy", "nm", "flex", "bison", "bc")

@@ -35,7 +35,7 @@ dashed = $(foreach v,$(filter-out CORE,$(PARAMS)),$(if $(filter command,$(origin
 
 all: $(BUILD)/probe.elf
 
-$(BUILD)/probe.elf: tickbench/probe.asm
+$(BUILD)/probe.elf: runner/probe.asm
 	@mkdir -p $(@D)
 	nasm -f bin -o $@ $<
 
@@ -54,7 +54,7 @@ run: ## boot the guest, measure, print the table (SCENARIO= CLOCK= CORE= SWITCHE
 
 sim: ## the same in a host process, on the virtual counter (ARGS='--scenario lock --hz 1000 ...')
 	$(call ready,run $(if $(LINUX),lift))
-	@$(PYTHON) -m tickbench sim --build $(BUILD) $(call flag,PERIODIC) $(call flag,RAW) $(core) $(dashed) $(ARGS)
+	@$(TICKBENCH) sim --build $(BUILD) $(call flag,PERIODIC) $(call flag,RAW) $(core) $(dashed) $(ARGS)
 
 test: ## all tests (TESTS='tests/test_ktap.py -k garbage' for some, LINUX=TREE with it, JUNIT=FILE for XML)
 	$(call ready,test lift)

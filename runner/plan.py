@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tickbench.errors import CannotRun, Problem
+from runner.errors import CannotRun, Problem
 
 # What `make run` measures: ten seconds of the real clock, then all on the virtual one.
 DEFAULT: tuple[tuple[str, ...], ...] = (

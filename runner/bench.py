@@ -3,7 +3,7 @@
 the guest under TCG, the way from QEMU's start to the first line, and from an edit of a kernel's source
 to the verdict. Assumes a machine that is otherwise idle, and says medians and what they were taken of.
 
-`make bench` is this: python3 -m tickbench.bench [--linux TREE,...]"""
+`make bench` is this: ./tickbench bench [--linux TREE,...]"""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tickbench import firmware, kbuild, lift, machine, process, qemu, trees
-from tickbench.accel import TCG_ARGS, Accel
-from tickbench.errors import CannotRun, Problem, Status, need_built
-from tickbench.kbuild import Variant
+from runner import BUILD, firmware, kbuild, lift, machine, process, qemu, trees
+from runner.accel import TCG_ARGS, Accel
+from runner.errors import CannotRun, Problem, Status, need_built
+from runner.kbuild import Variant
 
 ROUNDS = 5  # of a pair
 BOOTS = 11
@@ -194,11 +194,11 @@ def edits(word: str, build: Path) -> list[Line]:
 def main(arguments: Sequence[str]) -> int:
     from rich.table import Table
 
-    from tickbench.table import console
+    from runner.table import console
 
-    parser = argparse.ArgumentParser(prog="python3 -m tickbench.bench", description="how fast all this is")
+    parser = argparse.ArgumentParser(prog="tickbench bench", description="how fast all this is")
     parser.add_argument("--linux", default="", help="kernels beside the native core, joined by commas")
-    parser.add_argument("--build", type=Path, default=Path("build"), help="(default %(default)s)")
+    parser.add_argument("--build", type=Path, default=BUILD, help="(default %(default)s)")
     given = parser.parse_args(arguments)
     table = Table(title="tickbench's speed on this machine")
     for title in ("what", "figure", "beside"):
@@ -217,7 +217,3 @@ def main(arguments: Sequence[str]) -> int:
         print(error.words(), file=sys.stderr)
         return Status.CANNOT_RUN
     return Status.PASSED
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -12,9 +12,9 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from tickbench import debian, farm
-from tickbench.detect import NTP, TIMEKEEPING
-from tickbench.errors import CannotRun, Problem
+from runner import debian, farm
+from runner.detect import NTP, TIMEKEEPING
+from runner.errors import CannotRun, Problem
 
 RELEASE = re.compile(r"\d+\.\d+(\.\d+)?")
 VERSION = re.compile(r"^(VERSION|PATCHLEVEL|SUBLEVEL|EXTRAVERSION)\s*=[ \t]*(\S*)", re.MULTILINE)

@@ -3,7 +3,7 @@
 the script that shows one down to what is needed. Assumes tickbench-diff's exit statuses: 0 no
 difference, 1 a difference, 2 could not run.
 
-`make soak` is this: python3 -m tickbench.difference 7.3,7.2 --ticks 1000000000"""
+`make soak` is this: ./tickbench soak 7.3,7.2 --ticks 1000000000"""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from tickbench.errors import CannotRun, Problem, Status
+from runner import BUILD
+from runner.errors import CannotRun, Problem, Status
 
 PROGRAM = "tickbench-diff"
 CHUNK = 50_000_000  # ticks of one process: what is printed between
@@ -139,16 +140,16 @@ def positive(text: str) -> int:
 
 
 def main(arguments: Sequence[str]) -> int:
-    from tickbench import lift, trees
-    from tickbench.kbuild import Variant
+    from runner import lift, trees
+    from runner.kbuild import Variant
 
-    parser = argparse.ArgumentParser(prog="python3 -m tickbench.difference",
+    parser = argparse.ArgumentParser(prog="tickbench soak",
                                      description="compare the native core with kernels' own, at random")
     parser.add_argument("linux", help="PATH, PATH@REV or a release; several joined by commas")
     parser.add_argument("--ticks", type=positive, default=1_000_000_000, help="for each (default %(default)s)")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="(default: the time)")
     parser.add_argument("--hz", type=int, default=1000, help="(default %(default)s)")
-    parser.add_argument("--build", type=Path, default=Path("build"), help="(default %(default)s)")
+    parser.add_argument("--build", type=Path, default=BUILD, help="(default %(default)s)")
     given = parser.parse_args(arguments)
     status = Status.PASSED
     try:
@@ -166,7 +167,3 @@ def main(arguments: Sequence[str]) -> int:
         print(error.words(), file=sys.stderr)
         return Status.CANNOT_RUN
     return status
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -13,8 +13,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from tickbench import process
-from tickbench.errors import CannotRun, Problem
+from runner import process
+from runner.errors import CannotRun, Problem
 
 KVM = Path("/dev/kvm")
 PROBE_SECONDS = 2.0

@@ -3,7 +3,7 @@
 files, compiles our wrapper units around them the same way, and links the programs. Assumes the
 Makefile's rules in tk/linux/build.mk for all that is not the kernel's.
 
-On its own: python3 -m tickbench.lift LINUX --arch um --hz 1000"""
+On its own: ./tickbench lift LINUX --arch um --hz 1000"""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tickbench import detect, kbuild, process, trees
-from tickbench.errors import CannotRun, Problem, Status, output_error
-from tickbench.kbuild import UNITS, Variant
-from tickbench.plan import Image
+from runner import BUILD, detect, kbuild, process, trees
+from runner.errors import CannotRun, Problem, Status, output_error
+from runner.kbuild import UNITS, Variant
+from runner.plan import Image
 
 ROOM = Path(__file__).resolve().parent.parent
 SOURCES = {"timekeeping": detect.TIMEKEEPING, "ntp": detect.NTP}
@@ -86,7 +86,7 @@ def identity(tree: trees.Tree, variant: Variant, stage: detect.Stage) -> str:
     switches = " | ".join(f"TK_{name}" for name in stage.switches) or "0"
     revision = _c_string(tree.revision) if tree.revision else "NULL"
     return "\n".join([
-        "/* Written by tickbench/lift.py: what was lifted. */",
+        "/* Written by runner/lift.py: what was lifted. */",
         '#include "tk/tk.h"',
         f"#define LIFT_KERNEL {_c_string(tree.kernel)}",
         f"#define LIFT_REVISION {revision}",
@@ -235,14 +235,14 @@ def simulators(words: Sequence[str], build: Path) -> list[tuple[str, Path]]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python3 -m tickbench.lift",
+    parser = argparse.ArgumentParser(prog="tickbench lift",
                                      description="lift a kernel's own core")
     parser.add_argument("linux", help="PATH, PATH@REV or a release (7.3); several joined by commas")
     parser.add_argument("--arch", choices=sorted(kbuild.KBUILD_ARCH), default="um",
                         help="um: for the host process; x86: for the guest (default %(default)s)")
     parser.add_argument("--hz", type=int, default=1000, help="(default %(default)s)")
     parser.add_argument("--periodic", action="store_true", help="configure without NO_HZ")
-    parser.add_argument("--build", type=Path, default=Path("build"), help="(default %(default)s)")
+    parser.add_argument("--build", type=Path, default=BUILD, help="(default %(default)s)")
     parser.add_argument("--object", action="store_true", help="link no program, only linux.o")
     given = parser.parse_args(arguments)
     try:
@@ -259,10 +259,4 @@ def main(arguments: Sequence[str]) -> int:
     except CannotRun as error:
         print(error.words(), file=sys.stderr)
         return Status.CANNOT_RUN
-    except KeyboardInterrupt:
-        return Status.INTERRUPTED
     return Status.PASSED
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

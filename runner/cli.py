@@ -5,6 +5,7 @@ all below it raise CannotRun; here that becomes words and a status."""
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import shlex
 import signal
@@ -17,9 +18,9 @@ from typing import NoReturn
 
 from rich.console import Console
 
-from tickbench import accel, boot, firmware, ktap, machine, options, plan, plot, process
-from tickbench import progress, qemu, report, samples, table, watch
-from tickbench.errors import CannotRun, Problem, Status, need_built, output_error
+from runner import accel, boot, firmware, ktap, machine, options, plan, plot, process
+from runner import progress, qemu, report, samples, table, watch
+from runner.errors import CannotRun, Problem, Status, need_built, output_error
 
 RESULTS = ("serial*.log", "samples*.bin", "publisher*.log", "report.json", "error.png")
 # Options of tickbench-sim that make it print something else than KTAP.
@@ -62,7 +63,7 @@ def images(
         return [plan.Image("native", build / "tickbench.elf", build / "tickbench.efi",
                            build / "tickbench-sim")]
     hz = plan.hz(wanted)
-    from tickbench import lift
+    from runner import lift
 
     def say(text: str) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -257,7 +258,26 @@ def show(arguments: Sequence[str]) -> Status:
     return table.status(runs)
 
 
-COMMANDS: dict[str, Callable[[Sequence[str]], Status]] = {"run": run, "sim": sim, "show": show}
+def _of(module: str) -> Callable[[Sequence[str]], int]:
+    """The main() of a module that is loaded once it is needed."""
+    return lambda arguments: importlib.import_module(f"runner.{module}").main(arguments)
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "run": run, "sim": sim, "show": show, "lift": _of("lift"), "ladder": _of("ladder"),
+    "soak": _of("difference"), "bench": _of("bench"),
+}
+USAGE = """usage: tickbench COMMAND [options]
+
+  run     boot the guest in QEMU, measure, print the table
+  sim     the same in a host process, on the virtual counter
+  show    print the table of reports that were written before
+  lift    build a Linux tree's own timekeeping core
+  soak    compare the native core with lifted ones over random operations
+  ladder  measure what each change of the series is worth
+  bench   measure the speed of tickbench itself
+
+`tickbench COMMAND --help` tells each command's options."""
 
 
 @contextlib.contextmanager
@@ -278,9 +298,12 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _status(arguments: Sequence[str]) -> int:
+    if arguments and arguments[0] in ("--help", "-h"):
+        print(USAGE)
+        return Status.PASSED
     command = COMMANDS.get(arguments[0]) if arguments else None
     if command is None:
-        print(f"usage: python3 -m tickbench {{{','.join(COMMANDS)}}} ...", file=sys.stderr)
+        print(USAGE, file=sys.stderr)
         return Status.CANNOT_RUN
     try:
         with _signals():

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tickbench import ktap
-from tickbench.errors import CannotRun, Problem, output_error
+from runner import ktap
+from runner.errors import CannotRun, Problem, output_error
 
 SCHEMA = 1
 Document = dict[str, Any]

@@ -18,8 +18,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tickbench import process
-from tickbench.errors import CannotRun, Problem
+from runner import process
+from runner.errors import CannotRun, Problem
 
 SUITES = ("bookworm", "bookworm-backports", "trixie", "trixie-backports")
 SECURITY_SUITES = ("bookworm-security", "trixie-security")

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tickbench.errors import output_error
-from tickbench.samples import Samples
-from tickbench.table import core_words
+from runner.errors import output_error
+from runner.samples import Samples
+from runner.table import core_words
 
 POINTS = 4000  # more than a picture is wide
 LINE, BAND = "#1f5fa8", "#9dbfe3"

@@ -16,13 +16,12 @@ class Status(enum.IntEnum):
     CANNOT_RUN = 2
     SKIPPED = 4  # all of it
     BISECT_SKIP = 125  # as git bisect run has it: this revision tells nothing
-    INTERRUPTED = 130  # as a shell has it for SIGINT
 
 
 class Problem(enum.Enum):
     """Why something could not run. A value's text says what to do about it."""
 
-    USAGE = "see ./run-qemu.sh --help"
+    USAGE = "see `tickbench COMMAND --help`"
     NOT_BUILT = "run `make` first"
     QEMU_MISSING = "install it with ./setup.sh run, or name one with --qemu PATH"
     QEMU_OLD = "tickbench needs QEMU 7.2 or later: name another with --qemu PATH"

@@ -15,9 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from tickbench import process
-from tickbench.errors import CannotRun, Problem, output_error
-from tickbench.machine import PAGE_BYTES
+from runner import process
+from runner.errors import CannotRun, Problem, output_error
+from runner.machine import PAGE_BYTES
 
 PREFIX = "tickbench-"
 PAGE_MAGIC = (0x4B4C4356).to_bytes(4, "little")

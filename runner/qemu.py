@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tickbench import machine
-from tickbench.accel import Accel
-from tickbench.errors import CannotRun, Problem
+from runner import machine
+from runner.accel import Accel
+from runner.errors import CannotRun, Problem
 
 OLDEST = (7, 2)
 EXIT_DEVICE = "isa-debug-exit,iobase=0xf4,iosize=4"

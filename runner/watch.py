@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tickbench import process
+from runner import process
 
 
 class End(enum.Enum):
