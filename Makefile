@@ -9,13 +9,15 @@ TICKBENCH := $(PYTHON) -IS ./tickbench
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 
+# -fms-extensions: a struct with a tag as an unnamed member (struct tk_state).
+DIALECT := -std=gnu11 -fms-extensions $(if $(findstring clang,$(CC)),-Wno-microsoft-anon-tag)
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 # What every vehicle links: freestanding, no vector registers, no red zone (an interrupt may come).
-FREE_CFLAGS := -std=gnu11 -O2 -g $(WARN) -I. -ffreestanding -fno-pic -fno-stack-protector \
+FREE_CFLAGS := $(DIALECT) -O2 -g $(WARN) -I. -ffreestanding -fno-pic -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing -mno-red-zone -mgeneral-regs-only \
 	-fcf-protection=none -MMD -MP
 # A Linux program of ours.
-HOST_CFLAGS := -std=gnu11 -O2 -g $(WARN) -I. -D_GNU_SOURCE -MMD -MP
+HOST_CFLAGS := $(DIALECT) -O2 -g $(WARN) -I. -D_GNU_SOURCE -MMD -MP
 
 # Rooms that know neither hardware nor libc, and are linked into both vehicles.
 SHARED_SRC := $(wildcard lib/*.c tk/*.c tk/native/*.c vmclock/*.c scenario/*.c)

@@ -67,3 +67,15 @@ struct tk_correction tk_reference_correct(const struct tk_reference *reference,
 	}
 	return correction;
 }
+
+void tk_correction_step(const struct tk_correction *correction, u32 shift, s64 *sec, u64 *snsec)
+{
+	const s128 second = (s128)TB_NSEC_PER_SEC << shift;
+	s128 sum = (s128)*snsec + correction->step_snsec;
+	s128 whole = div_s128(sum, (u128)second);
+
+	if (sum < whole * second)
+		whole--; /* div_s128() rounds towards zero */
+	*sec += (s64)whole;
+	*snsec = (u64)(sum - whole * second);
+}

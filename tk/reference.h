@@ -50,4 +50,7 @@ struct tk_correction {
 struct tk_correction tk_reference_correct(const struct tk_reference *reference,
 					  const struct tk_told *told);
 
+/* Adds the step to a clock of seconds and shifted ns; snsec stays below a second. */
+void tk_correction_step(const struct tk_correction *correction, u32 shift, s64 *sec, u64 *snsec);
+
 #endif

@@ -11,8 +11,10 @@
 #ifndef TB_TK_TK_H
 #define TB_TK_TK_H
 
+#include "lib/string.h"
 #include "lib/types.h"
 #include "lib/instant.h"
+#include "tk/state.h"
 
 /* The series, as eight switches (docs/core.md says what each one changes). */
 enum tk_switch {
@@ -140,36 +142,19 @@ struct tk_timex {
 #define TK_TIME_WAIT	 4
 #define TK_TIME_ERROR	 5
 
-/* A core's inside, for comparison after every tick. What a core does not have is 0. */
+/* A core's state: both parts as members of one struct. */
 struct tk_state {
-	u64 cycle_last;
-	u64 cycle_interval; /* C, cycles a tick */
-	u64 xtime_interval; /* X, shifted ns a tick */
-	u64 xtime_sec;
-	u64 xtime_nsec; /* shifted */
-	u64 raw_sec;
-	u64 raw_nsec; /* shifted */
-	s64 wtm_sec;  /* wall_to_monotonic */
-	s64 wtm_nsec;
-	u64 ntp_tick;	 /* L in use since the last tick, ns * 2^32 */
-	u64 tick_length; /* L for the next, ns * 2^32 */
-	s64 ntp_error;	 /* e, ns * 2^32 */
-	s64 time_offset; /* ns * 2^32 / HZ */
-	s64 skew_delta;
-	s64 time_freq;	 /* ns * 2^32 a second */
-	s64 time_adjust; /* us */
-	s64 time_adjust_frac;
-	s64 time_maxerror; /* us */
-	s64 next_leap_sec; /* 0: none pending */
-	u32 mult;
-	u32 shift;
-	u32 ntp_err_mult; /* q */
-	u32 skip_second_overflow;
-	s32 tai_offset;
-	s32 time_state;
-	s32 time_status;
-	s32 time_constant;
+	struct tk_state_clock;
+	struct tk_state_ntp;
 };
+
+/* Both parts together. */
+static inline void tk_state_join(struct tk_state *state, const struct tk_state_clock *clock,
+				 const struct tk_state_ntp *ntp)
+{
+	memcpy(state, clock, sizeof(*clock));
+	memcpy((char *)state + sizeof(*clock), ntp, sizeof(*ntp));
+}
 
 struct tk_identity {
 	const char *core;     /* "native", "linux" */

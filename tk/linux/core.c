@@ -51,7 +51,7 @@ static void restore_pristine(void)
 	}
 }
 
-static enum tk_error lift_init(const struct tk_setup *setup)
+static enum tk_error linux_init(const struct tk_setup *setup)
 {
 	struct lift_counter counter;
 	enum tk_error error;
@@ -73,7 +73,7 @@ static enum tk_error lift_init(const struct tk_setup *setup)
 	return TK_OK;
 }
 
-static void lift_time(u64 (*counter)(void *context), void *context, struct tk_time *time)
+static void linux_read(u64 (*counter)(void *context), void *context, struct tk_time *time)
 {
 	struct lift_reading reading;
 	u128 snsec;
@@ -97,21 +97,7 @@ static enum tk_error own_reference(int error)
 	return error < 0 ? TK_EINVAL : TK_OK;
 }
 
-static void step(const struct lift_clock *clock, const struct tk_correction *correction)
-{
-	s128 second = (s128)TB_NSEC_PER_SEC << clock->shift;
-	s128 snsec = (s128)clock->xtime_nsec + correction->step_snsec;
-	s64 sec = (s64)div_s128(snsec, (u128)second);
-
-	snsec -= sec * second;
-	if (snsec < 0) {
-		snsec += second;
-		sec--;
-	}
-	lift_clock_step(clock->xtime_sec + (u64)sec, (u64)snsec, correction->step_mono_ns);
-}
-
-static enum tk_error lift_set_reference(u64 now, const struct tk_reference *reference)
+static enum tk_error linux_set_reference(u64 now, const struct tk_reference *reference)
 {
 	struct lift_reference line = {
 		.counter = reference->counter,
@@ -121,17 +107,19 @@ static enum tk_error lift_set_reference(u64 now, const struct tk_reference *refe
 		.period_shift = reference->period_shift,
 	};
 	struct tk_correction correction;
-	struct lift_clock clock;
+	struct lift_intervals intervals;
+	struct tk_state_clock clock;
 	struct tk_told told;
 	enum tk_error error;
 	u64 tick_length;
 	int own;
 
 	lift_clock_get(&clock);
+	lift_intervals_get(&intervals);
 	if (!clock.cycle_interval)
 		return TK_EINVAL; /* being recalibrated */
 	error = tk_reference_tick(reference, clock.cycle_interval,
-				  clock.raw_interval << (32 - clock.shift), &tick_length);
+				  intervals.raw_interval << (32 - clock.shift), &tick_length);
 	if (error)
 		return error;
 	own = lift_own_reference(now, &line);
@@ -144,8 +132,8 @@ static enum tk_error lift_set_reference(u64 now, const struct tk_reference *refe
 	told = (struct tk_told){
 		.cycle_last = clock.cycle_last,
 		.cycle_interval = clock.cycle_interval,
-		.mask = clock.mask,
-		.sec = (s64)clock.xtime_sec,
+		.mask = intervals.mask,
+		.sec = clock.xtime_sec,
 		.snsec = clock.xtime_nsec,
 		.tick_length = tick_length,
 		.shift = clock.shift,
@@ -154,14 +142,19 @@ static enum tk_error lift_set_reference(u64 now, const struct tk_reference *refe
 	correction = tk_reference_correct(reference, &told);
 	lift_ntp_set_offset(correction.time_offset);
 	lift_clock_set_error(correction.ntp_error);
-	if (correction.step_snsec)
-		step(&clock, &correction);
+	if (correction.step_snsec) {
+		s64 sec = clock.xtime_sec;
+		u64 snsec = clock.xtime_nsec;
+
+		tk_correction_step(&correction, clock.shift, &sec, &snsec);
+		lift_clock_step((u64)sec, snsec, correction.step_mono_ns);
+	}
 	return TK_OK;
 }
 
-static enum tk_error lift_add_time_offset(u64 now, s64 offset_ns)
+static enum tk_error linux_add_time_offset(u64 now, s64 offset_ns)
 {
-	struct lift_ntp ntp;
+	struct tk_state_ntp ntp;
 
 	(void)now;
 	if (offset_ns > 500000000 || offset_ns < -500000000)
@@ -172,7 +165,7 @@ static enum tk_error lift_add_time_offset(u64 now, s64 offset_ns)
 	return TK_OK;
 }
 
-static enum tk_error lift_adjust(u64 now, struct tk_timex *timex)
+static enum tk_error linux_adjtimex(u64 now, struct tk_timex *timex)
 {
 	struct lift_timex txc = {
 		.modes = timex->modes,
@@ -208,12 +201,12 @@ static enum tk_error lift_adjust(u64 now, struct tk_timex *timex)
 	return TK_OK;
 }
 
-static enum tk_error lift_set_time(u64 now, s64 sec, u32 nsec)
+static enum tk_error linux_settime(u64 now, s64 sec, u32 nsec)
 {
 	return lift_settime(now, sec, nsec) < 0 ? TK_EINVAL : TK_OK;
 }
 
-static enum tk_error lift_change(u64 now, const struct tk_counter *next, u64 next_now)
+static enum tk_error linux_change_counter(u64 now, const struct tk_counter *next, u64 next_now)
 {
 	struct lift_counter counter;
 	enum tk_error error = counter_of(&counter, next);
@@ -226,9 +219,9 @@ static enum tk_error lift_change(u64 now, const struct tk_counter *next, u64 nex
 	return TK_OK;
 }
 
-static enum tk_error lift_recalibrate(u64 now, bool stopped)
+static enum tk_error linux_recalibrate(u64 now, bool stopped)
 {
-	struct lift_clock clock;
+	struct tk_state_clock clock;
 
 	(void)now;
 	/* Such a tree divides by zero, or loops for ever, in the next tick. */
@@ -245,42 +238,14 @@ static enum tk_error lift_recalibrate(u64 now, bool stopped)
 	return TK_OK;
 }
 
-static void lift_state(struct tk_state *state)
+static void linux_state(struct tk_state *state)
 {
-	struct lift_clock clock;
-	struct lift_ntp ntp;
+	struct tk_state_clock clock;
+	struct tk_state_ntp ntp;
 
 	lift_clock_get(&clock);
 	lift_ntp_get(&ntp);
-	*state = (struct tk_state){
-		.cycle_last = clock.cycle_last,
-		.cycle_interval = clock.cycle_interval,
-		.xtime_interval = clock.xtime_interval,
-		.xtime_sec = clock.xtime_sec,
-		.xtime_nsec = clock.xtime_nsec,
-		.raw_sec = clock.raw_sec,
-		.raw_nsec = clock.raw_nsec,
-		.wtm_sec = clock.wtm_sec,
-		.wtm_nsec = clock.wtm_nsec,
-		.ntp_tick = clock.ntp_tick,
-		.tick_length = ntp.tick_length,
-		.ntp_error = clock.ntp_error,
-		.time_offset = ntp.time_offset,
-		.skew_delta = ntp.skew_delta,
-		.time_freq = ntp.time_freq,
-		.time_adjust = ntp.time_adjust,
-		.time_adjust_frac = ntp.time_adjust_frac,
-		.time_maxerror = ntp.time_maxerror,
-		.next_leap_sec = ntp.next_leap_sec,
-		.mult = clock.mult,
-		.shift = clock.shift,
-		.ntp_err_mult = clock.ntp_err_mult,
-		.skip_second_overflow = clock.skip_second_overflow,
-		.tai_offset = clock.tai_offset,
-		.time_state = ntp.time_state,
-		.time_status = ntp.time_status,
-		.time_constant = ntp.time_constant,
-	};
+	tk_state_join(state, &clock, &ntp);
 }
 
 static const struct tk_identity identity = {
@@ -295,14 +260,14 @@ static const struct tk_identity identity = {
 
 const struct tk_ops tk_linux = {
 	.identity = &identity,
-	.init = lift_init,
+	.init = linux_init,
 	.tick = lift_tick,
-	.read = lift_time,
-	.set_reference = lift_set_reference,
-	.add_time_offset = lift_add_time_offset,
-	.adjtimex = lift_adjust,
-	.settime = lift_set_time,
-	.change_counter = lift_change,
-	.recalibrate = lift_recalibrate,
-	.state = lift_state,
+	.read = linux_read,
+	.set_reference = linux_set_reference,
+	.add_time_offset = linux_add_time_offset,
+	.adjtimex = linux_adjtimex,
+	.settime = linux_settime,
+	.change_counter = linux_change_counter,
+	.recalibrate = linux_recalibrate,
+	.state = linux_state,
 };

@@ -10,6 +10,7 @@
 #define TB_TK_LINUX_LIFT_H
 
 #include "lib/types.h"
+#include "tk/state.h"
 
 /* A counter as struct clocksource has it. */
 struct lift_counter {
@@ -27,41 +28,10 @@ struct lift_timespec {
 	long nsec;
 };
 
-/* struct timekeeper; units as in struct tk_state. */
-struct lift_clock {
-	u64 cycle_last;
-	u64 cycle_interval;
-	u64 xtime_interval;
+/* What following a line needs of struct timekeeper beside the state. */
+struct lift_intervals {
 	u64 raw_interval; /* shifted ns a tick at the counter's nominal frequency */
-	u64 xtime_sec;
-	u64 xtime_nsec;
-	u64 raw_sec;
-	u64 raw_nsec;
-	s64 wtm_sec;
-	s64 wtm_nsec;
-	u64 ntp_tick;
-	s64 ntp_error;
 	u64 mask;
-	u32 mult;
-	u32 shift;
-	u32 ntp_err_mult;
-	u32 skip_second_overflow;
-	s32 tai_offset;
-};
-
-/* What ntp.c keeps, wherever the tree keeps it. */
-struct lift_ntp {
-	u64 tick_length;
-	s64 time_offset;
-	s64 skew_delta;
-	s64 time_freq;
-	s64 time_adjust;
-	s64 time_adjust_frac;
-	s64 time_maxerror;
-	s64 next_leap_sec; /* 0: none pending */
-	s32 time_state;
-	s32 time_status;
-	s32 time_constant;
 };
 
 /* One consistent reading. */
@@ -104,7 +74,8 @@ void lift_tick(u64 now);
 /* timekeeping_advance() as after a change of frequency: accumulates whole ticks, adjusts mult. */
 void lift_advance(u64 now);
 void lift_read(u64 (*counter)(void *context), void *context, struct lift_reading *reading);
-void lift_clock_get(struct lift_clock *clock);
+void lift_clock_get(struct tk_state_clock *clock);
+void lift_intervals_get(struct lift_intervals *intervals);
 /*
  * Moves wall time at once: its new seconds and shifted nanoseconds, and what to subtract from
  * wall_to_monotonic (ns). NTP stays as it is.
@@ -123,7 +94,7 @@ int lift_own_reference(u64 now, const struct lift_reference *reference);
 #define LIFT_NO_REFERENCE 1
 
 /* wrap_ntp.c */
-void lift_ntp_get(struct lift_ntp *ntp);
+void lift_ntp_get(struct tk_state_ntp *ntp);
 /* Drops every phase correction under way, and sets time_freq such that tick_length is this. */
 void lift_ntp_follow(u64 lift_length);
 void lift_ntp_set_offset(s64 lift_offset);

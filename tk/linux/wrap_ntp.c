@@ -75,11 +75,9 @@ static void lift_drop_stretch(void)
 }
 #endif
 
-void lift_ntp_get(struct lift_ntp *ntp)
+void lift_ntp_get(struct tk_state_ntp *ntp)
 {
-	s64 leap = NTP(ntp_next_leap_sec);
-
-	*ntp = (struct lift_ntp){
+	*ntp = (struct tk_state_ntp){
 		.tick_length = NTP(tick_length),
 		.time_offset = NTP(time_offset),
 		.skew_delta = lift_skew_delta(),
@@ -87,7 +85,7 @@ void lift_ntp_get(struct lift_ntp *ntp)
 		.time_adjust = NTP(time_adjust),
 		.time_adjust_frac = lift_time_adjust_frac(),
 		.time_maxerror = NTP(time_maxerror),
-		.next_leap_sec = leap == TIME64_MAX ? 0 : leap,
+		.ntp_next_leap_sec = NTP(ntp_next_leap_sec),
 		.time_state = NTP(time_state),
 		.time_status = NTP(time_status),
 		.time_constant = NTP(time_constant),

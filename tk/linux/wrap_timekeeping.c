@@ -158,30 +158,36 @@ void lift_read(u64 (*counter)(void *context), void *context, struct lift_reading
 	} while (read_seqcount_retry(&tk_core.seq, seq));
 }
 
-void lift_clock_get(struct lift_clock *clock)
+void lift_clock_get(struct tk_state_clock *clock)
 {
 	const struct timekeeper *tk = &tk_core.timekeeper;
 
-	*clock = (struct lift_clock){
+	*clock = (struct tk_state_clock){
 		.cycle_last = tk->tkr_mono.cycle_last,
 		.cycle_interval = tk->cycle_interval,
 		.xtime_interval = tk->xtime_interval,
-		.raw_interval = tk->raw_interval,
 		.xtime_sec = tk->xtime_sec,
 		.xtime_nsec = tk->tkr_mono.xtime_nsec,
 		.raw_sec = tk->raw_sec,
 		.raw_nsec = tk->tkr_raw.xtime_nsec,
-		.wtm_sec = tk->wall_to_monotonic.tv_sec,
-		.wtm_nsec = tk->wall_to_monotonic.tv_nsec,
+		.wall_to_monotonic = { tk->wall_to_monotonic.tv_sec,
+				       tk->wall_to_monotonic.tv_nsec },
 		.ntp_tick = tk->ntp_tick,
 		.ntp_error = tk->ntp_error,
-		.mask = tk->tkr_mono.mask,
 		.mult = tk->tkr_mono.mult,
 		.shift = tk->tkr_mono.shift,
+		.ntp_error_shift = tk->ntp_error_shift,
 		.ntp_err_mult = tk->ntp_err_mult,
 		.skip_second_overflow = tk->skip_second_overflow,
 		.tai_offset = tk->tai_offset,
 	};
+}
+
+void lift_intervals_get(struct lift_intervals *intervals)
+{
+	const struct timekeeper *tk = &tk_core.timekeeper;
+
+	*intervals = (struct lift_intervals){ tk->raw_interval, tk->tkr_mono.mask };
 }
 
 void lift_clock_step(u64 xtime_sec, u64 xtime_nsec, s64 mono_ns)

@@ -6,12 +6,12 @@
  */
 #include "tk/native/native.h"
 
-#define USEC_Q32       (1000LL << NTP_SHIFT) /* a microsecond, ns * 2^32 */
+#define USEC_Q32       (1000LL << NTP_SCALE_SHIFT) /* a microsecond, ns * 2^32 */
 #define USER_HZ	       100
 #define TICKADJ_USEC   500	/* what adjtime may slew in a second */
 #define PHASE_LIMIT    16000000 /* us: the error that says unsynchronised */
 #define PHASE_MAX_NSEC 500000000LL
-#define FREQ_MAX       (500000LL << NTP_SHIFT) /* 500 ppm */
+#define FREQ_MAX       (500000LL << NTP_SCALE_SHIFT) /* 500 ppm */
 #define FREQ_MAX_PPM   500
 #define PLL_SHIFT      2
 #define FLL_SHIFT      2
@@ -26,9 +26,9 @@
 /* freq as user space has it: ppm * 2^16. One such unit is 1000 * 2^16 ns * 2^32 a second. */
 #define FREQ_UNIT	(1000LL << 16)
 #define FREQ_BACK_SHIFT 19
-#define FREQ_BACK	((1LL << (FREQ_BACK_SHIFT + NTP_SHIFT)) / FREQ_UNIT + 1)
+#define FREQ_BACK	((1LL << (FREQ_BACK_SHIFT + NTP_SCALE_SHIFT)) / FREQ_UNIT + 1)
 
-static s64 sign_of(s64 x)
+static s64 signof(s64 x)
 {
 	return x < 0 ? -1 : 1;
 }
@@ -51,50 +51,50 @@ static s64 within(s64 x, s64 low, s64 high)
 /* x / 2^n, towards zero. */
 static s64 shifted(s64 x, u32 n)
 {
-	return sign_of(x) * (magnitude(x) >> n);
+	return signof(x) * (magnitude(x) >> n);
 }
 
-void ntp_start(struct ntp *ntp)
+void ntp_init(struct ntp_data *ntp)
 {
-	*ntp = (struct ntp){
+	*ntp = (struct ntp_data){
 		.tick_usec = 1000000 / USER_HZ,
-		.constant = PLL_SHIFT,
-		.status = TK_STA_UNSYNC,
-		.maxerror = PHASE_LIMIT,
-		.esterror = PHASE_LIMIT,
-		.next_leap_sec = NO_LEAP,
+		.time_constant = PLL_SHIFT,
+		.time_status = TK_STA_UNSYNC,
+		.time_maxerror = PHASE_LIMIT,
+		.time_esterror = PHASE_LIMIT,
+		.ntp_next_leap_sec = TK_NO_LEAP,
 	};
 }
 
-u64 ntp_second_length(const struct native *tk)
+u64 ntp_second_length(const struct timekeeper *tk)
 {
-	const struct ntp *ntp = &tk->ntp;
-	u64 nominal = (u64)(ntp->tick_usec * 1000 * USER_HZ) << NTP_SHIFT;
+	const struct ntp_data *ntp = &tk->ntp;
+	u64 nominal = (u64)(ntp->tick_usec * 1000 * USER_HZ) << NTP_SCALE_SHIFT;
 
 	return nominal + (u64)ntp->cs_tick_adj + (u64)ntp->time_freq;
 }
 
-void ntp_update_length(struct native *tk)
+void ntp_update_frequency(struct timekeeper *tk)
 {
-	struct ntp *ntp = &tk->ntp;
+	struct ntp_data *ntp = &tk->ntp;
 	u64 base = ntp_second_length(tk) / tk->hz;
 
 	/* At once, and keeping what this second's slew adds. */
-	ntp->tick_length += base - ntp->tick_base;
-	ntp->tick_base = base;
+	ntp->tick_length += base - ntp->tick_length_base;
+	ntp->tick_length_base = base;
 }
 
-void ntp_clear(struct native *tk)
+void ntp_clear(struct timekeeper *tk)
 {
-	struct ntp *ntp = &tk->ntp;
+	struct ntp_data *ntp = &tk->ntp;
 
 	ntp->time_offset = ntp->skew_delta = 0;
 	ntp->time_adjust = ntp->time_adjust_frac = 0;
-	ntp->status |= TK_STA_UNSYNC;
-	ntp->maxerror = ntp->esterror = PHASE_LIMIT;
-	ntp->next_leap_sec = NO_LEAP;
-	ntp_update_length(tk);
-	ntp->tick_length = ntp->tick_base;
+	ntp->time_status |= TK_STA_UNSYNC;
+	ntp->time_maxerror = ntp->time_esterror = PHASE_LIMIT;
+	ntp->ntp_next_leap_sec = TK_NO_LEAP;
+	ntp_update_frequency(tk);
+	ntp->tick_length = ntp->tick_length_base;
 }
 
 static s64 to_midnight(s64 sec)
@@ -103,88 +103,88 @@ static s64 to_midnight(s64 sec)
 }
 
 /* The leap second's course: armed by a status bit, due at midnight UTC, done, and disarmed. */
-static s32 leap_second(struct ntp *ntp, s64 sec)
+static s32 leap_second(struct ntp_data *ntp, s64 sec)
 {
-	const bool insert = ntp->status & TK_STA_INS, delete = ntp->status & TK_STA_DEL;
+	const bool insert = ntp->time_status & TK_STA_INS, delete = ntp->time_status & TK_STA_DEL;
 
-	switch (ntp->state) {
+	switch (ntp->time_state) {
 	case TK_TIME_OK:
 		if (insert) {
-			ntp->state = TK_TIME_INS;
-			ntp->next_leap_sec = sec + to_midnight(sec);
+			ntp->time_state = TK_TIME_INS;
+			ntp->ntp_next_leap_sec = sec + to_midnight(sec);
 		} else if (delete) {
 			/* One second early: 23:59:59 is what is left out. */
-			ntp->state = TK_TIME_DEL;
-			ntp->next_leap_sec = sec + to_midnight(sec + 1);
+			ntp->time_state = TK_TIME_DEL;
+			ntp->ntp_next_leap_sec = sec + to_midnight(sec + 1);
 		}
 		return 0;
 	case TK_TIME_INS:
 	case TK_TIME_DEL:
-		if (ntp->state == TK_TIME_INS ? !insert : !delete) {
-			ntp->state = TK_TIME_OK;
-			ntp->next_leap_sec = NO_LEAP;
+		if (ntp->time_state == TK_TIME_INS ? !insert : !delete) {
+			ntp->time_state = TK_TIME_OK;
+			ntp->ntp_next_leap_sec = TK_NO_LEAP;
 			return 0;
 		}
-		if (sec != ntp->next_leap_sec)
+		if (sec != ntp->ntp_next_leap_sec)
 			return 0;
-		if (ntp->state == TK_TIME_INS) {
+		if (ntp->time_state == TK_TIME_INS) {
 			/* next_leap_sec stays through the second that is told twice. */
-			ntp->state = TK_TIME_OOP;
+			ntp->time_state = TK_TIME_OOP;
 			return -1;
 		}
-		ntp->state = TK_TIME_WAIT;
-		ntp->next_leap_sec = NO_LEAP;
+		ntp->time_state = TK_TIME_WAIT;
+		ntp->ntp_next_leap_sec = TK_NO_LEAP;
 		return 1;
 	case TK_TIME_OOP:
-		ntp->state = TK_TIME_WAIT;
-		ntp->next_leap_sec = NO_LEAP;
+		ntp->time_state = TK_TIME_WAIT;
+		ntp->ntp_next_leap_sec = TK_NO_LEAP;
 		return 0;
 	default:
 		if (!insert && !delete)
-			ntp->state = TK_TIME_OK;
+			ntp->time_state = TK_TIME_OK;
 		return 0;
 	}
 }
 
 /* The exponential share of time_offset; with `tail`, all of it once that share is nothing. */
-static s64 offset_share(const struct native *tk)
+static s64 ntp_offset_chunk(const struct timekeeper *tk)
 {
-	s64 share = shifted(tk->ntp.time_offset, PLL_SHIFT + (u32)tk->ntp.constant);
+	s64 share = shifted(tk->ntp.time_offset, PLL_SHIFT + (u32)tk->ntp.time_constant);
 
 	return !share && has(tk, TK_TAIL) ? tk->ntp.time_offset : share;
 }
 
 /* Without `skew`: the second's shares are taken off at once, and stretch its ticks. */
-static void stretch_ticks(struct native *tk)
+static void stretch_ticks(struct timekeeper *tk)
 {
-	struct ntp *ntp = &tk->ntp;
-	s64 share = offset_share(tk);
+	struct ntp_data *ntp = &tk->ntp;
+	s64 share = ntp_offset_chunk(tk);
 
 	ntp->time_offset -= share;
-	ntp->tick_length = ntp->tick_base + (u64)share;
+	ntp->tick_length = ntp->tick_length_base + (u64)share;
 
 	if (magnitude(ntp->time_adjust) > TICKADJ_USEC) {
 		s64 most = TICKADJ_USEC * USEC_Q32 / tk->hz;
 
-		ntp->time_adjust -= sign_of(ntp->time_adjust) * TICKADJ_USEC;
-		ntp->tick_length += (u64)(sign_of(ntp->time_adjust) * most);
+		ntp->time_adjust -= signof(ntp->time_adjust) * TICKADJ_USEC;
+		ntp->tick_length += (u64)(signof(ntp->time_adjust) * most);
 	} else if (ntp->time_adjust) {
 		/* Whole nanoseconds a tick: the division comes before the scale. */
-		ntp->tick_length += (u64)(ntp->time_adjust * 1000 / (s64)tk->hz) << NTP_SHIFT;
+		ntp->tick_length += (u64)(ntp->time_adjust * 1000 / (s64)tk->hz) << NTP_SCALE_SHIFT;
 		ntp->time_adjust = 0;
 	}
 }
 
 /* Keeps the drawer of part microseconds on time_adjust's side of zero, and below one. */
-static void level_drawer(struct ntp *ntp)
+static void normalize_time_adjust_frac(struct ntp_data *ntp)
 {
 	s64 whole = ntp->time_adjust_frac / USEC_Q32;
 
 	ntp->time_adjust += whole;
 	ntp->time_adjust_frac -= whole * USEC_Q32;
 	if (ntp->time_adjust && ntp->time_adjust_frac &&
-	    sign_of(ntp->time_adjust) != sign_of(ntp->time_adjust_frac)) {
-		s64 lent = sign_of(ntp->time_adjust);
+	    signof(ntp->time_adjust) != signof(ntp->time_adjust_frac)) {
+		s64 lent = signof(ntp->time_adjust);
 
 		ntp->time_adjust -= lent;
 		ntp->time_adjust_frac += lent * USEC_Q32;
@@ -192,9 +192,9 @@ static void level_drawer(struct ntp *ntp)
 }
 
 /* What opposing slews have in common cancels without moving the clock: off both, at once. */
-static void cancel(struct native *tk, s64 amount)
+static void ntp_transfer_offset_adjust(struct timekeeper *tk, s64 amount)
 {
-	struct ntp *ntp = &tk->ntp;
+	struct ntp_data *ntp = &tk->ntp;
 
 	if (magnitude(amount) > magnitude(ntp->time_offset))
 		amount = ntp->time_offset;
@@ -202,55 +202,56 @@ static void cancel(struct native *tk, s64 amount)
 		return;
 	ntp->time_offset -= amount;
 	ntp->time_adjust_frac += amount * (s64)tk->hz;
-	level_drawer(ntp);
+	normalize_time_adjust_frac(ntp);
 }
 
-static s64 adjtime_share(const struct native *tk)
+static s64 ntp_adjust_chunk(const struct timekeeper *tk)
 {
-	const struct ntp *ntp = &tk->ntp;
+	const struct ntp_data *ntp = &tk->ntp;
 	s64 phase, share;
 
 	if (!ntp->time_adjust && !ntp->time_adjust_frac)
 		return 0;
 	if (magnitude(ntp->time_adjust) >= TICKADJ_USEC)
-		phase = sign_of(ntp->time_adjust) * TICKADJ_USEC * USEC_Q32;
+		phase = signof(ntp->time_adjust) * TICKADJ_USEC * USEC_Q32;
 	else
 		phase = ntp->time_adjust * USEC_Q32 + ntp->time_adjust_frac;
 	share = phase / (s64)tk->hz;
-	return share ? share : sign_of(ntp->time_adjust_frac);
+	return share ? share : signof(ntp->time_adjust_frac);
 }
 
 /* With `skew`: each tick of the second shall deliver skew_delta, and take off what it delivered. */
-static void plan_skew(struct native *tk)
+static void plan_skew(struct timekeeper *tk)
 {
-	struct ntp *ntp = &tk->ntp;
+	struct ntp_data *ntp = &tk->ntp;
 	s64 offset, adjtime, net;
 
 	if (!ntp->time_offset && !ntp->time_adjust && !ntp->time_adjust_frac) {
 		ntp->skew_delta = 0;
 		return;
 	}
-	offset = offset_share(tk);
-	adjtime = adjtime_share(tk);
-	if (offset && adjtime && sign_of(offset) != sign_of(adjtime))
-		cancel(tk, sign_of(offset) * smaller(magnitude(offset), magnitude(adjtime)));
+	offset = ntp_offset_chunk(tk);
+	adjtime = ntp_adjust_chunk(tk);
+	if (offset && adjtime && signof(offset) != signof(adjtime))
+		ntp_transfer_offset_adjust(
+			tk, signof(offset) * smaller(magnitude(offset), magnitude(adjtime)));
 
 	net = offset + adjtime;
 	ntp->skew_delta = net / (s64)tk->hz;
 	/* A share too small to divide still has to leave: the least there is, each tick. */
 	if (!ntp->skew_delta && net)
-		ntp->skew_delta = sign_of(net);
+		ntp->skew_delta = signof(net);
 }
 
-s32 ntp_second(struct native *tk, s64 sec)
+s32 second_overflow(struct timekeeper *tk, s64 sec)
 {
-	struct ntp *ntp = &tk->ntp;
+	struct ntp_data *ntp = &tk->ntp;
 	s32 leap = leap_second(ntp, sec);
 
-	ntp->maxerror += FREQ_MAX_PPM;
-	if (ntp->maxerror > PHASE_LIMIT) {
-		ntp->maxerror = PHASE_LIMIT;
-		ntp->status |= TK_STA_UNSYNC;
+	ntp->time_maxerror += FREQ_MAX_PPM;
+	if (ntp->time_maxerror > PHASE_LIMIT) {
+		ntp->time_maxerror = PHASE_LIMIT;
+		ntp->time_status |= TK_STA_UNSYNC;
 	}
 	if (has(tk, TK_SKEW))
 		plan_skew(tk);
@@ -260,14 +261,14 @@ s32 ntp_second(struct native *tk, s64 sec)
 }
 
 /* adjtime's part of a drain: at most its 500 us a second. Returns what is left for time_offset. */
-static s64 drain_adjtime(struct native *tk, s64 amount, u32 k)
+static s64 ntp_drain_time_adjust(struct timekeeper *tk, s64 amount, u32 k)
 {
-	struct ntp *ntp = &tk->ntp;
+	struct ntp_data *ntp = &tk->ntp;
 	s64 owed = ntp->time_adjust ? ntp->time_adjust : ntp->time_adjust_frac;
 	s64 most = (s64)((u64)(TICKADJ_USEC * USEC_Q32 / tk->hz) << k);
 	s64 deliver, short_of;
 
-	if (!amount || !owed || sign_of(amount) != sign_of(owed))
+	if (!amount || !owed || signof(amount) != signof(owed))
 		return amount;
 	deliver = smaller(magnitude(amount) * (s64)tk->hz, most);
 	short_of = deliver - magnitude(ntp->time_adjust_frac);
@@ -275,31 +276,31 @@ static s64 drain_adjtime(struct native *tk, s64 amount, u32 k)
 		/* Whole microseconds into the drawer, rounded up. */
 		s64 usec = (short_of + USEC_Q32 - 1) / USEC_Q32;
 
-		usec = sign_of(owed) * smaller(usec, magnitude(ntp->time_adjust));
+		usec = signof(owed) * smaller(usec, magnitude(ntp->time_adjust));
 		ntp->time_adjust -= usec;
 		ntp->time_adjust_frac += usec * USEC_Q32;
 	}
 	deliver = smaller(deliver, magnitude(ntp->time_adjust_frac));
-	ntp->time_adjust_frac -= sign_of(ntp->time_adjust_frac) * deliver;
-	return amount - sign_of(amount) * (deliver / (s64)tk->hz);
+	ntp->time_adjust_frac -= signof(ntp->time_adjust_frac) * deliver;
+	return amount - signof(amount) * (deliver / (s64)tk->hz);
 }
 
-s64 ntp_drain(struct native *tk, s64 skew_delta, u32 k)
+s64 ntp_drain_skew(struct timekeeper *tk, s64 skew_delta, u32 k)
 {
-	struct ntp *ntp = &tk->ntp;
+	struct ntp_data *ntp = &tk->ntp;
 	s64 amount = skew_delta * (1LL << k);
-	s64 left = drain_adjtime(tk, amount, k);
+	s64 left = ntp_drain_time_adjust(tk, amount, k);
 	s64 part;
 
-	if (left && sign_of(left) == sign_of(ntp->time_offset)) {
-		part = sign_of(left) * smaller(magnitude(left), magnitude(ntp->time_offset));
+	if (left && signof(left) == signof(ntp->time_offset)) {
+		part = signof(left) * smaller(magnitude(left), magnitude(ntp->time_offset));
 		ntp->time_offset -= part;
 		left -= part;
 	}
 	return amount - left;
 }
 
-enum tk_error ntp_check_timex(const struct tk_timex *timex)
+enum tk_error timekeeping_validate_timex(const struct tk_timex *timex)
 {
 	if (timex->modes & TK_ADJ_ADJTIME) {
 		if (!(timex->modes & TK_ADJ_OFFSET))
@@ -321,105 +322,106 @@ enum tk_error ntp_check_timex(const struct tk_timex *timex)
 }
 
 /* A phase measurement: all of it into time_offset, and what it says of the frequency (PLL, FLL). */
-static void take_offset(struct native *tk, s64 offset)
+static void ntp_update_offset(struct timekeeper *tk, s64 offset)
 {
-	struct ntp *ntp = &tk->ntp;
-	const u32 gain = PLL_SHIFT + (u32)ntp->constant;
+	struct ntp_data *ntp = &tk->ntp;
+	const u32 gain = PLL_SHIFT + (u32)ntp->time_constant;
 	s64 change = 0, sec;
 
-	if (!(ntp->status & TK_STA_PLL))
+	if (!(ntp->time_status & TK_STA_PLL))
 		return;
-	if (!(ntp->status & TK_STA_NANO))
+	if (!(ntp->time_status & TK_STA_NANO))
 		offset = within(offset, -1000000, 1000000) * 1000;
 	offset = within(offset, -PHASE_MAX_NSEC, PHASE_MAX_NSEC);
 
-	sec = ntp->status & TK_STA_FREQHOLD ? 0 : tk->sec - ntp->time_reftime;
-	ntp->time_reftime = tk->sec;
+	sec = ntp->time_status & TK_STA_FREQHOLD ? 0 : tk->xtime_sec - ntp->time_reftime;
+	ntp->time_reftime = tk->xtime_sec;
 
-	ntp->status &= ~TK_STA_MODE;
-	if (sec >= FLL_MIN_SEC && (ntp->status & TK_STA_FLL || sec > FLL_MAX_SEC)) {
-		ntp->status |= TK_STA_MODE;
-		change = offset * (1LL << (NTP_SHIFT - FLL_SHIFT)) / sec;
+	ntp->time_status &= ~TK_STA_MODE;
+	if (sec >= FLL_MIN_SEC && (ntp->time_status & TK_STA_FLL || sec > FLL_MAX_SEC)) {
+		ntp->time_status |= TK_STA_MODE;
+		change = offset * (1LL << (NTP_SCALE_SHIFT - FLL_SHIFT)) / sec;
 	}
 	sec = smaller(sec, 1LL << (gain + 1));
 	/* |offset| < 2^29, sec <= 2^13, and the scale 2^(28 - 2 constant) at most with the former.
 	 */
-	change += offset * sec * (1LL << (NTP_SHIFT - 2 * (gain + 2)));
+	change += offset * sec * (1LL << (NTP_SCALE_SHIFT - 2 * (gain + 2)));
 	ntp->time_freq = within(change + ntp->time_freq, -FREQ_MAX, FREQ_MAX);
-	ntp->time_offset = offset * (1LL << NTP_SHIFT) / (s64)tk->hz;
+	ntp->time_offset = offset * (1LL << NTP_SCALE_SHIFT) / (s64)tk->hz;
 }
 
-static void take_status(struct native *tk, s32 status)
+static void process_adj_status(struct timekeeper *tk, s32 status)
 {
-	struct ntp *ntp = &tk->ntp;
+	struct ntp_data *ntp = &tk->ntp;
 
-	if (ntp->status & TK_STA_PLL && !(status & TK_STA_PLL)) {
-		ntp->state = TK_TIME_OK;
-		ntp->status = TK_STA_UNSYNC;
-		ntp->next_leap_sec = NO_LEAP;
+	if (ntp->time_status & TK_STA_PLL && !(status & TK_STA_PLL)) {
+		ntp->time_state = TK_TIME_OK;
+		ntp->time_status = TK_STA_UNSYNC;
+		ntp->ntp_next_leap_sec = TK_NO_LEAP;
 	}
-	if (!(ntp->status & TK_STA_PLL) && status & TK_STA_PLL)
-		ntp->time_reftime = tk->sec;
-	ntp->status = (ntp->status & TK_STA_RONLY) | (status & ~TK_STA_RONLY);
+	if (!(ntp->time_status & TK_STA_PLL) && status & TK_STA_PLL)
+		ntp->time_reftime = tk->xtime_sec;
+	ntp->time_status = (ntp->time_status & TK_STA_RONLY) | (status & ~TK_STA_RONLY);
 }
 
-static void take_modes(struct native *tk, const struct tk_timex *timex, s32 *tai)
+static void process_adjtimex_modes(struct timekeeper *tk, const struct tk_timex *timex, s32 *tai)
 {
-	struct ntp *ntp = &tk->ntp;
+	struct ntp_data *ntp = &tk->ntp;
 
 	if (timex->modes & TK_ADJ_STATUS)
-		take_status(tk, timex->status);
+		process_adj_status(tk, timex->status);
 	if (timex->modes & TK_ADJ_NANO)
-		ntp->status |= TK_STA_NANO;
+		ntp->time_status |= TK_STA_NANO;
 	if (timex->modes & TK_ADJ_MICRO)
-		ntp->status &= ~TK_STA_NANO;
+		ntp->time_status &= ~TK_STA_NANO;
 	if (timex->modes & TK_ADJ_FREQUENCY)
 		ntp->time_freq = within(timex->freq * FREQ_UNIT, -FREQ_MAX, FREQ_MAX);
 	if (timex->modes & TK_ADJ_MAXERROR)
-		ntp->maxerror = within(timex->maxerror, 0, PHASE_LIMIT);
+		ntp->time_maxerror = within(timex->maxerror, 0, PHASE_LIMIT);
 	if (timex->modes & TK_ADJ_ESTERROR)
-		ntp->esterror = within(timex->esterror, 0, PHASE_LIMIT);
+		ntp->time_esterror = within(timex->esterror, 0, PHASE_LIMIT);
 	if (timex->modes & TK_ADJ_TIMECONST) {
 		/* Given for microseconds, it is 4 less than what it means. */
 		s64 constant = within(timex->constant, 0, CONSTANT_MAX);
 
-		if (!(ntp->status & TK_STA_NANO))
+		if (!(ntp->time_status & TK_STA_NANO))
 			constant += 4;
-		ntp->constant = (s32)within(constant, 0, CONSTANT_MAX);
+		ntp->time_constant = (s32)within(constant, 0, CONSTANT_MAX);
 	}
 	if (timex->modes & TK_ADJ_TAI && timex->constant >= 0 && timex->constant <= TAI_MAX)
 		*tai = (s32)timex->constant;
 	if (timex->modes & TK_ADJ_OFFSET)
-		take_offset(tk, timex->offset);
+		ntp_update_offset(tk, timex->offset);
 	if (timex->modes & TK_ADJ_TICK)
 		ntp->tick_usec = timex->tick;
 	if (timex->modes & (TK_ADJ_TICK | TK_ADJ_FREQUENCY | TK_ADJ_OFFSET))
-		ntp_update_length(tk);
+		ntp_update_frequency(tk);
 }
 
 /* The state that adjtimex() returns, and the clock as told in and around a leap second. */
-static void tell_state(const struct ntp *ntp, struct tk_timex *timex, s64 sec)
+static void tell_state(const struct ntp_data *ntp, struct tk_timex *timex, s64 sec)
 {
-	timex->state = ntp->status & (TK_STA_UNSYNC | STA_CLOCKERR) ? TK_TIME_ERROR : ntp->state;
-	if (sec < ntp->next_leap_sec)
+	timex->state =
+		ntp->time_status & (TK_STA_UNSYNC | STA_CLOCKERR) ? TK_TIME_ERROR : ntp->time_state;
+	if (sec < ntp->ntp_next_leap_sec)
 		return;
 	/* The leap is due, but no tick has come since. */
-	if (ntp->state == TK_TIME_INS && ntp->status & TK_STA_INS) {
+	if (ntp->time_state == TK_TIME_INS && ntp->time_status & TK_STA_INS) {
 		timex->state = TK_TIME_OOP;
 		timex->tai++;
 		timex->time_sec--;
-	} else if (ntp->state == TK_TIME_DEL && ntp->status & TK_STA_DEL) {
+	} else if (ntp->time_state == TK_TIME_DEL && ntp->time_status & TK_STA_DEL) {
 		timex->state = TK_TIME_WAIT;
 		timex->tai--;
 		timex->time_sec++;
-	} else if (ntp->state == TK_TIME_OOP && sec == ntp->next_leap_sec) {
+	} else if (ntp->time_state == TK_TIME_OOP && sec == ntp->ntp_next_leap_sec) {
 		timex->state = TK_TIME_WAIT;
 	}
 }
 
-void ntp_adjtimex(struct native *tk, struct tk_timex *timex, s64 sec, u32 nsec, s32 *tai)
+void ntp_adjtimex(struct timekeeper *tk, struct tk_timex *timex, s64 sec, u32 nsec, s32 *tai)
 {
-	struct ntp *ntp = &tk->ntp;
+	struct ntp_data *ntp = &tk->ntp;
 	bool nano;
 
 	if (timex->modes & TK_ADJ_ADJTIME) {
@@ -428,22 +430,22 @@ void ntp_adjtimex(struct native *tk, struct tk_timex *timex, s64 sec, u32 nsec, 
 		if (!(timex->modes & READ_ONLY)) {
 			ntp->time_adjust = timex->offset;
 			ntp->time_adjust_frac = 0;
-			ntp_update_length(tk);
+			ntp_update_frequency(tk);
 		}
 		timex->offset = before;
 	} else {
 		if (timex->modes)
-			take_modes(tk, timex, tai);
-		timex->offset = shifted(ntp->time_offset * (s64)tk->hz, NTP_SHIFT);
-		if (!(ntp->status & TK_STA_NANO))
+			process_adjtimex_modes(tk, timex, tai);
+		timex->offset = shifted(ntp->time_offset * (s64)tk->hz, NTP_SCALE_SHIFT);
+		if (!(ntp->time_status & TK_STA_NANO))
 			timex->offset /= 1000;
 	}
-	nano = ntp->status & TK_STA_NANO;
-	timex->freq = shifted((ntp->time_freq >> FREQ_BACK_SHIFT) * FREQ_BACK, NTP_SHIFT);
-	timex->maxerror = ntp->maxerror;
-	timex->esterror = ntp->esterror;
-	timex->status = ntp->status;
-	timex->constant = ntp->constant;
+	nano = ntp->time_status & TK_STA_NANO;
+	timex->freq = shifted((ntp->time_freq >> FREQ_BACK_SHIFT) * FREQ_BACK, NTP_SCALE_SHIFT);
+	timex->maxerror = ntp->time_maxerror;
+	timex->esterror = ntp->time_esterror;
+	timex->status = ntp->time_status;
+	timex->constant = ntp->time_constant;
 	timex->tick = ntp->tick_usec;
 	timex->tai = *tai;
 	timex->time_sec = sec;

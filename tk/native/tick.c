@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The native core: the tick. Accumulates whole ticks into the clock, keeps account of how far the
+ * told time is from the intended one, and dithers mult between two neighbours to hold that near
+ * zero.
+ */
+#include "tk/native/native.h"
+
+u64 timekeeping_get_delta(const struct timekeeper *tk, u64 now)
+{
+	u64 delta = (now - tk->cycle_last) & tk->mask;
+
+	return delta > tk->max_raw_delta ? 0 : delta;
+}
+
+void tk_sub_wall_to_mono(struct timekeeper *tk, s64 sec, s64 nsec)
+{
+	tk->wall_to_monotonic.tv_sec -= sec;
+	tk->wall_to_monotonic.tv_nsec -= nsec;
+	while (tk->wall_to_monotonic.tv_nsec < 0) {
+		tk->wall_to_monotonic.tv_nsec += NSEC;
+		tk->wall_to_monotonic.tv_sec--;
+	}
+	while (tk->wall_to_monotonic.tv_nsec >= NSEC) {
+		tk->wall_to_monotonic.tv_nsec -= NSEC;
+		tk->wall_to_monotonic.tv_sec++;
+	}
+}
+
+/* Whole seconds out of the shifted nanoseconds, each with its NTP step and perhaps a leap second.
+ */
+static void accumulate_nsecs_to_secs(struct timekeeper *tk)
+{
+	const u64 second = TB_NSEC_PER_SEC << tk->shift;
+
+	while (tk->xtime_nsec >= second) {
+		s32 leap;
+
+		tk->xtime_nsec -= second;
+		tk->xtime_sec++;
+		if (tk->skip_second_overflow) {
+			tk->skip_second_overflow = false;
+			continue;
+		}
+		leap = second_overflow(tk, tk->xtime_sec);
+		if (leap) {
+			tk->xtime_sec += leap;
+			tk_sub_wall_to_mono(tk, leap, 0);
+			tk->tai_offset -= leap;
+		}
+	}
+}
+
+/* 2^k ticks pass at once. */
+static void logarithmic_accumulation(struct timekeeper *tk, u32 k)
+{
+	const u64 second = TB_NSEC_PER_SEC << tk->shift;
+
+	tk->cycle_last += tk->cycle_interval << k;
+	tk->xtime_nsec += tk->xtime_interval << k;
+	accumulate_nsecs_to_secs(tk);
+
+	for (tk->raw_nsec += tk->raw_interval << k; tk->raw_nsec >= second; tk->raw_sec++)
+		tk->raw_nsec -= second;
+
+	/* Modulo 2^64, like all of e: a difference that fits is right whatever overflowed on the
+	 * way. */
+	tk->ntp_error +=
+		(s64)((tk->ntp_tick << k) - ((tk->xtime_interval + (u64)tk->xtime_remainder)
+					     << (tk->ntp_error_shift + k)));
+	if (tk->skew_delta)
+		tk->ntp_error += ntp_drain_skew(tk, tk->skew_delta, k) * (s64)tk->hz;
+}
+
+/* Another mult from here on, with the told time at this moment (off cycles after cycle_last) kept.
+ */
+static void timekeeping_apply_adjustment(struct timekeeper *tk, s32 change, u64 off)
+{
+	u64 moved = (u64)(s64)change * off;
+
+	if (change > 0 && (u32)(tk->mult + (u32)change) < (u32)change)
+		return;
+	tk->mult += (u32)change;
+	tk->xtime_interval += (u64)(s64)change * tk->cycle_interval;
+	tk->xtime_nsec -= moved;
+	if (has(tk, TK_CLAWBACK))
+		tk->ntp_error += (s64)(moved << tk->ntp_error_shift);
+}
+
+static void timekeeping_adjust(struct timekeeper *tk, u64 off)
+{
+	const struct ntp_data *ntp = &tk->ntp;
+	u32 mult;
+
+	if (tk->ntp_tick == ntp->tick_length && tk->skew_delta == ntp->skew_delta) {
+		mult = tk->mult - tk->ntp_err_mult;
+	} else {
+		u64 wanted;
+
+		tk->ntp_tick = ntp->tick_length;
+		tk->skew_delta = ntp->skew_delta;
+		/* Base mult from the rate that is wanted, skew included, so that mult and mult + 1
+		 * lie on either side of it. */
+		wanted = tk->ntp_tick + (u64)(tk->skew_delta * (s64)tk->hz);
+		mult = (u32)(((wanted >> tk->ntp_error_shift) - (u64)tk->xtime_remainder) /
+			     tk->cycle_interval);
+	}
+	tk->ntp_err_mult = tk->ntp_error > 0;
+	mult += tk->ntp_err_mult;
+	if (mult != tk->mult)
+		timekeeping_apply_adjustment(tk, (s32)(mult - tk->mult), off);
+
+	/* What was taken back may reach below the second that just began. */
+	if ((s64)tk->xtime_nsec < 0) {
+		tk->xtime_nsec += TB_NSEC_PER_SEC << tk->shift;
+		tk->xtime_sec--;
+		tk->skip_second_overflow = true;
+	}
+}
+
+static s32 log2_of(u64 n)
+{
+	return n ? 63 - __builtin_clzll(n) : -1;
+}
+
+/*
+ * To `now`: whole ticks in power-of-two multiples, largest first, so that a long idle costs little;
+ * then the adjustment.
+ */
+void timekeeping_advance(struct timekeeper *tk, u64 now, enum timekeeping_adv_mode mode)
+{
+	u64 off = timekeeping_get_delta(tk, now);
+	s32 k, limit;
+
+	if (!tk->cycle_interval && has(tk, TK_DIVZERO))
+		return; /* what passes meanwhile is in off next time */
+	if (off < tk->cycle_interval && mode != TK_ADV_FREQ)
+		return;
+
+	if (off < 2 * tk->cycle_interval) {
+		if (off >= tk->cycle_interval) {
+			off -= tk->cycle_interval;
+			logarithmic_accumulation(tk, 0);
+		}
+	} else if (tk->cycle_interval) {
+		/* L << k must stay in 64 bits. */
+		limit = 62 - log2_of(tk->ntp.tick_length);
+		k = log2_of(off) - log2_of(tk->cycle_interval);
+		if (k > limit)
+			k = limit;
+		for (; off >= tk->cycle_interval; k--) {
+			for (; off >= tk->cycle_interval << k; off -= tk->cycle_interval << k)
+				logarithmic_accumulation(tk, (u32)k);
+		}
+	}
+	timekeeping_adjust(tk, off);
+	accumulate_nsecs_to_secs(tk);
+}
