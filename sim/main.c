@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include "lib/samples.h"
 #include "scenario/scenario.h"
 #include "sim/sim.h"
+#include "vmclock/host/descriptors.h"
 
 #define GROUPS_MAX 64
 
@@ -165,15 +167,32 @@ static void ship(void *context, const struct bench *bench, const char *scenario,
 		cannot("the samples cannot be written: %s", strerror(errno));
 }
 
+/* Somebody cut the page's file short: the report ends in mid-run. */
+static void page_cut(int number)
+{
+	static const char text[] =
+		"tickbench-sim: the page's file was cut short while it was read\n";
+
+	(void)number;
+	/* Whether it was heard changes nothing. */
+	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+		_exit(STATUS_CANNOT);
+	_exit(STATUS_CANNOT);
+}
+
 /* A page that somebody else writes, in place of the virtual clock's own. */
 static void use_page(struct vehicle *vehicle, const char *path)
 {
+	struct sigaction cut = { .sa_handler = page_cut };
 	struct stat status;
-	int fd = open(path, O_RDONLY);
+	/* O_NONBLOCK: a FIFO is to be refused, not waited for. */
+	int fd = open(path, O_RDONLY | O_NONBLOCK);
 	void *page;
 
 	if (fd < 0 || fstat(fd, &status))
 		cannot("%s: %s", path, strerror(errno));
+	if (!S_ISREG(status.st_mode))
+		cannot("%s is not a regular file", path);
 	if (status.st_size < (off_t)sizeof(struct vmclock_abi))
 		cannot("%s is too short for a vmclock page: %lld bytes", path,
 		       (long long)status.st_size);
@@ -185,6 +204,7 @@ static void use_page(struct vehicle *vehicle, const char *path)
 	vehicle->page_mapped = (u64)status.st_size;
 	vehicle->page_is_ours = false;
 	vehicle->reset = NULL;
+	sigaction(SIGBUS, &cut, NULL);
 }
 
 int main(int argc, char **argv)
@@ -202,6 +222,8 @@ int main(int argc, char **argv)
 	const char *why;
 	u32 plan = 0;
 
+	if (!descriptors_reserve())
+		return STATUS_CANNOT;
 	parse(argc, argv, &options);
 	for (u32 i = 0; i < options.group_count; i++) {
 		const struct scenario_params *params = &options.groups[i];

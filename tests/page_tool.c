@@ -115,7 +115,7 @@ static void do_update(const char *args)
 	       &line.period_frac, &shift);
 	line.period_shift = (u8)shift;
 	line.time = instant_make(sec, frac);
-	if (!pagefile_create(&file, path, why, sizeof(why))) {
+	if (!pagefile_create(&file, path, PAGEFILE_PAGE, false, why, sizeof(why))) {
 		printf("cannot %s", why);
 		return;
 	}

@@ -424,6 +424,133 @@ def test_it_ends_when_its_parent_is_killed(program: Path, page: Path) -> None:
     assert Page.read(page).clock_status == UNRELIABLE
 
 
+STATIC = "counter=1,time=2,period-hz=1000000000"
+
+
+def test_closed_standard_streams_leave_the_page_alone(program: Path, page: Path) -> None:
+    """Otherwise the page's file gets the number of stdout, and the log is written into it."""
+    for closed in (">&-", "2>&-", "<&- >&- 2>&-"):
+        page.unlink(missing_ok=True)
+        script = f'exec "$0" "$@" {closed}'
+        done = subprocess.run(["bash", "-c", script, str(program), "--page", str(page), "--warm-up",
+                               "0.05", "--duration", "0.2"], timeout=60, capture_output=True)
+        assert done.returncode == 0, closed
+        assert Page.read(page).magic == Page().magic, closed
+        assert Page.read(page).clock_status == UNRELIABLE, closed
+
+
+def test_a_file_that_is_no_page_is_not_overwritten(program: Path, tmp_path: Path) -> None:
+    text = b"my thesis\n" * 1000
+    for name, content in {"text": text, "short": b"VC", "zeros": bytes(4096),
+                          "large zeros": bytes(4 << 20), "image": bytes(2 << 20)[:-1] + b"x"}.items():
+        path = tmp_path / name
+        path.write_bytes(content)
+        if name == "image":  # zeros at its head, and something behind the fields
+            path.write_bytes(bytes(0x80) + b"x" + bytes((2 << 20) - 0x81))
+        before = path.read_bytes()
+        for args in (["--page", path, "--static", STATIC], ["--page", path, "--stress"],
+                     ["--page", tmp_path / "page", "--mailbox", path, "--duration", "0.2"]):
+            refused = run(program, *args)
+            assert refused.returncode == 2, name
+            assert "is not overwritten: it holds something else" in refused.stderr, name
+            assert path.read_bytes() == before, name
+    path = tmp_path / "text"
+    assert run(program, "--page", path, "--static", STATIC, "--force").returncode == 0
+    assert Page.read(path).time_sec == 2
+
+
+def test_links_are_not_followed(program: Path, tmp_path: Path) -> None:
+    real = tmp_path / "real"
+    assert run(program, "--page", real, "--static", STATIC).returncode == 0
+    assert real.stat().st_mode & 0o777 == 0o600
+    before = real.read_bytes()
+    symbolic, hard = tmp_path / "symbolic", tmp_path / "hard"
+    symbolic.symlink_to(real)
+    refused = run(program, "--page", symbolic, "--static", STATIC)
+    assert refused.returncode == 2 and "symbolic link" in refused.stderr
+    dangling = tmp_path / "dangling"
+    dangling.symlink_to(tmp_path / "nowhere")
+    assert run(program, "--page", dangling, "--static", STATIC).returncode == 2
+    assert not (tmp_path / "nowhere").exists()
+    hard.hardlink_to(real)
+    refused = run(program, "--page", hard, "--static", STATIC)
+    assert refused.returncode == 2 and "hard link" in refused.stderr
+    assert real.read_bytes() == before
+    assert run(program, "--page", symbolic, "--static", STATIC, "--force").returncode == 0
+
+
+def test_a_file_that_others_may_write_is_not_used(program: Path, tmp_path: Path) -> None:
+    path = tmp_path / "page"
+    assert run(program, "--page", path, "--static", STATIC).returncode == 0
+    path.chmod(0o666)
+    refused = run(program, "--page", path, "--static", STATIC)
+    assert refused.returncode == 2 and "other users may write" in refused.stderr
+    path.chmod(0o644)
+    assert run(program, "--page", path, "--static", STATIC).returncode == 0
+    if os.geteuid():
+        return  # only root can give a file away
+    os.chown(path, 65534, -1)
+    refused = run(program, "--page", path, "--static", STATIC)
+    assert refused.returncode == 2 and "another user" in refused.stderr
+
+
+def test_empty_and_half_made_files_of_ours_are_used(program: Path, tmp_path: Path) -> None:
+    for name, content in {"empty": b"", "reserved": bytes(2 << 20),
+                          "killed before the magic": Page(magic=0, seq_count=1).pack().ljust(
+                              2 << 20, b"\0")}.items():
+        path = tmp_path / name
+        path.write_bytes(content)
+        done = run(program, "--page", path, "--static", STATIC)
+        assert done.returncode == 0, name + done.stderr
+        assert Page.read(path).time_sec == 2
+
+
+def test_page_that_is_cut_short_is_an_error_in_words(
+        program: Path, page: Path, mailbox: Path) -> None:
+    """Not a SIGBUS: of the publisher's page and mailbox, and of a page under audit."""
+    for cut, *args in ((page, "--interval", "0.1"), (mailbox, "--mailbox", mailbox)):
+        with live(program, page, *args) as publisher:
+            publisher.wait_for("ready")
+            os.truncate(cut, 0)
+            assert publisher.child.wait(30) == 2
+            assert publisher.child.stderr and "cut short" in publisher.child.stderr.read()
+    with Publisher(program, ["--page", str(page), "--stress"]) as publisher:
+        publisher.wait_for("ready")
+        audit = subprocess.Popen([str(program), "--check", str(page), "--duration", "60"],
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            os.truncate(page, 0)
+            _, said = audit.communicate(timeout=30)
+        finally:
+            audit.kill()
+    assert audit.returncode == 2 and ("cut short" in said or "empty" in said)
+
+
+def test_check_of_a_fifo_is_refused_at_once(program: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    for option in ("--check", "--page"):
+        refused = run(program, option, tmp_path / "fifo")
+        assert refused.returncode == 2 and "cannot use" in refused.stderr
+
+
+def test_a_restarted_stress_writer_is_not_taken_for_torn_lines(
+        program: Path, page: Path) -> None:
+    def writer() -> Publisher:
+        return Publisher(program, ["--page", str(page), "--stress"])
+
+    with writer() as first:
+        first.wait_for("ready")
+        audit = subprocess.Popen([str(program), "--check", str(page), "--duration", "2"],
+                                 stdout=subprocess.PIPE, text=True)
+        for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGKILL):
+            time.sleep(0.2)
+            first.stop(number)
+            first.__enter__()
+            first.wait_for("ready")
+        told, _ = audit.communicate(timeout=60)
+    assert audit.returncode == 0 and metric(told, "torn") == 0, told
+
+
 def test_full_disk_is_said_before_anything_is_written(program: Path, tmp_path: Path) -> None:
     small = tmp_path / "small"
     small.mkdir()
@@ -474,6 +601,7 @@ def test_read_only_folder_is_said(program: Path, tmp_path: Path) -> None:
     (["--page", "x", "--static", "counter=1,time=2x,period-hz=1000"], "time"),
     (["--page", "x", "--static", "counter=1,time=4611686018427387904,period-hz=1000"], "time"),
     (["--page", "x", "--static", "colour=1"], "counter"),
+    (["--page", "/dev/stdin", "--stress"], "symbolic link"),
     (["--page", "x", "--frob"], "--help"),
     (["page"], "no option"),
 ])
@@ -488,7 +616,7 @@ def test_bad_arguments_are_named(
 def test_help_names_every_option(program: Path) -> None:
     text = run(program, "--help")
     assert text.returncode == 0
-    for option in ("page", "mailbox", "offset", "qemu-pid", "qemu-pidfile", "interval", "duration",
+    for option in ("page", "mailbox", "force", "offset", "qemu-pid", "qemu-pidfile", "interval", "duration",
                    "warm-up", "status", "static", "stress", "check", "host-device", "leap-list",
                    "debugfs", "json", "die-with-parent"):
         assert f"--{option}" in text.stdout

@@ -7,18 +7,31 @@
 #include "vmclock/host/stop.h"
 #include "vmclock/stress.h"
 
+/* Opens the file and says why not on stderr. */
+static bool open_page(const struct options *options, struct pagefile *file)
+{
+	char why[512];
+
+	if (pagefile_create(file, options->page, PAGEFILE_PAGE, options->force, why, sizeof(why)))
+		return true;
+	fprintf(stderr, "vmclock-host: %s\n", why);
+	return false;
+}
+
+static bool is_page(const struct vmclock_abi *page)
+{
+	return page->magic == VMCLOCK_MAGIC && page->size == VMCLOCK_PAGE_SIZE &&
+	       page->version == VMCLOCK_VERSION;
+}
+
 bool publish_open(const struct options *options, struct pagefile *file, struct vmclock_line *line)
 {
 	struct vmclock_abi *page;
-	char why[512];
 
-	if (!pagefile_create(file, options->page, why, sizeof(why))) {
-		fprintf(stderr, "vmclock-host: %s\n", why);
+	if (!open_page(options, file))
 		return false;
-	}
 	page = file->memory;
-	if (page->magic == VMCLOCK_MAGIC && page->size == VMCLOCK_PAGE_SIZE &&
-	    page->version == VMCLOCK_VERSION) {
+	if (is_page(page)) {
 		line->disruption_marker += page->disruption_marker + 1;
 		vmclock_page_update(page, line);
 	} else {
@@ -50,8 +63,13 @@ enum status publish_stress(const struct options *options)
 	u64 n = 1;
 
 	vmclock_stress_line(0, &line);
-	if (!publish_open(options, &file, &line))
+	if (!open_page(options, &file))
 		return STATUS_COULD_NOT;
+	/* A line with another marker would be no line of these: a reader would take it for torn. */
+	if (is_page(file.memory))
+		vmclock_page_update(file.memory, &line);
+	else
+		vmclock_page_init(file.memory, &line);
 	log_ready(options->page, false);
 	/* The look at the time in between is what lets a reader have a whole line now and then. */
 	while (!(why = stop_reason())) {

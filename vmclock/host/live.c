@@ -432,7 +432,8 @@ static bool open_all(struct live *live)
 	live->page = file.memory;
 	live->marker = live->line.disruption_marker;
 	if (options->mailbox) {
-		if (!pagefile_create(&file, options->mailbox, why, sizeof(why))) {
+		if (!pagefile_create(&file, options->mailbox, PAGEFILE_MAILBOX, options->force, why,
+				     sizeof(why))) {
 			fprintf(stderr, "vmclock-host: %s\n", why);
 			return false;
 		}

@@ -18,6 +18,8 @@ static const char help[] =
 	"  vmclock-host --check FILE [options]            audit a page against the host's clock\n"
 	"\n"
 	"  --page FILE         the page: made if it is not there, 2 MiB, for QEMU to map\n"
+	"  --force             use an existing file of somebody else's, or with something else in "
+	"it\n"
 	"  --mailbox FILE      a second such file, through which the guest tells its counter\n"
 	"  --offset WORD       guest TSC - host TSC: auto (default), none, kvm, mailbox, or "
 	"cycles\n"
@@ -52,6 +54,7 @@ static const char help[] =
 enum {
 	OPT_PAGE = 256,
 	OPT_MAILBOX,
+	OPT_FORCE,
 	OPT_OFFSET,
 	OPT_PID,
 	OPT_PIDFILE,
@@ -73,6 +76,7 @@ enum {
 static const struct option table[] = {
 	{ "page", required_argument, NULL, OPT_PAGE },
 	{ "mailbox", required_argument, NULL, OPT_MAILBOX },
+	{ "force", no_argument, NULL, OPT_FORCE },
 	{ "offset", required_argument, NULL, OPT_OFFSET },
 	{ "qemu-pid", required_argument, NULL, OPT_PID },
 	{ "qemu-pidfile", required_argument, NULL, OPT_PIDFILE },
@@ -232,6 +236,9 @@ static bool parse_one(struct options *options, int option, char *value)
 		return true;
 	case OPT_MAILBOX:
 		options->mailbox = value;
+		return true;
+	case OPT_FORCE:
+		options->force = true;
 		return true;
 	case OPT_OFFSET:
 		return parse_offset(options, value);

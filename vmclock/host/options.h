@@ -24,6 +24,7 @@ struct options {
 	enum mode mode;
 	const char *page;
 	const char *mailbox;	  /* or NULL */
+	bool force;		  /* page and mailbox: whatever file stands there */
 	s32 qemu_pid;		  /* or 0 */
 	const char *qemu_pidfile; /* or NULL: may come into being later */
 	const char *debugfs;

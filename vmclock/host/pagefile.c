@@ -4,12 +4,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define HEAD   4096 /* bytes at the start of the file that are looked at */
+#define FIELDS 0x70 /* of them, those that a page's fields take */
 
 static const char *advice(int error)
 {
@@ -24,9 +28,19 @@ static const char *advice(int error)
 	case ENOSPC:
 	case EDQUOT:
 		return "2 MiB must be free there; make room, or choose another folder";
+	case ELOOP:
+		return "it is a symbolic link: name the file itself, or give --force";
 	default:
 		return "choose another file";
 	}
+}
+
+static bool give_up(struct pagefile *file)
+{
+	if (file->fd >= 0)
+		close(file->fd);
+	file->fd = -1;
+	return false;
 }
 
 static bool fail(struct pagefile *file, char *why, size_t why_size, const char *what,
@@ -34,10 +48,7 @@ static bool fail(struct pagefile *file, char *why, size_t why_size, const char *
 {
 	snprintf(why, why_size, "cannot %s %s: %s (%s)", what, path, strerror(error),
 		 advice(error));
-	if (file->fd >= 0)
-		close(file->fd);
-	file->fd = -1;
-	return false;
+	return give_up(file);
 }
 
 static bool map(struct pagefile *file, const char *path, int protection, char *why, size_t why_size)
@@ -48,14 +59,67 @@ static bool map(struct pagefile *file, const char *path, int protection, char *w
 	return true;
 }
 
-bool pagefile_create(struct pagefile *file, const char *path, char *why, size_t why_size)
+/*
+ * What the file holds: a page of this kind, or nothing yet. A writer that was killed before it
+ * wrote the magic leaves a file of the whole size that holds at most other fields.
+ */
+static bool holds_nothing_else(int fd, off_t size, const char *magic)
 {
+	char head[HEAD];
+
+	if (!size)
+		return true;
+	if (size > (off_t)PAGEFILE_SIZE || size % HEAD || pread(fd, head, HEAD, 0) != HEAD)
+		return false;
+	if (!memcmp(head, magic, strlen(magic)))
+		return true;
+	if (size != (off_t)PAGEFILE_SIZE)
+		return false;
+	for (size_t i = 0; i < HEAD; i++)
+		if (head[i] && (i < strlen(magic) || i >= FIELDS))
+			return false;
+	return true;
+}
+
+/* NULL: the file may be overwritten. Otherwise the reason against it. */
+static const char *objection(int fd, const struct stat *stat, const char *magic)
+{
+	if (stat->st_uid != geteuid())
+		return "it belongs to another user";
+	if (stat->st_mode & (S_IWGRP | S_IWOTH))
+		return "other users may write to it";
+	if (stat->st_nlink != 1)
+		return "it has another name too (a hard link)";
+	if (!holds_nothing_else(fd, stat->st_size, magic))
+		return "it holds something else";
+	return NULL;
+}
+
+/* Opens what is there, or makes a new file; `made` tells which. */
+static int open_or_make(const char *path, bool force, bool *made)
+{
+	/* O_NONBLOCK: a FIFO is to be refused, not waited for. */
+	const int flags = O_RDWR | O_CLOEXEC | O_NONBLOCK | (force ? 0 : O_NOFOLLOW);
+	int fd = open(path, flags);
+
+	*made = false;
+	if (fd >= 0 || errno != ENOENT)
+		return fd;
+	fd = open(path, flags | O_CREAT | (force ? 0 : O_EXCL), 0600);
+	*made = fd >= 0;
+	/* Somebody else made it in between. */
+	return fd < 0 && errno == EEXIST ? open(path, flags) : fd;
+}
+
+bool pagefile_create(struct pagefile *file, const char *path, const char *magic, bool force,
+		     char *why, size_t why_size)
+{
+	const char *against;
 	struct stat stat;
-	bool existed;
+	bool made;
 	int error;
 
-	existed = access(path, F_OK) == 0;
-	file->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	file->fd = open_or_make(path, force, &made);
 	if (file->fd < 0 || fstat(file->fd, &stat))
 		return fail(file, why, why_size, "open", path, errno);
 	if (!S_ISREG(stat.st_mode))
@@ -65,13 +129,19 @@ bool pagefile_create(struct pagefile *file, const char *path, char *why, size_t 
 			why, why_size,
 			"%s has a writer already: end the other vmclock-host, or name another file",
 			path);
-		close(file->fd);
-		return false;
+		return give_up(file);
+	}
+	against = force ? NULL : objection(file->fd, &stat, magic);
+	if (against) {
+		snprintf(why, why_size,
+			 "%s is not overwritten: %s (name another file, or give --force)", path,
+			 against);
+		return give_up(file);
 	}
 	/* Blocks now, or a store into the mapping ends in SIGBUS when the disk is full. */
 	error = posix_fallocate(file->fd, 0, PAGEFILE_SIZE);
 	if (error) {
-		if (!existed)
+		if (made)
 			unlink(path);
 		return fail(file, why, why_size, "reserve 2 MiB for", path, error);
 	}
@@ -84,17 +154,18 @@ static bool open_existing(struct pagefile *file, const char *path, int flags, in
 {
 	struct stat stat;
 
-	file->fd = open(path, flags | O_CLOEXEC);
+	file->fd = open(path, flags | O_CLOEXEC | O_NONBLOCK);
 	if (file->fd < 0 || fstat(file->fd, &stat))
 		return fail(file, why, why_size, "open", path, errno);
+	if (!S_ISREG(stat.st_mode) && !S_ISCHR(stat.st_mode))
+		return fail(file, why, why_size, "use", path, EINVAL);
 	/* A device has no size: it offers one page. */
 	file->size = S_ISREG(stat.st_mode) ? (u64)stat.st_size : 4096;
 	if (file->size > PAGEFILE_SIZE)
 		file->size = PAGEFILE_SIZE;
 	if (!file->size) {
 		snprintf(why, why_size, "%s is empty: it is no vmclock page", path);
-		close(file->fd);
-		return false;
+		return give_up(file);
 	}
 	return map(file, path, protection, why, why_size);
 }
@@ -113,4 +184,23 @@ void pagefile_close(struct pagefile *file)
 {
 	munmap(file->memory, file->size);
 	close(file->fd);
+}
+
+static void on_sigbus(int number)
+{
+	static const char text[] = "a mapped page was cut short by somebody else: there is nothing "
+				   "left to read or write\n";
+
+	(void)number;
+	/* Nothing else may be called here; whether it was heard changes nothing. */
+	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+		_exit(2);
+	_exit(2);
+}
+
+void pagefile_say_cuts(void)
+{
+	struct sigaction action = { .sa_handler = on_sigbus };
+
+	sigaction(SIGBUS, &action, NULL);
 }
