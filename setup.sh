@@ -8,17 +8,21 @@ set -u
 run='gcc libc6-dev make binutils nasm gnu-efi mtools dosfstools acpica-tools
 	qemu-system-x86 qemu-system-data ovmf
 	python3 python3-numpy python3-matplotlib python3-rich'
-test='python3-pytest python3-pytest-xdist python3-hypothesis git'
+fuzz='clang libclang-rt-dev'
+test="python3-pytest python3-pytest-xdist python3-hypothesis git $fuzz"
 lift='flex bison bc libelf-dev xz-utils git ca-certificates'
-dev='clang clang-format gdb debootstrap'
+lint='clang-format cppcheck shellcheck flake8 mypy'
+dev="gdb debootstrap $fuzz $lint"
 
 usage() {
 	cat <<-END
-	usage: ./setup.sh [--print] [run] [test] [lift] [dev]
+	usage: ./setup.sh [--print] [run] [test] [lift] [fuzz] [lint] [dev]
 	Installs the Debian packages that are missing for what is named (default: run).
 	  run   build and run the guest and the host process
 	  test  run the tests
 	  lift  build a kernel's own core from its source tree
+	  fuzz  fuzz the parsers
+	  lint  check the sources' form
 	  dev   work on tickbench itself
 	  --print  only print the names of the packages
 	END
@@ -35,6 +39,8 @@ for word in "$@"; do
 	run) wanted="$wanted $run" ;;
 	test) wanted="$wanted $run $test" ;;
 	lift) wanted="$wanted $run $lift" ;;
+	fuzz) wanted="$wanted $run $fuzz" ;;
+	lint) wanted="$wanted $lint" ;;
 	dev) wanted="$wanted $dev" ;;
 	--print) print=yes ;;
 	-h | --help) usage; exit 0 ;;

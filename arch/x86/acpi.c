@@ -11,6 +11,8 @@
 #define RSDP_SIZE_1 20
 #define RSDP_SIZE_2 36
 #define TABLE_MAX   (16u << 20)
+/* Tables that a root is believed to list; firmware lists some tens. It bounds every search. */
+#define ENTRIES_MAX 256
 
 /* The BIOS area, where a root pointer stands on a 16-byte boundary. */
 #define BIOS_START 0xe0000
@@ -44,7 +46,7 @@ static const char *const sentences[ACPI_ERRORS] = {
 };
 
 static const u8 *root;
-static u32 root_length;
+static u32 root_entries;
 static u32 root_width; /* bytes of a pointer in it */
 
 const char *acpi_strerror(enum acpi_error error)
@@ -126,7 +128,9 @@ static u64 scan_for_root_pointer(void)
 enum acpi_error acpi_init(u64 rsdp)
 {
 	const u8 *pointer;
+	enum acpi_error error;
 	u64 address = 0;
+	u32 length;
 
 	root = NULL;
 	if (!rsdp)
@@ -145,7 +149,21 @@ enum acpi_error acpi_init(u64 rsdp)
 		root_width = 4;
 		address = read32(pointer + 16);
 	}
-	return check_table(address, &root, &root_length);
+	error = check_table(address, &root, &length);
+	if (error)
+		return error;
+	root_entries = (length - ACPI_HEADER_SIZE) / root_width;
+	if (root_entries > ENTRIES_MAX)
+		root_entries = ENTRIES_MAX;
+	return ACPI_OK;
+}
+
+/* Where the root's entry `i` points. */
+static u64 root_entry(u32 i)
+{
+	const u8 *at = root + ACPI_HEADER_SIZE + i * root_width;
+
+	return root_width == 8 ? read64(at) : read32(at);
 }
 
 static enum acpi_error dsdt(const u8 **table, u32 *length)
@@ -167,14 +185,14 @@ static enum acpi_error dsdt(const u8 **table, u32 *length)
 
 enum acpi_error acpi_table(const char *signature, u32 index, const u8 **table, u32 *length)
 {
-	u32 at;
+	u32 i;
 
 	if (!root)
 		return ACPI_NO_ROOT;
 	if (memcmp(signature, "DSDT", 4) == 0)
 		return index ? ACPI_NO_TABLE : dsdt(table, length);
-	for (at = ACPI_HEADER_SIZE; at + root_width <= root_length; at += root_width) {
-		u64 address = root_width == 8 ? read64(root + at) : read32(root + at);
+	for (i = 0; i < root_entries; i++) {
+		u64 address = root_entry(i);
 
 		if (!address || paging_map(address, ACPI_HEADER_SIZE, CACHE_ANY))
 			continue;
@@ -208,7 +226,7 @@ static enum aml_error search(const char *signature, u32 index, const char *id,
 enum aml_error acpi_find_device(const char *id, struct aml_region *region, enum acpi_error *damaged)
 {
 	enum aml_error result = AML_NO_DEVICE;
-	const u32 tables = root ? root_length / root_width : 0;
+	const u32 tables = root ? root_entries : 0;
 	u32 i;
 
 	if (damaged)

@@ -24,7 +24,8 @@ const char *acpi_strerror(enum acpi_error error);
 /* Finds and checks the root. `rsdp` is physical; 0 looks for it in the BIOS area. Once. */
 enum acpi_error acpi_init(u64 rsdp);
 
-/* The index-th table with a signature of four letters, checked. "DSDT" is found too. */
+/* The index-th table with a signature of four letters, checked. "DSDT" is found too. Of the tables
+ * that the root lists, the first 256 are looked at. */
 enum acpi_error acpi_table(const char *signature, u32 index, const u8 **table, u32 *length);
 
 /*

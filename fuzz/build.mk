@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# libFuzzer targets, each under ASan and UBSan: needs clang with its runtime libraries (setup.sh test).
+FUZZ_CLANG    ?= clang
+FUZZ_SECONDS  := $(or $(SECONDS),60)
+FUZZ_TARGETS  := $(patsubst fuzz/fuzz_%.c,%,$(wildcard fuzz/fuzz_*.c))
+KNOWN_fuzz    := SECONDS TARGETS FUZZ_CLANG
+FUZZ_CFLAGS   := -std=gnu11 -O1 -g -Wall -Wextra -Werror -I. -D_GNU_SOURCE -MMD -MP \
+	-fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+
+# What each target is about, beside its own file.
+FUZZ_SRC_page    := vmclock/page.c vmclock/line.c vmclock/stress.c lib/instant.c
+FUZZ_SRC_mailbox := vmclock/mailbox.c vmclock/host/exchange.c vmclock/host/offset.c lib/instant.c
+FUZZ_SRC_aml     := arch/x86/aml.c
+FUZZ_SRC_acpi    := arch/x86/aml.c
+FUZZ_SRC_params  := scenario/params.c guest/words.c tk/words.c lib/parse.c lib/print.c lib/instant.c
+FUZZ_SRC_ktap    := lib/ktap.c lib/print.c lib/instant.c
+
+$(BUILD)/fuzz/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(FUZZ_CLANG) $(FUZZ_CFLAGS) -c -o $@ $<
+
+.SECONDEXPANSION:
+$(FUZZ_TARGETS:%=$(BUILD)/fuzz/%): $(BUILD)/fuzz/%: $(BUILD)/fuzz/obj/fuzz/fuzz_%.o \
+		$$(addprefix $(BUILD)/fuzz/obj/,$$(FUZZ_SRC_$$*:.c=.o))
+	$(FUZZ_CLANG) -fsanitize=fuzzer,address,undefined -o $@ $^
+
+# Seeds that are not text are made; what a target once failed on is committed in fuzz/corpus/TARGET.
+$(BUILD)/fuzz/seeds: fuzz/seeds.py $(BUILD)/vmclock.aml
+	$(PYTHON) $< --aml $(BUILD)/vmclock.aml $@
+	@touch $@
+
+fuzz-programs: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%) $(BUILD)/fuzz/seeds
+
+fuzz: ## fuzz each parser for SECONDS=60 under ASan and UBSan (TARGETS='page aml' for some)
+	@./setup.sh run fuzz
+	@$(MAKE) --no-print-directory -s -j$(shell nproc) fuzz-programs
+	@for target in $(or $(TARGETS),$(FUZZ_TARGETS)); do \
+		echo "fuzzing $$target for $(FUZZ_SECONDS) s"; \
+		mkdir -p $(BUILD)/fuzz/found/$$target fuzz/corpus/$$target; \
+		$(BUILD)/fuzz/$$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 -print_final_stats=1 \
+			-artifact_prefix=$(BUILD)/fuzz/found/$$target- $(BUILD)/fuzz/found/$$target \
+			$(BUILD)/fuzz/seeds/$$target fuzz/corpus/$$target 2>$(BUILD)/fuzz/$$target.log || { \
+			tail -40 $(BUILD)/fuzz/$$target.log; exit 1; }; \
+		grep -E 'number_of_executed_units|average_exec_per_sec' $(BUILD)/fuzz/$$target.log; done
+
+.PHONY: fuzz fuzz-programs
