@@ -4,7 +4,7 @@ FUZZ_CLANG    ?= clang
 FUZZ_SECONDS  := $(or $(SECONDS),60)
 FUZZ_TARGETS  := $(patsubst fuzz/fuzz_%.c,%,$(wildcard fuzz/fuzz_*.c))
 KNOWN_fuzz    := SECONDS TARGETS FUZZ_CLANG
-FUZZ_CFLAGS   := -std=gnu11 -O1 -g -Wall -Wextra -Werror -I. -D_GNU_SOURCE -MMD -MP \
+FUZZ_CFLAGS   := -std=gnu11 -fms-extensions -Wno-microsoft-anon-tag -O1 -g -Wall -Wextra -Werror -I. -D_GNU_SOURCE -MMD -MP \
 	-fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 
 # What each target is about, beside its own file.

@@ -39,7 +39,7 @@ static void check_arithmetic(const struct vmclock_line *line, u64 now)
 	if (line->time_type == VMCLOCK_TIME_UTC)
 		fuzz_check(vmclock_utc_at(line, now) == at, "UTC is not UTC");
 	else
-		fuzz_check(vmclock_utc_at(line, now) + ((instant)line->tai_offset_sec << 64) == at,
+		fuzz_check(vmclock_utc_at(line, now) + instant_make(line->tai_offset_sec, 0) == at,
 			   "UTC is not TAI less its offset");
 }
 
