@@ -7,3 +7,22 @@ $(BUILD)/lib-tool: $(patsubst %.c,$(BUILD)/san/%.o,tests/lib_tool.c $(filter lib
 lib-tests: $(BUILD)/lib-tool
 
 .PHONY: lib-tests
+
+# The vehicles with one thing broken (tests/fault/fault.h): the product's own objects, and two units
+# in the place of native.o and between the others.
+FAULT_OBJ := $(BUILD)/free/tests/fault/native.o $(BUILD)/free/tests/fault/machine.o \
+	$(filter-out %/native/native.o,$(SHARED_OBJ))
+FAULT_WRAP := $(addprefix --wrap=,params_set guest_words_take ntp_drain_skew vmclock_read bench_run \
+	virtual_vehicle_init)
+comma := ,
+
+$(BUILD)/tickbench-sim-fault: $(SIM_OBJ) $(FAULT_OBJ)
+	$(CC) -no-pie $(addprefix -Wl$(comma),$(FAULT_WRAP)) -o $@ $^
+
+.SECONDEXPANSION:
+$(BUILD)/tickbench-fault.elf: linker.ld $$(BOOT_OBJ) $(ARCH_OBJ) $(GUEST_OBJ) $(FAULT_OBJ)
+	$(LINK_GUEST) $(FAULT_WRAP)
+
+fault-tests: $(BUILD)/tickbench-sim-fault $(BUILD)/tickbench-fault.elf
+
+.PHONY: fault-tests

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Faults of everything around the core, and the parameter that names one. Assumes that the linker
+ * was told to --wrap each __wrap_ function here.
+ */
+#include "lib/string.h"
+#include "scenario/scenario.h"
+#include "tests/fault/fault.h"
+#include "tk/native/native.h"
+#include "vmclock/stress.h"
+
+const char *const fault_names[] = {
+	"init-refused",	    "tick-dropped",	   "error-sign",      "error-lost",
+	"mult-above",	    "copy-skipped",	   "reader-late",     "reader-back",
+	"reader-ahead",	    "reference-refused",   "reference-lost",  "reference-stale",
+	"reference-rate",   "reference-slewed",	   "reference-1us",   "offset-lost",
+	"offset-sign",	    "offset-short",	   "settime-refused", "settime-rate",
+	"recalibrate-lost", "recalibrate-forgets", "drain-sign",      "drain-lost",
+	"page-broken",	    "marker-lost",	   "stress-mixed",    "stress-still",
+	"stopwatch-stands", "second-sound",	   "second-slow",     NULL,
+};
+
+static const char *chosen = "";
+
+bool fault_is(const char *name)
+{
+	return !strcmp(chosen, name);
+}
+
+static bool choose(const char *name)
+{
+	for (u32 i = 0; fault_names[i]; i++) {
+		if (!strcmp(fault_names[i], name)) {
+			chosen = fault_names[i];
+			return true;
+		}
+	}
+	return false;
+}
+
+/* fault=NAME in the host process: a parameter among the others. */
+enum params_error __real_params_set(struct scenario_params *params, const char *name,
+				    const char *value);
+enum params_error __wrap_params_set(struct scenario_params *params, const char *name,
+				    const char *value);
+
+enum params_error __wrap_params_set(struct scenario_params *params, const char *name,
+				    const char *value)
+{
+	if (!strcmp(name, "fault"))
+		return choose(value) ? PARAMS_OK : PARAMS_CHOICE;
+	return __real_params_set(params, name, value);
+}
+
+/* fault=NAME in the guest: beside the exceptions, which it provokes by the same word. */
+struct guest_words;
+void __real_guest_words_take(struct guest_words *words, char *line) __attribute__((weak));
+void __wrap_guest_words_take(struct guest_words *words, char *line);
+
+void __wrap_guest_words_take(struct guest_words *words, char *line)
+{
+	static const char mark[] = "fault=";
+	const size_t lead = sizeof(mark) - 1;
+	char name[32];
+	size_t length;
+
+	for (char *word = line; *word; word += length ? length : 1) {
+		for (length = 0; word[length] && word[length] != ' '; length++)
+			;
+		if (length <= lead || length - lead >= sizeof(name) || strncmp(word, mark, lead))
+			continue;
+		str_copy(name, length - lead + 1, word + lead);
+		if (choose(name))
+			memset(word, ' ', length);
+	}
+	__real_guest_words_take(words, line);
+}
+
+/* --- The NTP code: what a tick delivers of a phase offset. */
+
+s64 __real_ntp_drain_skew(struct timekeeper *tk, s64 skew_delta, u32 k);
+s64 __wrap_ntp_drain_skew(struct timekeeper *tk, s64 skew_delta, u32 k);
+
+s64 __wrap_ntp_drain_skew(struct timekeeper *tk, s64 skew_delta, u32 k)
+{
+	/* Delivered, and not taken off what is still to go. */
+	if (fault_is("drain-lost"))
+		return skew_delta * (1LL << k);
+	if (fault_is("drain-sign"))
+		return -__real_ntp_drain_skew(tk, skew_delta, k);
+	return __real_ntp_drain_skew(tk, skew_delta, k);
+}
+
+/* --- The page, its reader and its writer. */
+
+enum vmclock_error __real_vmclock_read(const volatile struct vmclock_abi *page, u64 mapped, u64 now,
+				       struct vmclock_line *line);
+enum vmclock_error __wrap_vmclock_read(const volatile struct vmclock_abi *page, u64 mapped, u64 now,
+				       struct vmclock_line *line);
+
+enum vmclock_error __wrap_vmclock_read(const volatile struct vmclock_abi *page, u64 mapped, u64 now,
+				       struct vmclock_line *line)
+{
+	static u64 number, counter_before;
+	struct vmclock_line next;
+	enum vmclock_error error;
+
+	/* The vehicle's own page, with nobody beside to write it. */
+	if (fault_is("stress-mixed") || (fault_is("stress-still") && !number)) {
+		vmclock_stress_line(++number, &next);
+		vmclock_page_update((volatile struct vmclock_abi *)page, &next);
+	}
+	error = __real_vmclock_read(page, mapped, now, line);
+	if (fault_is("marker-lost"))
+		line->disruption_marker = 1;
+	/* A field of the line before: a reader that did not look at seq_count again. */
+	if (fault_is("stress-mixed")) {
+		u64 counter_value = line->counter_value;
+
+		line->counter_value = counter_before;
+		counter_before = counter_value;
+	}
+	return error;
+}
+
+/* --- The vehicle. */
+
+static struct vehicle *running;
+static void (*sound_run_until)(struct bench *bench, u64 until);
+
+/* In the middle of a stretch in which the core follows it, the page becomes none. */
+static void run_until_page_breaks(struct bench *bench, u64 until)
+{
+	struct vehicle *vehicle = bench->vehicle;
+	u64 now = vehicle->now(vehicle->context);
+
+	sound_run_until(bench, now + (until - now) / 2);
+	if (bench->following && vehicle->page->magic) {
+		vehicle->page->magic = 0;
+		vehicle->page->seq_count += 2;
+	}
+	sound_run_until(bench, until);
+}
+
+/* Another counter of a virtual machine, at 1 GHz by its own word. */
+static u64 second_read(void)
+{
+	u64 hz = running->counter.hz;
+	u64 cycles = running->now(running->context);
+
+	if (fault_is("second-slow"))
+		cycles -= cycles >> 10;
+	return (u64)div_u128((u128)cycles * TB_NSEC_PER_SEC, hz, NULL);
+}
+
+static u64 stopwatch_stands(void)
+{
+	return 1;
+}
+
+void __real_bench_run(const struct scenario_params *params, struct vehicle *vehicle,
+		      struct bench_io *io);
+void __wrap_bench_run(const struct scenario_params *params, struct vehicle *vehicle,
+		      struct bench_io *io);
+void __real_virtual_vehicle_init(struct vehicle *vehicle, const struct scenario_params *params);
+void __wrap_virtual_vehicle_init(struct vehicle *vehicle, const struct scenario_params *params);
+
+void __wrap_virtual_vehicle_init(struct vehicle *vehicle, const struct scenario_params *params)
+{
+	__real_virtual_vehicle_init(vehicle, params);
+	vehicle->reset = __wrap_virtual_vehicle_init;
+	running = vehicle;
+	if (fault_is("page-broken")) {
+		sound_run_until = vehicle->run_until;
+		vehicle->run_until = run_until_page_breaks;
+	}
+	if (*chosen) {
+		vehicle->second.name = "a second counter";
+		vehicle->second.period_fs = TB_FSEC_PER_NSEC;
+		vehicle->second.mask = ~0ULL;
+		vehicle->second.read = second_read;
+	}
+}
+
+void __wrap_bench_run(const struct scenario_params *params, struct vehicle *vehicle,
+		      struct bench_io *io)
+{
+	if (fault_is("stopwatch-stands"))
+		io->stopwatch_ns = stopwatch_stands;
+	__real_bench_run(params, vehicle, io);
+}
