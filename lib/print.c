@@ -86,14 +86,41 @@ static void put_number(const struct output *out, const struct spec *spec, u64 va
 	put_field(out, spec, text, (size_t)(end - text));
 }
 
+/* Digits at *format; leaves it behind them. */
+static s64 parse_count(const char **format)
+{
+	s64 count = 0;
+
+	for (; **format >= '0' && **format <= '9'; (*format)++)
+		count = count * 10 + (**format - '0');
+	return count;
+}
+
+/* Flags, width and precision, without the `*` that takes an argument. */
+static void parse_flags(const char **format, struct spec *spec)
+{
+	for (;; (*format)++) {
+		if (**format == '-')
+			spec->left = true;
+		else if (**format == '0')
+			spec->zero = true;
+		else
+			return;
+	}
+}
+
+static void put_signed(const struct output *out, struct spec *spec, s64 value)
+{
+	spec->negative = value < 0;
+	put_number(out, spec, value < 0 ? -(u64)value : (u64)value, 'u');
+}
+
 void out_vprintf(const struct output *out, const char *format, va_list args)
 {
-	for (;;) {
+	for (;; format++) {
 		struct spec spec = { .precision = -1, .prefix = "" };
 		const char *plain = format;
-		u32 longs = 0;
-		s64 value;
-		char c;
+		bool is_long = false;
 
 		while (*format && *format != '%')
 			format++;
@@ -101,56 +128,41 @@ void out_vprintf(const struct output *out, const char *format, va_list args)
 		if (!*format++)
 			return;
 
-		for (;; format++) {
-			if (*format == '-')
-				spec.left = true;
-			else if (*format == '0')
-				spec.zero = true;
-			else
-				break;
-		}
+		parse_flags(&format, &spec);
 		if (*format == '*') {
 			spec.width = va_arg(args, int);
 			format++;
+		} else {
+			spec.width = parse_count(&format);
 		}
-		for (; *format >= '0' && *format <= '9'; format++)
-			spec.width = spec.width * 10 + (*format - '0');
-		if (*format == '.') {
-			spec.precision = 0;
-			if (*++format == '*') {
-				spec.precision = va_arg(args, int);
-				format++;
-			}
-			for (; *format >= '0' && *format <= '9'; format++)
-				spec.precision = spec.precision * 10 + (*format - '0');
+		if (*format == '.' && *++format == '*') {
+			spec.precision = va_arg(args, int);
+			format++;
+		} else if (format[-1] == '.') {
+			spec.precision = parse_count(&format);
 		}
+		/* long, long long and size_t have one width here. */
 		for (; *format == 'l' || *format == 'z'; format++)
-			longs++;
+			is_long = true;
 
 		switch (*format) {
 		case '%':
 			emit(out, "%", 1);
 			break;
 		case 'c':
-			c = (char)va_arg(args, int);
-			put_field(out, &spec, &c, 1);
+			put_field(out, &spec, (char[]){ (char)va_arg(args, int) }, 1);
 			break;
 		case 's':
 			put_string(out, &spec, va_arg(args, const char *));
 			break;
 		case 'd':
 		case 'i':
-			/* long and long long are the same width here. */
-			value = longs ? va_arg(args, long long) : va_arg(args, int);
-			spec.negative = value < 0;
-			put_number(out, &spec, value < 0 ? -(u64)value : (u64)value, 'u');
+			put_signed(out, &spec, is_long ? va_arg(args, s64) : va_arg(args, int));
 			break;
 		case 'u':
 		case 'x':
 		case 'X':
-			put_number(out, &spec,
-				   longs ? va_arg(args, unsigned long long)
-					 : va_arg(args, unsigned),
+			put_number(out, &spec, is_long ? va_arg(args, u64) : va_arg(args, u32),
 				   *format);
 			break;
 		case 'p':
@@ -162,7 +174,6 @@ void out_vprintf(const struct output *out, const char *format, va_list args)
 		default:
 			emit(out, format - 1, 2);
 		}
-		format++;
 	}
 }
 

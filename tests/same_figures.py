@@ -77,7 +77,10 @@ def record(build: Path, kernels: str) -> dict[str, dict[str, str]]:
             output = Path(folder) / "run"
             subprocess.run([str(ROOT / "run-qemu.sh"), "--build", str(build), "--icount", "--output",
                             str(output), *words.split()], capture_output=True, check=False)
-            all_of_it[f"guest: {words}"] = figures((output / "serial.log").read_text(errors="replace"))
+            found = figures((output / "serial.log").read_text(errors="replace"))
+            if "clock=tsc" in words:  # its figures depend on how many instructions the guest executes
+                found = {name: value for name, value in found.items() if ".claim" in name}
+            all_of_it[f"guest: {words}"] = found
         table = Path(folder) / "ladder.md"
         table.write_text("<!-- tables -->\n<!-- end of tables -->\n")
         subprocess.run([str(ROOT / "tickbench"), "ladder", "--build", str(build), "--linux", kernels,

@@ -1,22 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The arithmetic of following a line. */
+#include "lib/line.h"
 #include "tk/reference.h"
 
 #define TIME_LIMIT_SEC (1LL << 33)
 
 instant tk_reference_at(const struct tk_reference *reference, u64 counter, u64 mask)
 {
-	u64 ahead = (counter - reference->counter) & mask;
-	bool before = ahead & ~(mask >> 1);
-	u64 cycles = before ? (reference->counter - counter) & mask : ahead;
-	/* At most 2^63 cycles (half the counter's width) times 2^64: within 127 bits. */
-	u128 product = (u128)cycles * reference->period_frac;
-
-	if (!before)
-		return reference->time + (instant)(product >> reference->period_shift);
-	/* Down, not towards the line's own point. */
-	product += ((u128)1 << reference->period_shift) - 1;
-	return reference->time - (instant)(product >> reference->period_shift);
+	return line_at(reference->time, reference->counter, reference->period_frac,
+		       reference->period_shift, counter, mask);
 }
 
 enum tk_error tk_reference_tick(const struct tk_reference *reference, u64 cycle_interval,

@@ -6,7 +6,7 @@ TBMB_BASE ?= 0x200200000
 VMCLOCK_HOST_SRC := $(wildcard vmclock/host/*.c)
 VMCLOCK_HOST_OBJ := $(VMCLOCK_HOST_SRC:%.c=$(BUILD)/host/%.o)
 # What it shares with the guest and the host process, as objects of the same sources.
-VMCLOCK_SHARED_SRC := $(wildcard vmclock/*.c) $(addprefix lib/,instant.c ktap.c parse.c print.c)
+VMCLOCK_SHARED_SRC := $(wildcard vmclock/*.c) $(addprefix lib/,instant.c ktap.c line.c parse.c print.c)
 VMCLOCK_SHARED_OBJ := $(VMCLOCK_SHARED_SRC:%.c=$(BUILD)/free/%.o)
 
 all: $(BUILD)/vmclock-host $(BUILD)/vmclock.aml

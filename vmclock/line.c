@@ -1,27 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Arithmetic on a line: exact, in 128 bits. Assumes a line that vmclock_read() has let pass. */
+#include "lib/line.h"
 #include "vmclock/vmclock.h"
 
 #define PPT 1000000000000ULL
 
 instant vmclock_time_at(const struct vmclock_line *line, u64 counter)
 {
-	u128 product;
-
-	/*
-	 * Two 64-bit factors make at most 128 bits. Shifted, the product is below 2^64 cycles of at
-	 * most 1 ms, 2^(64 + 64 - 9) in 2^-64 s, so it fits the signed sum with a time below 2^62
-	 * s.
-	 */
-	if (counter >= line->counter_value) {
-		product = (u128)(counter - line->counter_value) * line->period_frac;
-		return line->time + (instant)(product >> line->period_shift);
-	}
-	product = (u128)(line->counter_value - counter) * line->period_frac;
-	/* Down is up before the sign: add what makes the shift round up. */
-	if (product & (((u128)1 << line->period_shift) - 1))
-		return line->time - (instant)(product >> line->period_shift) - 1;
-	return line->time - (instant)(product >> line->period_shift);
+	return line_at(line->time, line->counter_value, line->period_frac, line->period_shift,
+		       counter, ~0ULL);
 }
 
 instant vmclock_utc_at(const struct vmclock_line *line, u64 counter)

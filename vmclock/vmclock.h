@@ -146,7 +146,8 @@ static inline bool vmclock_changed(const volatile struct vmclock_abi *page,
 
 /*
  * T_ref(c) = time + (c - counter_value) * period, exact to 2^-64 s (rounded down), for any counter
- * before or after counter_value; in the page's time_type.
+ * less than 2^63 cycles before or after counter_value, also across its wrap; in the page's
+ * time_type.
  */
 instant vmclock_time_at(const struct vmclock_line *line, u64 counter);
 
