@@ -26,3 +26,12 @@ $(BUILD)/tickbench-fault.elf: linker.ld $$(BOOT_OBJ) $(ARCH_OBJ) $(GUEST_OBJ) $(
 fault-tests: $(BUILD)/tickbench-sim-fault $(BUILD)/tickbench-fault.elf
 
 .PHONY: fault-tests
+
+KNOWN_chaos := COUNT SEED
+
+chaos: ## kill, stop and truncate at random, COUNT=1000 times from SEED=1
+	@./setup.sh run
+	@$(MAKE) --no-print-directory -s -j$(shell nproc) all
+	@$(PYTHON) tests/chaos.py --build $(BUILD) --count $(or $(COUNT),1000) --seed $(or $(SEED),1)
+
+.PHONY: chaos
