@@ -7,13 +7,13 @@ KNOWN_fuzz    := SECONDS TARGETS FUZZ_CLANG
 FUZZ_CFLAGS   := -std=gnu11 -fms-extensions -Wno-microsoft-anon-tag -O1 -g -Wall -Wextra -Werror -I. -D_GNU_SOURCE -MMD -MP \
 	-fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 
-# What each target is about, beside its own file.
-FUZZ_SRC_page    := vmclock/page.c vmclock/line.c vmclock/stress.c lib/instant.c
-FUZZ_SRC_mailbox := vmclock/mailbox.c vmclock/host/exchange.c vmclock/host/offset.c lib/instant.c
+# What each target is about, beside its own file and the rooms that all of them link.
+FUZZ_SRC_mailbox := vmclock/host/exchange.c vmclock/host/offset.c
 FUZZ_SRC_aml     := arch/x86/aml.c
 FUZZ_SRC_acpi    := arch/x86/aml.c
-FUZZ_SRC_params  := scenario/params.c guest/words.c tk/words.c lib/parse.c lib/print.c lib/instant.c
-FUZZ_SRC_ktap    := lib/ktap.c lib/print.c lib/instant.c
+FUZZ_SRC_params  := scenario/params.c guest/words.c tk/words.c
+FUZZ_SHARED_OBJ  := $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,$(filter-out $(GUEST_ONLY_SRC),\
+	$(filter lib/% vmclock/%,$(SHARED_SRC))))
 
 $(BUILD)/fuzz/obj/%.o: %.c
 	@mkdir -p $(@D)
@@ -21,8 +21,12 @@ $(BUILD)/fuzz/obj/%.o: %.c
 
 .SECONDEXPANSION:
 $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%): $(BUILD)/fuzz/%: $(BUILD)/fuzz/obj/fuzz/fuzz_%.o \
-		$$(addprefix $(BUILD)/fuzz/obj/,$$(FUZZ_SRC_$$*:.c=.o))
+		$$(addprefix $(BUILD)/fuzz/obj/,$$(FUZZ_SRC_$$*:.c=.o)) $(BUILD)/fuzz/shared.a
 	$(FUZZ_CLANG) -fsanitize=fuzzer,address,undefined -o $@ $^
+
+$(BUILD)/fuzz/shared.a: $(FUZZ_SHARED_OBJ)
+	@rm -f $@
+	ar rcs $@ $^
 
 # Seeds that are not text are made; what a target once failed on is committed in fuzz/corpus/TARGET.
 $(BUILD)/fuzz/seeds: fuzz/seeds.py $(BUILD)/vmclock.aml
