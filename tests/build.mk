@@ -4,7 +4,12 @@ $(BUILD)/lib-tool: $(patsubst %.c,$(BUILD)/san/%.o,tests/lib_tool.c $(filter lib
 		$(filter-out $(GUEST_ONLY_SRC) tk/native/%,$(SHARED_SRC))))
 	$(CC) $(SAN_CFLAGS) -o $@ $^
 
-lib-tests: $(BUILD)/lib-tool
+# native.c is included by the tool.
+$(BUILD)/native-tool: $(patsubst %.c,$(BUILD)/san/%.o,tests/native_tool.c $(filter lib/%.c tk/%.c, \
+		$(filter-out $(GUEST_ONLY_SRC) tk/native/native.c,$(SHARED_SRC))))
+	$(CC) $(SAN_CFLAGS) -o $@ $^
+
+lib-tests: $(BUILD)/lib-tool $(BUILD)/native-tool
 
 .PHONY: lib-tests
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The arithmetic of lib/ and tk/ behind a pipe, under the sanitizers: a command a line, its answer a
- * line. 128-bit numbers are two words, the high one first and both in hexadecimal.
+ * The arithmetic of lib/ and tk/ behind a pipe, under the sanitizers: a command a line, its answer
+ * a line. 128-bit numbers are two words, the high one first and both in hexadecimal.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,6 +64,19 @@ static void statistics(void)
 	       stats_mean_fs(&stats), stats_rms_fs(&stats), stats_drift_fs_per_s(&stats),
 	       stats_percentile_abs_fs(&stats, 990, scratch), stats.within_10ns_us,
 	       stats.within_1ns_us, stats.kept, stats.decimation);
+}
+
+static void tick_length(void)
+{
+	const struct tk_reference line = {
+		.time = (instant)1 << 64,
+		.period_frac = hex(1),
+		.period_shift = (u8)number(2),
+	};
+	u64 length = 0;
+	enum tk_error error = tk_reference_tick(&line, hex(3), hex(4), &length);
+
+	printf("%d %llx", error, length);
 }
 
 static void correction(void)
@@ -129,18 +142,21 @@ static void answer(void)
 		out_decimal(&out, (s128)wide(1), (u32)number(3), (u32)number(4));
 	} else if (!strcmp(name, "printf")) {
 		out_printf(&out, "[%5d|%-5u|%05x|%s|%.*s|%c|%%|%lld|%8.3s]", (int)number(1),
-			   (unsigned)number(1), (unsigned)number(1), words[2], 2, words[2], words[2][0],
-			   number(1), words[2]);
+			   (unsigned)number(1), (unsigned)number(1), words[2], 2, words[2],
+			   words[2][0], number(1), words[2]);
 	} else if (!strcmp(name, "stats")) {
 		statistics();
 	} else if (!strcmp(name, "conversion")) {
-		counter = (struct tk_counter){ strtoull(words[1], NULL, 10), ~0ULL >> (64 - number(2)) };
+		counter = (struct tk_counter){ strtoull(words[1], NULL, 10),
+					       ~0ULL >> (64 - number(2)) };
 		error = tk_conversion_init(&conversion, &counter);
 		if (error)
 			printf("error %d", error);
 		else
-			printf("%u %u %u %llu", conversion.mult, conversion.shift, conversion.maxadj,
-			       conversion.max_cycles);
+			printf("%u %u %u %llu", conversion.mult, conversion.shift,
+			       conversion.maxadj, conversion.max_cycles);
+	} else if (!strcmp(name, "tick_length")) {
+		tick_length();
 	} else if (!strcmp(name, "correct")) {
 		correction();
 	} else {
@@ -154,7 +170,8 @@ int main(void)
 
 	while (fgets(line, sizeof(line), stdin)) {
 		count = 0;
-		for (char *word = strtok(line, " \n"); word && count < 16; word = strtok(NULL, " \n"))
+		for (char *word = strtok(line, " \n"); word && count < 16;
+		     word = strtok(NULL, " \n"))
 			words[count++] = word;
 		if (count)
 			answer();

@@ -24,6 +24,7 @@ STRESS_SECONDS = float(os.environ.get("STRESS_SECONDS", "5"))
 KILLS = int(os.environ.get("KILLS", "50"))
 UNRELIABLE, INITIALIZING = 4, 1
 OFFSET = 123_456_789_012
+NSEC = 10**9
 
 
 @pytest.fixture
@@ -757,6 +758,27 @@ def test_fit_ignores_strays(tool: Tool) -> None:
     assert abs(clock.off_ns(page)) < 0.6
     rate_ppb = float(page.period * clock.HZ - 1) * 1e9
     assert abs(rate_ppb - clock.rate_ppb) < 0.5
+
+
+@pytest.mark.parametrize(("stray_ns", "kept"), [(8, True), (10, False)])
+def test_strays_are_what_lies_beyond_four_and_a_half_medians(tool: Tool, stray_ns: int, kept: bool) -> None:
+    # At 1 GHz, residuals of 2 ns to either side in turn, so that 2 ns is their median and 9 ns the bound;
+    # and in twenty pairs of each hundred, strays to either side.
+    for n in range(2000):
+        off = (stray_ns if n % 100 < 20 else 2) * (1 if n % 2 else -1)
+        tool.ask("pair", 10**12 + n * 10**6, 1_700_000_000 * NSEC + n * 10**6 + off)
+    worst_ns = float(tool.ask("refresh", 10**12 + 2000 * 10**6)[7])
+    assert worst_ns == pytest.approx(stray_ns if kept else 2, abs=0.1)
+
+
+@pytest.mark.parametrize(("stray_ns", "kept"), [(1, True), (2, False)])
+def test_a_nanosecond_is_never_a_stray(tool: Tool, stray_ns: int, kept: bool) -> None:
+    # The clock's grain: a median of nothing, and a few pairs that are off.
+    for n in range(2000):
+        off = stray_ns * (-1, 1)[n % 40 == 0] if n % 20 == 0 else 0
+        tool.ask("pair", 10**12 + n * 10**6, 1_700_000_000 * NSEC + n * 10**6 + off)
+    worst_ns = float(tool.ask("refresh", 10**12 + 2000 * 10**6)[7])
+    assert worst_ns == pytest.approx(stray_ns if kept else 0, abs=0.1)
 
 
 def test_lines_of_a_steady_clock_hardly_move(tool: Tool) -> None:
