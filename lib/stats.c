@@ -172,6 +172,98 @@ s64 stats_drift_fs_per_s(const struct stats *stats)
 	return above < 0 ? -(s64)q : (s64)q;
 }
 
+#define BATCHES_MIN 8
+#define TIME_BITS   31 /* of the kept samples' times, about their mean */
+#define ERROR_BITS  45 /* of their errors: 35 s in units of 1 ps, 35 ms in fs */
+#define SLOPE_BITS  32 /* behind the binary point */
+
+/* How far values up to `largest` have to be shifted down to fit `bits`. */
+static u32 excess_bits(u64 largest, u32 bits)
+{
+	u32 shift = 0;
+
+	while (largest >> shift >> bits)
+		shift++;
+	return shift;
+}
+
+static u64 time_of(const struct stats *stats, u32 i, u32 shift)
+{
+	return (stats->samples[i].counter - stats->samples[0].counter) >> shift;
+}
+
+/*
+ * The kept samples' residuals about their least-squares line into `scratch`, in fs >> error_shift.
+ * Returns sum((t - mean t)^2), t in cycles >> time_shift; 0 if all are at one time. Products: 2^15
+ * samples of 2^31 * 2^46, shifted by 32, are below 2^124.
+ */
+static u128 residuals(const struct stats *stats, u32 time_shift, u32 error_shift, s64 *scratch)
+{
+	const u32 n = stats->kept;
+	s128 sum_t = 0, sum_e = 0, above = 0, below = 0, slope;
+	s64 mean_t, mean_e;
+
+	for (u32 i = 0; i < n; i++) {
+		sum_t += time_of(stats, i, time_shift);
+		sum_e += stats->samples[i].error_fs >> error_shift;
+	}
+	mean_t = (s64)div_s128(sum_t, n);
+	mean_e = (s64)div_s128(sum_e, n);
+	for (u32 i = 0; i < n; i++) {
+		s64 t = (s64)time_of(stats, i, time_shift) - mean_t;
+
+		scratch[i] = (stats->samples[i].error_fs >> error_shift) - mean_e;
+		above += (s128)t * scratch[i];
+		below += (s128)t * t;
+	}
+	if (!below)
+		return 0;
+	slope = div_s128(above * ((s128)1 << SLOPE_BITS), (u128)below);
+	for (u32 i = 0; i < n; i++) {
+		s64 t = (s64)time_of(stats, i, time_shift) - mean_t;
+
+		scratch[i] -= (s64)((slope * t) >> SLOPE_BITS);
+	}
+	return (u128)below;
+}
+
+/* The variance of a mean of n, times n, as the batch length that makes it largest shows it. */
+static u128 long_run_variance(s64 *sums, u32 n)
+{
+	u128 largest = 0, rest;
+
+	for (u32 length = 1, batches = n; batches >= BATCHES_MIN; length *= 2, batches /= 2) {
+		u128 squares = 0, variance;
+
+		for (u32 i = 0; i < batches; i++)
+			squares += (u128)((s128)sums[i] * sums[i]);
+		variance = div_u128(squares, (u128)batches * length, &rest);
+		if (variance > largest)
+			largest = variance;
+		for (u32 i = 0; i < batches / 2; i++)
+			sums[i] = sums[2 * i] + sums[2 * i + 1];
+	}
+	return largest;
+}
+
+s64 stats_drift_error_fs_per_s(const struct stats *stats, u64 counter_hz, s64 *scratch)
+{
+	u32 time_shift, error_shift = excess_bits((u64)stats->max_abs_fs, ERROR_BITS);
+	u128 below, rest;
+	u64 deviation;
+
+	if (stats->kept < BATCHES_MIN)
+		return 0;
+	time_shift = excess_bits(time_of(stats, stats->kept - 1, 0), TIME_BITS);
+	below = residuals(stats, time_shift, error_shift, scratch);
+	if (!below)
+		return 0;
+	/* Below 2^47, times 2^33 Hz. */
+	deviation = root(long_run_variance(scratch, stats->kept));
+	return (s64)(div_u128((u128)deviation * (counter_hz >> time_shift), root(below), &rest)
+		     << error_shift);
+}
+
 /* In-place heapsort: no allocation, n log n at worst. */
 static void sift(s64 *heap, u32 from, u32 end)
 {

@@ -41,6 +41,15 @@ s64 stats_mean_fs(const struct stats *stats);
 s64 stats_rms_fs(const struct stats *stats);
 /* Slope of the least-squares line, in 10^-6 ns/s (fs a second). 0 with fewer than two times. */
 s64 stats_drift_fs_per_s(const struct stats *stats);
+/*
+ * Standard error of that slope, fs a second, from the residuals of the kept samples about the line
+ * through them: sqrt(W / sum((t - mean t)^2)), where W is the largest of the variances of batch
+ * means times the batch length, over batches of 1, 2, 4, ... samples, at least 8 batches. For
+ * independent residuals W is their variance; correlated ones widen it, on whatever time scale they
+ * are correlated; alternating ones (a dither) do not narrow it. A pure slope has no residuals and
+ * an error of 0. counter_hz: of the samples' counter. Overwrites `scratch` (capacity entries).
+ */
+s64 stats_drift_error_fs_per_s(const struct stats *stats, u64 counter_hz, s64 *scratch);
 /* The p-th percentile of |e| over the kept samples, p in per mille. Sorts the kept samples' errors
  * in `scratch` (capacity entries). */
 s64 stats_percentile_abs_fs(const struct stats *stats, u32 per_mille, s64 *scratch);

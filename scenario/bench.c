@@ -3,8 +3,7 @@
 #include "lib/string.h"
 #include "scenario/scenario.h"
 
-#define STALE_SEC 5    /* live publishers refresh every second or so */
-#define UNITS_FS  5000 /* 5 ps: tick lengths and the told time come in units, each below 1 ps */
+#define STALE_SEC 5 /* live publishers refresh every second or so */
 
 static s64 magnitude(s64 x)
 {
@@ -184,6 +183,7 @@ void bench_sample(struct bench *bench)
 	if (!bench->sampling)
 		return;
 	bench->last_error_fs = error_of(bench, &time);
+	bench_account_sample(bench, time.counter, bench->last_error_fs - bench->target_fs);
 	stats_add(bench->stats, time.counter, window_us(bench, time.counter),
 		  bench->last_error_fs - bench->target_fs);
 }
@@ -205,6 +205,7 @@ bool bench_start_core(struct bench *bench)
 	bench->read_before = false;
 	bench->target_fs = 0;
 	bench->moved_fs = bench->moved_max_fs = 0;
+	bench->account_max_fs = 0;
 	if (vehicle->page && read_page(bench))
 		instant_to_timespec(vmclock_utc_at(&bench->line, setup.now), &setup.sec,
 				    &setup.nsec);
@@ -239,9 +240,10 @@ bool bench_follow(struct bench *bench, bool step)
 		ktap_note(bench->ktap, "page: %s", vmclock_strerror(bench->line_error));
 	if (bench->feed_error)
 		ktap_note(bench->ktap, "reference: %s", tk_strerror(bench->feed_error));
-	return ktap_report(bench->ktap, bench->following,
+	return bench_claim(bench, bench->following,
 			   can_follow(bench) ? "the core takes the page's line as its reference"
-					     : "the core takes the line's time and rate by hand");
+					     : "the core takes the line's time and rate by hand",
+			   0);
 }
 
 void bench_window(struct bench *bench)
@@ -255,48 +257,27 @@ void bench_window(struct bench *bench)
 	vehicle->lock(vehicle->context);
 	if (bench->tick.late_max_cycles > bench->late_before_cycles)
 		bench->late_before_cycles = bench->tick.late_max_cycles;
+	if (bench->tick.gap_max_cycles > bench->gap_before_cycles)
+		bench->gap_before_cycles = bench->tick.gap_max_cycles;
 	bench->tick = (struct tick_stats){ 0 };
 	vehicle->unlock(vehicle->context);
 }
 
-static void pass(struct bench *bench, u64 ms, bool sampling)
+void bench_run_cycles(struct bench *bench, u64 cycles)
 {
-	struct vehicle *vehicle = bench->vehicle;
-
-	bench->sampling = sampling;
-	vehicle->run_until(bench, counter_now(bench) + bench_cycles_ms(bench, ms));
+	bench->sampling = true;
+	bench->vehicle->run_until(bench, counter_now(bench) + cycles);
 	bench->sampling = false;
 }
 
 void bench_run_ms(struct bench *bench, u64 ms)
 {
-	pass(bench, ms, true);
+	bench_run_cycles(bench, bench_cycles_ms(bench, ms));
 }
 
 void bench_settle(struct bench *bench, u64 ms)
 {
-	pass(bench, ms, false);
-}
-
-s64 bench_step_fs(const struct bench *bench)
-{
-	struct tk_state state;
-
-	bench->tk->state(&state);
-	return (s64)(((u128)state.cycle_interval * TB_FSEC_PER_NSEC) >> state.shift);
-}
-
-s64 bench_drift_bound_fs(const struct bench *bench, s64 least_fs)
-{
-	s64 noise_fs = (s64)div_s128((s128)stats_rms_fs(bench->stats) * 3 * 1000,
-				     bench->params->duration_ms);
-
-	return noise_fs > least_fs ? noise_fs : least_fs;
-}
-
-s64 bench_bound_fs(const struct bench *bench)
-{
-	return bench_step_fs(bench) + UNITS_FS;
+	bench->vehicle->run_until(bench, counter_now(bench) + bench_cycles_ms(bench, ms));
 }
 
 void bench_metric_ns(struct bench *bench, const char *name, s64 fsec)

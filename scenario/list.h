@@ -9,6 +9,7 @@ extern const struct scenario scenario_lock;
 extern const struct scenario scenario_compare;
 extern const struct scenario scenario_slew;
 extern const struct scenario scenario_nohz;
+extern const struct scenario scenario_late;
 extern const struct scenario scenario_step;
 extern const struct scenario scenario_freq;
 extern const struct scenario scenario_recalibrate;

@@ -6,7 +6,6 @@
  */
 #include "scenario/list.h"
 
-#define DRIFT_FS  1000 /* 0.001 ns/s */
 #define LIMIT_FS  (10 * TB_FSEC_PER_NSEC)
 #define SETTLE_MS 200 /* real clock: for the first ticks, and what starting them disturbs */
 
@@ -33,15 +32,16 @@ static void host_judges(struct bench *bench)
 /* On the virtual clock nothing but the algorithm is in the error. */
 static void claim_exact(struct bench *bench)
 {
-	const s64 drift_fs = stats_drift_fs_per_s(bench->stats);
-	const s64 bound_fs = bench_drift_bound_fs(bench, DRIFT_FS);
+	const u32 rests_on = TK_REMAINDER | TK_REFERENCE | TK_FEED;
 
-	/* Skipped or late ticks have a claim of their own, in nohz. */
-	if (!bench->params->tickless && !bench->params->late_ns)
-		ktap_report(bench->ktap, bench->stats->max_abs_fs <= bench_bound_fs(bench),
-			    "it stays within one mult step over one tick of the line");
-	ktap_report(bench->ktap, drift_fs < bound_fs && drift_fs > -bound_fs,
-		    "it does not drift: less than 0.001 ns/s, or than a short run can tell");
+	if (bench->params->tickless || bench->params->late_ns) {
+		bench_claim_stays(bench, rests_on | TK_CLAWBACK);
+		return;
+	}
+	bench_claim(bench, bench->stats->max_abs_fs <= bench_bound_fs(bench),
+		    "it stays within one mult step over one tick of the line", rests_on);
+	bench_claim_account(bench, rests_on);
+	bench_claim_drift(bench, rests_on);
 }
 
 /*

@@ -75,6 +75,7 @@ struct tick_stats {
 	u64 ticks;	     /* calls of tick() */
 	u64 late_max_cycles; /* the latest tick against its due time */
 	u64 longest_idle;    /* ticks skipped in a row, at most */
+	u64 gap_max_cycles;  /* virtual clock: the longest time between two ticks */
 };
 
 struct bench {
@@ -85,6 +86,7 @@ struct bench {
 	struct stats *stats;
 	struct tick_stats tick;	  /* of the window */
 	u64 late_before_cycles;	  /* the latest tick of the run before the window */
+	u64 gap_before_cycles;	  /* the same of the longest time between two ticks */
 	u32 switches;		  /* in force: params' for native, its own for a lifted core */
 	struct vmclock_line line; /* the page as last read and, if following, fed */
 	enum vmclock_error line_error;
@@ -93,7 +95,9 @@ struct bench {
 	bool read_before; /* last_mono_ns holds something */
 	s64 last_mono_ns; /* of the reader, to see time go back */
 	s64 last_error_fs;
-	u64 start; /* counter at the start of the window */
+	s64 account_max_fs; /* since the core started; see bench_claim_account() */
+	u32 named;	    /* missing switches that a note of this run has named */
+	u64 start;	    /* counter at the start of the window */
 	u64 feeds, disruptions;
 	u64 refusals; /* of the page, but for those that pass by themselves */
 	/* How far the page's line was from the one before when the core was told, fs: all since the
@@ -146,6 +150,7 @@ void bench_notice(struct bench *bench);
 /* Lets ms pass with ticks and samples; bench_settle() without samples. */
 void bench_run_ms(struct bench *bench, u64 ms);
 void bench_settle(struct bench *bench, u64 ms);
+void bench_run_cycles(struct bench *bench, u64 cycles);
 
 /* A new window for the statistics, from now. */
 void bench_window(struct bench *bench);
@@ -161,9 +166,29 @@ void bench_read(struct bench *bench, struct tk_time *time);
 s64 bench_step_fs(const struct bench *bench);
 s64 bench_bound_fs(const struct bench *bench);
 
-/* What slope counts as drift, fs/s: least_fs, or what a run this short cannot tell from noise,
- * three times the rms error over its duration. */
-s64 bench_drift_bound_fs(const struct bench *bench, s64 least_fs);
+/* One mult step over the longest time between two ticks, and over how late a tick came within a
+ * tick: the furthest that a core on the line may stray, fs. */
+s64 bench_stray_fs(const struct bench *bench);
+
+/* What slope counts as drift, fs/s: 0.001 ns/s, or what this window cannot tell from dithering, or
+ * three standard errors of the slope. A pure drift widens none of them. */
+s64 bench_drift_bound_fs(const struct bench *bench);
+
+/*
+ * A claim. `rests_on`: the switches of enum tk_switch without which it may not hold; where it
+ * fails, a note names those that the core lacks, once a run. Returns ok.
+ */
+bool bench_claim(struct bench *bench, bool ok, const char *sentence, u32 rests_on);
+
+/* The claims on the window's drift; on what the core's own account says (told time + ntp_error +
+ * what is still to be slewed is the line); and both with those on the largest error and the mean.
+ * They add their bounds as metrics. Virtual clock. */
+bool bench_claim_drift(struct bench *bench, u32 rests_on);
+bool bench_claim_account(struct bench *bench, u32 rests_on);
+void bench_claim_stays(struct bench *bench, u32 rests_on);
+
+/* Called for each sample, with its error about target_fs: keeps account_max_fs of some. */
+void bench_account_sample(struct bench *bench, u64 counter, s64 error_fs);
 
 /* "# metric" lines of everything in docs/report.md, for the window. */
 void bench_metrics(struct bench *bench);

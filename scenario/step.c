@@ -86,14 +86,17 @@ static void step_run(struct bench *bench)
 	vehicle->ticks_stop(bench);
 	bench_metrics(bench);
 	ktap_metric(bench->ktap, "disruptions", (s128)bench->disruptions, 0, 0, "times");
-	ktap_report(bench->ktap, set, "a step by settimeofday moves the clock, and not its rate");
-	ktap_report(bench->ktap, regained, "the line is regained at the next look at the page");
+	bench_claim(bench, set, "a step by settimeofday moves the clock, and not its rate",
+		    TK_REFERENCE | TK_FEED);
+	bench_claim(bench, regained, "the line is regained at the next look at the page",
+		    TK_REMAINDER | TK_REFERENCE | TK_FEED);
 	if (vehicle->page_is_ours) {
-		ktap_report(bench->ktap, migrated,
-			    "after a disruption the core is on the new line at the next look");
-		ktap_report(bench->ktap,
+		bench_claim(bench, migrated,
+			    "after a disruption the core is on the new line at the next look",
+			    TK_REMAINDER | TK_REFERENCE | TK_FEED);
+		bench_claim(bench,
 			    bench->disruptions * 4 * BETWEEN_MS >= bench->params->duration_ms,
-			    "every disruption is noticed");
+			    "every disruption is noticed", 0);
 	}
 	bench_claim_sane(bench);
 }

@@ -14,7 +14,8 @@
 
 static struct {
 	u64 counter;
-	u64 due; /* of the next tick */
+	u64 due;  /* of the next tick */
+	u64 last; /* when the last one came */
 	u64 interval;
 	u64 late_cycles; /* at most */
 	u64 random;
@@ -39,6 +40,7 @@ static void virtual_ticks_start(struct bench *bench)
 	bench->tk->state(&state);
 	virtual.interval = state.cycle_interval;
 	virtual.due = virtual.counter + virtual.interval;
+	virtual.last = virtual.counter;
 	virtual.tickless = bench->params->tickless;
 	virtual.late_cycles = (u64)div_u128((u128)bench->params->late_ns * vehicle->counter.hz,
 					    TB_NSEC_PER_SEC, NULL);
@@ -64,6 +66,9 @@ static void virtual_run_until(struct bench *bench, u64 until)
 		bench_sample(bench);
 		bench->tk->tick(virtual.counter);
 		bench->tick.ticks++;
+		if (virtual.counter - virtual.last > bench->tick.gap_max_cycles)
+			bench->tick.gap_max_cycles = virtual.counter - virtual.last;
+		virtual.last = virtual.counter;
 		if (late > bench->tick.late_max_cycles)
 			bench->tick.late_max_cycles = late;
 		for (;; idle++) {

@@ -54,7 +54,9 @@ struct tk_correction tk_reference_correct(const struct tk_reference *reference,
 		correction.step_mono_ns = (s64)(correction.step_snsec >> told->shift);
 		correction.ntp_error = (s64)(lead - (s128)((u128)correction.step_snsec << scale));
 	} else {
-		correction.time_offset = (s64)div_s128(lead, told->hz);
+		const s128 slewed = lead - (lead > 0 ? one_step : -one_step);
+
+		correction.time_offset = (s64)div_s128(slewed, told->hz);
 		correction.ntp_error = (s64)(lead - (s128)correction.time_offset * told->hz);
 	}
 	return correction;
