@@ -96,6 +96,26 @@ static u32 check_experiments(const char *line)
 	return runs;
 }
 
+struct guarded {
+	void (*run)(struct bench *bench);
+	struct bench *bench;
+};
+
+static void run_guarded(void *context)
+{
+	const struct guarded *guarded = context;
+
+	guarded->run(guarded->bench);
+}
+
+static bool guard(void (*run)(struct bench *bench), struct bench *bench, const char **why)
+{
+	struct guarded guarded = { run, bench };
+
+	*why = "a tick divided by zero";
+	return fault_guard(run_guarded, &guarded);
+}
+
 static void say_page(struct ktap *ktap, const char *name, const struct guest_page *page)
 {
 	if (page->address)
@@ -200,9 +220,11 @@ void kernel_main(struct boot_info *boot)
 	struct guest_words words;
 	struct stats stats;
 	struct ktap ktap = { .out = &console };
-	struct bench_io io = {
-		.ktap = &ktap, .stats = &stats, .ship = samples_ship, .stopwatch_ns = stopwatch_ns
-	};
+	struct bench_io io = { .ktap = &ktap,
+			       .stats = &stats,
+			       .ship = samples_ship,
+			       .stopwatch_ns = stopwatch_ns,
+			       .guard = guard };
 	struct sample *samples;
 
 	console_init(boot);

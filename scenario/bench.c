@@ -174,6 +174,7 @@ void bench_sample(struct bench *bench)
 {
 	struct tk_time time;
 
+	bench->progress++;
 	bench_notice(bench);
 	bench_read(bench, &time);
 	if (bench->read_before && time.mono_ns < bench->last_mono_ns)
@@ -419,6 +420,25 @@ static void print_params(const struct bench *bench, const char *scenario, u64 du
 	ktap_param(ktap, "run", text);
 }
 
+/* A tick that divides by zero or never ends fails the claim at stake; the next run starts afresh.
+ */
+static void run_guarded(const struct scenario *scenario, struct bench *bench, struct bench_io *io)
+{
+	const char *why;
+
+	if (!io->guard || !bench->vehicle->is_virtual) {
+		scenario->run(bench);
+		return;
+	}
+	if (io->guard(scenario->run, bench, &why))
+		return;
+	bench->sampling = false;
+	bench_metrics(bench);
+	ktap_note(bench->ktap, "%s", why);
+	bench_claim(bench, false, bench->at_stake ? bench->at_stake : "every tick ends",
+		    bench->at_stake_rests_on);
+}
+
 static void run_one(const struct scenario *scenario, const struct scenario_params *given,
 		    const struct tk_ops *tk, struct vehicle *vehicle, struct bench_io *io)
 {
@@ -448,7 +468,7 @@ static void run_one(const struct scenario *scenario, const struct scenario_param
 		ktap_skip(io->ktap, scenario->claim, vmclock_strerror(bench.line_error));
 	} else {
 		bench.refusals = 0;
-		scenario->run(&bench);
+		run_guarded(scenario, &bench, io);
 		if (io->ship && params.samples)
 			io->ship(io->context, &bench, scenario->name, io->run);
 	}

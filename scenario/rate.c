@@ -47,6 +47,7 @@ static void rate_run(struct bench *bench)
 		for (u32 i = 0; i < ROUND / 4; i++)
 			tk->read(held, &counter, &time);
 		end = bench->stopwatch_ns();
+		bench->progress++;
 		if (end > begin && end - begin < best_read)
 			best_read = end - begin;
 	}

@@ -107,6 +107,11 @@ struct bench {
 	s64 *scratch;  /* stats->capacity entries, for percentiles */
 	s64 target_fs; /* how far off the line it is asked to be: statistics are about that */
 	u64 (*stopwatch_ns)(void); /* real time; NULL: none */
+	volatile u64 progress;	   /* moves whenever a tick or a reading is over */
+	/* The claim that fails where a tick never returns, and the switch it rests on. NULL: that
+	 * every tick ends. */
+	const char *at_stake;
+	u32 at_stake_rests_on;
 };
 
 struct scenario {
@@ -219,6 +224,12 @@ struct bench_io {
 	struct stats *stats;
 	s64 *scratch;		   /* as many entries as the statistics' buffer has samples */
 	u64 (*stopwatch_ns)(void); /* real time, for the scenario rate; NULL: none */
+	/*
+	 * Calls run(bench) and sees that it ends. false: it divided by zero, or went on without
+	 * bench->progress moving; *why says which in words. On the virtual clock. NULL: nobody
+	 * does.
+	 */
+	bool (*guard)(void (*run)(struct bench *bench), struct bench *bench, const char **why);
 	void (*ship)(void *context, const struct bench *bench, const char *scenario, u32 run);
 	void *context;
 	u32 run; /* number of the next run, from 0 */

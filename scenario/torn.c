@@ -30,6 +30,7 @@ static void torn_run(struct bench *bench)
 			/* It may wrap. */
 			passed_ns += now_ns > looked_ns ? now_ns - looked_ns : 0;
 			looked_ns = now_ns;
+			bench->progress++;
 		}
 		if (vmclock_read(vehicle->page, vehicle->page_mapped, 0, &line))
 			continue;

@@ -66,6 +66,7 @@ static void virtual_run_until(struct bench *bench, u64 until)
 		bench_sample(bench);
 		bench->tk->tick(virtual.counter);
 		bench->tick.ticks++;
+		bench->progress++;
 		if (virtual.counter - virtual.last > bench->tick.gap_max_cycles)
 			bench->tick.gap_max_cycles = virtual.counter - virtual.last;
 		virtual.last = virtual.counter;

@@ -5,12 +5,15 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -146,6 +149,67 @@ static u64 stopwatch_ns(void)
 	return (u64)now.tv_sec * TB_NSEC_PER_SEC + (u64)now.tv_nsec;
 }
 
+#define WATCH_SEC 2 /* of CPU time, so that a busy machine is no hang */
+
+static struct {
+	sigjmp_buf landing;
+	struct bench *bench; /* NULL: nothing is watched */
+	u64 progress;
+	bool still; /* already at the last look */
+} watched;
+
+enum landed {
+	RAN,
+	DIVIDED_BY_ZERO,
+	DID_NOT_END
+};
+
+static void on_divide(int signal)
+{
+	(void)signal;
+	if (watched.bench)
+		siglongjmp(watched.landing, DIVIDED_BY_ZERO);
+	_exit(STATUS_CANNOT);
+}
+
+/* No tick and no reading since two looks: a loop without end. */
+static void on_watch(int signal)
+{
+	u64 progress;
+
+	(void)signal;
+	if (!watched.bench)
+		return;
+	progress = watched.bench->progress;
+	if (progress == watched.progress && watched.still)
+		siglongjmp(watched.landing, DID_NOT_END);
+	watched.still = progress == watched.progress;
+	watched.progress = progress;
+}
+
+static void watch(struct bench *bench)
+{
+	struct itimerval every = { { bench ? WATCH_SEC : 0, 0 }, { bench ? WATCH_SEC : 0, 0 } };
+
+	watched.bench = bench;
+	watched.still = false;
+	setitimer(ITIMER_VIRTUAL, &every, NULL);
+}
+
+static bool guard(void (*run)(struct bench *bench), struct bench *bench, const char **why)
+{
+	enum landed landed = (enum landed)sigsetjmp(watched.landing, 1);
+
+	if (landed == RAN) {
+		watch(bench);
+		run(bench);
+	}
+	watch(NULL);
+	*why = landed == DIVIDED_BY_ZERO ? "a tick divided by zero"
+					 : "a tick or a reading does not end: it was given up";
+	return landed == RAN;
+}
+
 static FILE *samples_file;
 
 static void ship(void *context, const struct bench *bench, const char *scenario, u32 run)
@@ -215,15 +279,19 @@ int main(int argc, char **argv)
 	struct vehicle vehicle;
 	struct stats stats;
 	struct ktap ktap;
-	struct bench_io io = {
-		.ktap = &ktap, .stats = &stats, .scratch = scratch, .stopwatch_ns = stopwatch_ns
-	};
+	struct bench_io io = { .ktap = &ktap,
+			       .stats = &stats,
+			       .scratch = scratch,
+			       .stopwatch_ns = stopwatch_ns,
+			       .guard = guard };
 	const struct output *to = &out;
 	const char *why;
 	u32 plan = 0;
 
 	if (!descriptors_reserve())
 		return STATUS_CANNOT;
+	signal(SIGFPE, on_divide);
+	signal(SIGVTALRM, on_watch);
 	parse(argc, argv, &options);
 	for (u32 i = 0; i < options.group_count; i++) {
 		const struct scenario_params *params = &options.groups[i];

@@ -12,6 +12,8 @@
 #define TRACE_WORDS 256
 #define TRACE_LINES 16
 
+#define RFLAGS_INTERRUPTS 0x200
+
 extern const u8 image_start[], image_end[], bss_end[];
 
 static const struct output *report;
@@ -78,11 +80,31 @@ static void page_fault_detail(u64 error)
 		   read_cr2(), error & 1 ? "protected" : "not mapped");
 }
 
+/* For __builtin_setjmp(), which keeps five words. */
+static void *landing[5];
+static bool landing_set;
+
+bool __attribute__((noinline)) fault_guard(void (*run)(void *context), void *context)
+{
+	if (__builtin_setjmp(landing))
+		return false;
+	landing_set = true;
+	run(context);
+	landing_set = false;
+	return true;
+}
+
 void fault_report(const struct frame *f)
 {
 	const char *name =
 		f->vector < VECTOR_EXCEPTIONS ? names[f->vector] : "unexpected interrupt";
 
+	if (landing_set && f->vector == 0) {
+		landing_set = false;
+		if (f->rflags & RFLAGS_INTERRUPTS)
+			interrupts_on();
+		__builtin_longjmp(landing, 1);
+	}
 	interrupts_off();
 	if (reporting)
 		power_off(EXIT_FAULT);

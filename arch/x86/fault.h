@@ -15,6 +15,12 @@ void fault_init(const struct output *out);
 /* Does not return. */
 void fault_report(const struct frame *frame) __attribute__((noreturn));
 
+/*
+ * Calls run(context). false: a divide error ended it, in the middle of whatever it was doing. All
+ * other faults are reported as ever. Not nested, and not for what interrupts do.
+ */
+bool fault_guard(void (*run)(void *context), void *context);
+
 /* Provokes one, for tests: "ud", "pf", "gp", "df", "de", "int" (an unexpected vector). False: no
  * such word; otherwise it does not return. */
 bool fault_provoke(const char *word);

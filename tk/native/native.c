@@ -37,6 +37,7 @@ static enum tk_error native_init(const struct tk_setup *setup)
 	if (setup->sec < 0 || setup->sec >= TK_SEC_MAX || setup->nsec >= NSEC)
 		return TK_EINVAL;
 
+	tk->seq &= ~1U; /* a tick that was given up left it odd */
 	write_begin(tk);
 	*tk = (struct timekeeper){ .seq = tk->seq, .switches = setup->switches, .hz = setup->hz };
 	ntp_init(&tk->ntp);
