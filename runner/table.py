@@ -15,7 +15,7 @@ from rich.text import Text
 from runner.errors import Status
 from runner.why import figure, why
 
-ALL_SWITCHES = ("all", "remainder,clawback,tail,divzero,reference,feed,skew,host")
+ALL_SWITCHES = ("all", "remainder,clawback,tail,divzero,reference,feed,skew")
 NARROW = 118
 Run = dict[str, Any]
 

@@ -49,6 +49,7 @@ OF_SCENARIO: dict[str, Callable[[dict[str, Any]], str]] = {
     "step": _count("disruptions", "{} disruptions and as many steps"),
     "clocks": lambda metrics: (f"the counter is {figure(metrics['counter_drift_ppb'], 1)} ppb off the second"
                                f" one, of {figure(metrics['counter_drift_limit_ppb'], 1)} that may be"),
+    "recalibrate": _count("recalibrations", "{} recalibrations of the counter"),
     "freq": _count("period_changes", "{} changes of the page's period"),
 }
 
@@ -58,7 +59,9 @@ def _failure(run: Run) -> str:
     if not broken:
         return ""
     more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
-    return f"does not hold: {broken[0]['sentence']}{more}"
+    missing = [note.split(":")[1].strip() for note in run.get("notes", []) if note.startswith("missing: ")]
+    lacks = f"; missing: {', '.join(missing)}" if missing else ""
+    return f"does not hold: {broken[0]['sentence']}{more}{lacks}"
 
 
 def _drift(run: Run) -> str:

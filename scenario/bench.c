@@ -384,7 +384,7 @@ static void print_params(const struct bench *bench, const char *scenario, u64 du
 		ktap_param(ktap, "ntp_sha256", identity->ntp_sha256);
 
 	text[0] = '\0';
-	for (u32 bit = 1; bit <= TK_HOST; bit <<= 1)
+	for (u32 bit = 1; bit <= TK_SKEW; bit <<= 1)
 		if (bench->switches & bit)
 			at += str_printf(text + at, sizeof(text) - at, "%s%s", at ? "," : "",
 					 tk_switch_name(bit));

@@ -35,7 +35,7 @@ static const struct field fields[] = {
 	  "what to measure: a name, several joined by commas, or all" },
 	{ "core", KIND_TEXT, AT(core), 0, 0, 0, NULL, "timekeeping core: native or linux" },
 	{ "switches", KIND_SWITCHES, AT(switches), 0, 0, 0, NULL,
-	  "all, none, or of remainder,clawback,tail,divzero,reference,feed,skew,host" },
+	  "all, none, or of remainder,clawback,tail,divzero,reference,feed,skew" },
 	{ "clock", KIND_CHOICE, AT(clock), 0, 0, 0, clocks,
 	  "virtual (a counter advanced as fast as the CPU goes) or tsc (the real one)" },
 	{ "tick", KIND_CHOICE, AT(tick), 0, 0, 0, ticks,

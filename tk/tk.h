@@ -16,7 +16,7 @@
 #include "lib/instant.h"
 #include "tk/state.h"
 
-/* The series, as eight switches (docs/core.md says what each one changes). */
+/* The series, as seven switches; docs/core.md says what each one changes. */
 enum tk_switch {
 	TK_REMAINDER = 1 << 0,
 	TK_CLAWBACK = 1 << 1,
@@ -25,8 +25,7 @@ enum tk_switch {
 	TK_REFERENCE = 1 << 4,
 	TK_FEED = 1 << 5,
 	TK_SKEW = 1 << 6,
-	TK_HOST = 1 << 7,
-	TK_ALL = 0xff,
+	TK_ALL = 0x7f,
 };
 
 enum tk_error {

@@ -14,7 +14,7 @@ static const char *const sentences[TK_ERRORS] = {
 };
 
 static const char *const switch_names[] = { "remainder", "clawback", "tail", "divzero",
-					    "reference", "feed",     "skew", "host" };
+					    "reference", "feed",     "skew" };
 
 const char *tk_strerror(enum tk_error error)
 {
