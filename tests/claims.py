@@ -113,6 +113,13 @@ def claims_of_scenarios() -> set[tuple[str, str]]:
     return claims
 
 
+def claims_of_the_guard() -> set[str]:
+    """What is claimed around a scenario, by the function that runs it: of a run that does not end."""
+    sources = Sources(functions([ROOT / "scenario" / "bench.c"]))
+    (start,) = [each for each in sources.functions if each.name == "run_guarded"]
+    return sources.own(start, sources.reporters() | {"bench_claim"})
+
+
 def claims_of_audit() -> set[str]:
     """What vmclock-host --check claims of a page."""
     sources = Sources(functions(sorted((ROOT / "vmclock" / "host").glob("*.c"))))

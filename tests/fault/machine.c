@@ -10,14 +10,23 @@
 #include "vmclock/stress.h"
 
 const char *const fault_names[] = {
-	"init-refused",	    "tick-dropped",	   "error-sign",      "error-lost",
-	"mult-above",	    "copy-skipped",	   "reader-late",     "reader-back",
-	"reader-ahead",	    "reference-refused",   "reference-lost",  "reference-stale",
-	"reference-rate",   "reference-slewed",	   "reference-1us",   "offset-lost",
-	"offset-sign",	    "offset-short",	   "settime-refused", "settime-rate",
-	"recalibrate-lost", "recalibrate-forgets", "drain-sign",      "drain-lost",
-	"page-broken",	    "marker-lost",	   "stress-mixed",    "stress-still",
-	"stopwatch-stands", "second-sound",	   "second-slow",     NULL,
+	"init-refused",	       "tick-dropped",
+	"error-sign",	       "error-lost",
+	"mult-above",	       "copy-skipped",
+	"reader-late",	       "reader-back",
+	"reader-ahead",	       "reference-refused",
+	"reference-lost",      "reference-stale",
+	"reference-rate",      "reference-slewed",
+	"reference-1us",       "offset-lost",
+	"offset-sign",	       "offset-short",
+	"settime-refused",     "settime-rate",
+	"recalibrate-lost",    "recalibrate-forgets",
+	"recalibrate-divides", "tick-endless",
+	"drain-sign",	       "drain-lost",
+	"page-broken",	       "marker-lost",
+	"stress-mixed",	       "stress-still",
+	"stopwatch-stands",    "second-sound",
+	"second-slow",	       NULL,
 };
 
 static const char *chosen = "";

@@ -17,8 +17,14 @@ static u64 ticks, reads, references;
 
 static enum tk_error fault_init(const struct tk_setup *setup)
 {
+	struct tk_setup weak = *setup;
+
 	ticks = reads = references = 0;
-	return fault_is("init-refused") ? TK_EINVAL : native_init(setup);
+	if (fault_is("init-refused"))
+		return TK_EINVAL;
+	if (fault_is("recalibrate-divides"))
+		weak.switches &= ~(u32)TK_DIVZERO;
+	return native_init(&weak);
 }
 
 static void fault_tick(u64 now)
@@ -26,6 +32,8 @@ static void fault_tick(u64 now)
 	ticks++;
 	if (fault_is("tick-dropped") && ticks % 10)
 		return;
+	while (fault_is("tick-endless") && ticks == 100)
+		;
 	native_tick(now);
 	if (fault_is("error-sign"))
 		core.ntp_error = -core.ntp_error;
