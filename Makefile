@@ -41,7 +41,7 @@ $(BUILD)/san/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) $(SAN_CFLAGS) -c -o $@ $<
 
--include $(wildcard fuzz/build.mk arch/x86/build.mk guest/build.mk boot/build.mk vmclock/build.mk sim/build.mk \
+-include $(wildcard lint/build.mk fuzz/build.mk arch/x86/build.mk guest/build.mk boot/build.mk vmclock/build.mk sim/build.mk \
 	diff/build.mk tk/linux/build.mk tests/build.mk runner/build.mk runner/figures.mk)
 
 clean: ## remove the build folder

@@ -32,7 +32,8 @@ say() {
 	echo "tickbench: $*" >&2
 }
 
-wanted= print=
+wanted=''
+print=''
 [ $# -gt 0 ] || set -- run
 for word in "$@"; do
 	case $word in
@@ -56,6 +57,7 @@ if [ -n "$print" ]; then
 fi
 
 if ! command -v dpkg-query >/dev/null; then
+	# shellcheck disable=SC2086 # a list of words
 	say "this is not a Debian system: I cannot check for" $wanted
 	exit 0
 fi
@@ -85,6 +87,7 @@ export DEBIAN_FRONTEND=noninteractive
 if $as_root $install >/dev/null 2>&1; then
 	exit 0
 fi
+# shellcheck disable=SC2086
 if ! $as_root apt-get update >&2 || ! $as_root $install >&2; then
 	say "apt-get could not install them; its own words are above. By hand: sudo $install"
 	exit 2

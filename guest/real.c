@@ -9,13 +9,13 @@
 #include "arch/x86/tsc.h"
 #include "vmclock/mailbox.h"
 
-#define SAMPLES_PER_TICK  20 /* at most: the statistics, and an emulated CPU, keep up with that */
-#define IDLE_MAX	  10 /* tickless: at most so many ticks become one */
+#define SAMPLES_PER_TICK    20 /* at most: the statistics, and an emulated CPU, keep up with that */
+#define IDLE_MAX	    10 /* tickless: at most so many ticks become one */
 #define PAGE_WAIT_SECONDS   10 /* for a publisher that is still looking for our counter */
 #define WRITER_WAIT_SECONDS 1  /* for one that was put to sleep in the middle of an update */
-#define JUDGE_SECONDS	  3
-#define SPIN_TRIAL	  64 /* iterations that are timed, to know how many make a microsecond */
-#define SPIN_MAX	  4096
+#define JUDGE_SECONDS	    3
+#define SPIN_TRIAL	    64 /* iterations that are timed, to know how many make a microsecond */
+#define SPIN_MAX	    4096
 
 static struct {
 	struct bench *bench; /* NULL: no ticks */

@@ -87,7 +87,8 @@ def sim_rates(native: Path, lifted: Sequence[tuple[str, Path]], hz: int) -> list
 
 def _boot(elf: Path, accel: Accel, groups: Sequence[machine.Group], until: bytes) -> tuple[float, bytes]:
     """Seconds from QEMU's start to a line that holds `until`, and the line; the guest is ended then."""
-    command = qemu.command(qemu.find(None), qemu.Boot("pvh", firmware.qboot(), need_built(elf)), accel, groups, None, None)
+    command = qemu.command(qemu.find(None), qemu.Boot("pvh", firmware.qboot(), need_built(elf)), accel, groups,
+                           None, None)
     began = time.monotonic()
     child = process.start(command)
     try:

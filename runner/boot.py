@@ -15,6 +15,7 @@ from runner.accel import Accel
 from runner.errors import CannotRun, Problem, need_built, output_error
 from runner.plan import Image
 from runner.publisher import Publisher, SharedFolder
+from runner.report import Document
 
 GUEST_CODES = {0x10: "passed", 0x11: "failed", 0x12: "bailed", 0x14: "skipped", 0x1f: "fault"}
 # OVMF says this of an exception, then its registers, and then it hangs.
@@ -49,7 +50,7 @@ class Result:
     samples: Path
     notes: list[str] = field(default_factory=list)
 
-    def document(self, options: Options, seconds: Sequence[float | None]) -> report.Document:
+    def document(self, options: Options, seconds: Sequence[float | None]) -> Document:
         vehicle = report.Vehicle("guest", options.accel.name, options.way,
                                  f"qemu {options.qemu.version}")
         samples = self.samples.name if self.samples.exists() and self.samples.stat().st_size else None

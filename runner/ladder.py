@@ -142,7 +142,8 @@ def cells(figures: Figures) -> list[str]:
 
 def markdown(title: str, rows: Sequence[tuple[str, Figures]]) -> str:
     """A table for a document, under a heading."""
-    lines = [f"### {title}", "", f"| core | {' | '.join(COLUMNS)} |", "| --- |" + " ---: |" * (len(COLUMNS) - 1) + " --- |"]
+    lines = [f"### {title}", "", f"| core | {' | '.join(COLUMNS)} |",
+             "| --- |" + " ---: |" * (len(COLUMNS) - 1) + " --- |"]
     lines += [f"| {label} | {' | '.join(cells(figures))} |" for label, figures in rows]
     return "\n".join(lines) + "\n"
 

@@ -14,6 +14,7 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import IO
 
 from runner import process
 
@@ -149,7 +150,8 @@ def _listen(
     assert child.stdout and child.stderr
     heard = started
     with selectors.DefaultSelector() as selector:
-        for stream in (child.stdout, child.stderr, qmp.ours):
+        streams: list[IO[bytes] | socket.socket] = [child.stdout, child.stderr, qmp.ours]
+        for stream in streams:
             selector.register(stream, selectors.EVENT_READ)
         while child.stdout in {key.fileobj for key in selector.get_map().values()}:
             now = clock()

@@ -52,7 +52,7 @@ static int find(char **args)
 	u8 *table = read_table(args[0], &length);
 
 	error = aml_find_device(table, length, args[1], &region);
-	printf("%u %#llx %#llx: %s\n", error, region.base, region.size, aml_strerror(error));
+	printf("%d %#llx %#llx: %s\n", (int)error, region.base, region.size, aml_strerror(error));
 	free(table);
 	return 0;
 }

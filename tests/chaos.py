@@ -220,8 +220,8 @@ def children_of(pid: int) -> dict[str, int]:
             head, tail = stat.read_text().rsplit(")", 1)
         except OSError:
             continue
-        number, name = head.split(" (", 1)
-        parents.setdefault(int(tail.split()[1]), []).append((int(number), name))
+        child, name = head.split(" (", 1)
+        parents.setdefault(int(tail.split()[1]), []).append((int(child), name))
     ask = [pid]
     while ask:
         for number, name in parents.get(ask.pop(), []):

@@ -52,7 +52,7 @@ def plain(file: Path) -> str:
     """A file without its comments, and with each string that has a name in the name's places."""
     text = COMMENT.sub("", file.read_text())
     for name, string in NAMED.findall(text):
-        text = re.sub(rf"\b{name}\b", lambda found, string=string: string, text)
+        text = re.sub(rf"\b{name}\b", string.replace("\\", r"\\"), text)
     return text
 
 

@@ -10,7 +10,8 @@ set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 build=${BUILD:-$here/build}
 goals=${GOALS:-run test}
-scratch= failed=
+scratch=''
+failed=''
 
 say() {
 	echo "fresh-install: $*" >&2
@@ -38,6 +39,7 @@ trap 'exit 130' INT TERM HUP
 
 [ "$(id -u)" = 0 ] || cannot "only root can debootstrap and chroot: run it with sudo"
 command -v debootstrap >/dev/null || cannot "there is no debootstrap: ./setup.sh dev"
+# shellcheck disable=SC2016 # apt-get's own variables
 mirror=$(apt-get indextargets --format '$(ORIGIN) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' |
 	awk '$1 == "Debian" && $2 == "main" && $3 !~ /security/ { print $3; exit }')
 [ -n "$mirror" ] || cannot "apt on this machine names no Debian mirror"

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 from types import TracebackType
 
 MAGIC = 0x4B4C4356
@@ -123,7 +124,7 @@ class Publisher:
 
     program: Path
     args: list[str]
-    events: list[dict[str, object]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
     env: dict[str, str] = field(default_factory=dict)
 
     def __enter__(self) -> Publisher:
@@ -139,10 +140,10 @@ class Publisher:
         for line in self.child.stdout:
             self.events.append(json.loads(line))
 
-    def of(self, event: str) -> list[dict[str, object]]:
+    def of(self, event: str) -> list[dict[str, Any]]:
         return [each for each in list(self.events) if each["event"] == event]
 
-    def wait_for(self, event: str, count: int = 1, timeout: float = 20.0) -> dict[str, object]:
+    def wait_for(self, event: str, count: int = 1, timeout: float = 20.0) -> dict[str, Any]:
         until = time.monotonic() + timeout
         while len(self.of(event)) < count:
             assert time.monotonic() < until, f"no {event} within {timeout} s: {self.events}"

@@ -23,11 +23,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 # Series' switches alone and together, with what makes each one's error visible.
-EXPERIMENTS = [
+EXPERIMENTS: list[dict[str, str]] = [
     {"switches": switches, "scenario": "all", "duration": "20", **more}
     for switches in ("all", "none", "clawback", "remainder,clawback,tail,skew",
                      "remainder,tail,divzero,reference,feed,skew", "reference,feed")
-    for more in ({}, {"late_ns": "400000"}, {"tickless": "1"}, {"hz": "100"},
+    for more in (dict[str, str](), {"late_ns": "400000"}, {"tickless": "1"}, {"hz": "100"},
                  {"counter_hz": "3579545"}, {"counter_hz": "1000000000", "rate_ppm": "-3.25"})
 ] + [{"scenario": each} for each in ("lock", "slew", "step", "freq", "nohz", "compare", "recalibrate")]
 ICOUNT = ("scenario=lock clock=tsc hz=100 duration=0.5", "scenario=all clock=virtual duration=3")
@@ -38,7 +38,8 @@ UNSTEADY = {"ticks_per_s", "ns_per_tick", "ns_per_read", "reads", "accepted", "t
 def figures(ktap: str) -> dict[str, str]:
     """Metrics and claims of a report: `SCENARIO.NAME` to the number as text, `SCENARIO.claim N` to its result."""
     found: dict[str, str] = {}
-    where, claim, seen = "", 0, {}
+    where, claim = "", 0
+    seen: dict[str, int] = {}
     for line in ktap.splitlines():
         if subtest := re.match(r"\s+# Subtest: (\S+)", line):
             name = subtest[1]

@@ -53,5 +53,6 @@ def test_a_process_that_does_not_end_is_reported_and_killed(tmp_path: Path,
 
 def test_a_torn_line_is_counted(tmp_path: Path) -> None:
     tally = chaos.Tally()
-    chaos.PageChaos(tally, tmp_path, tmp_path, random.Random(1)).heard("# metric reads 5 reads\n# metric torn 1 reads\n")
+    pages = chaos.PageChaos(tally, tmp_path, tmp_path, random.Random(1))
+    pages.heard("# metric reads 5 reads\n# metric torn 1 reads\n")
     assert (tally.reads, tally.torn) == (5, 1) and not tally.ok

@@ -120,7 +120,9 @@ def test_a_fault_dumps_the_registers_and_ends_with_its_own_status(
     for register in ("rip", "cr2", "rsp", "r15"):
         assert re.search(rf"\b{register} +[0-9a-f]{{16}}\b", run.serial)
     # The instruction that did it, and on the stack who called that.
-    where = int(re.search(r"# rip ([0-9a-f]{16})", run.serial).group(1), 16)
+    found = re.search(r"# rip ([0-9a-f]{16})", run.serial)
+    assert found
+    where = int(found[1], 16)
     symbols = sorted((int(address, 16), name) for address, _, name in (
         line.split() for line in subprocess.run(
             [need("nm", "binutils"), str(built / "tickbench.elf")], check=True,

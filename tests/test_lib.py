@@ -166,16 +166,16 @@ def test_statistics_are_those_of_the_textbook(ask: Ask) -> None:
     def holds(errors: list[int]) -> None:
         count, worst, mean, rms, drift, p99, _, _, kept, _ = statistics(ask, errors)
         n = len(errors)
-        assert (count, kept, worst) == (n, n, max(map(abs, errors)))
+        assert (count, kept, worst) == (n, n, max(abs(error) for error in errors))
         assert abs(mean - Fraction(sum(errors), n)) <= Fraction(1, 2)
         # Squares are of whole picoseconds.
         assert abs(rms - isqrt(sum(e * e for e in errors) // n)) <= 2000
         times = [Fraction(i) / 1000 for i in range(n)]
-        middle, level = sum(times) / n, Fraction(sum(errors), n)
+        middle, level = sum(times, Fraction(0)) / n, Fraction(sum(errors), n)
         slope = (sum((t - middle) * (e - level) for t, e in zip(times, errors))
-                 / sum((t - middle) ** 2 for t in times))
+                 / sum(((t - middle) * (t - middle) for t in times), Fraction(0)))
         assert abs(drift - slope) <= 1 + abs(slope) / 10**9
-        assert p99 == sorted(map(abs, errors))[-(-n * 990 // 1000) - 1]
+        assert p99 == sorted(abs(error) for error in errors)[-(-n * 990 // 1000) - 1]
 
     holds()
 

@@ -137,7 +137,8 @@ def correct(arithmetic: Ask, time: int, tick_length: int, step_ns: int = 0, cycl
     """ntp_error, time_offset, and whether it is stepped, for a line that is at `time` (2^-64 s) when the
     clock's next tick comes, and a clock that stands at 0 s and is to go on by tick_length. Shift 24."""
     lines = f"{1 << 20:x} {time >> 64:x} {time & (1 << 64) - 1:x} {1 << 63:x} 30 {step_ns}"
-    words = arithmetic("correct", *lines.split(), f"{(1 << 20) - cycles:x}", f"{cycles:x}", 0, 0, f"{tick_length:x}", 24, 1000)
+    words = arithmetic("correct", *lines.split(), f"{(1 << 20) - cycles:x}", f"{cycles:x}", 0, 0,
+                       f"{tick_length:x}", 24, 1000)
     return [words[0], words[1], int(bool(words[3] or words[4]))]
 
 

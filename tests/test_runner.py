@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,10 +49,10 @@ def runner(tmp_path: Path, build: Path, run_qemu: RunQemu) -> RunQemu:
     """run-qemu.sh with a fake QEMU; afterwards nothing may be left."""
     (tmp_path / "shm").mkdir()
 
-    def run(body: str | None, *arguments: str, **more: object) -> Ended:
+    def run(body: str | None, *arguments: str, **more: Any) -> Ended:
         if body is not None:
             fakes.qemu(tmp_path, body)
-        env = {"TICKBENCH_SHM": str(tmp_path / "shm"), **more.pop("env", {})}  # type: ignore[dict-item]
+        env = {"TICKBENCH_SHM": str(tmp_path / "shm"), **more.pop("env", {})}
         ended = run_qemu("--accel", "tcg", "--qemu", str(tmp_path / "qemu"), *arguments,
                          build=build, env=env, **more)
         assert_nothing_left(tmp_path)

@@ -63,7 +63,8 @@ def stressed(built: Path, tmp_path: Path) -> Iterator[Path]:
     finally:
         child.terminate()
         child.wait(10)
-        child.stdout.close()
+        if child.stdout:
+            child.stdout.close()
 
 
 def torn(report: str) -> dict[str, int]:

@@ -76,7 +76,7 @@ static bool holds_nothing_else(int fd, off_t size, const char *magic)
 	if (size != (off_t)PAGEFILE_SIZE)
 		return false;
 	for (size_t i = 0; i < HEAD; i++)
-		if (head[i] && (i < strlen(magic) || i >= FIELDS))
+		if ((i < strlen(magic) || i >= FIELDS) && head[i])
 			return false;
 	return true;
 }
