@@ -44,9 +44,9 @@ struct tk_correction {
  * The line's lead over the clock at the next tick, T_ref(cycle_last + cycle_interval) - (xtime +
  * L), becomes: ntp_error if it is no more than dithering leaves there anyway (one step of mult over
  * a tick); else a step if it exceeds step_ns; else ntp_error by that one step of mult, and
- * time_offset by the rest: where the wanted rate is next to a whole mult, dithering alone would take
- * for ever to bring back what lies on that side. What a unit cannot hold goes into ntp_error: nothing
- * is lost. Both times within 2^33 s of the epoch.
+ * time_offset by the rest: where the wanted rate is next to a whole mult, dithering alone would
+ * take for ever to bring back what lies on that side. What a unit cannot hold goes into ntp_error:
+ * nothing is lost. Both times within 2^33 s of the epoch.
  */
 struct tk_correction tk_reference_correct(const struct tk_reference *reference,
 					  const struct tk_told *told);
