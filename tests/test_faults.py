@@ -288,8 +288,8 @@ def test_every_claim_of_every_scenario_has_an_entry_and_no_entry_is_stale() -> N
 
 
 def test_every_fault_of_the_test_build_is_used() -> None:
-    used = {row.fault for row in ROWS + GUARD_ROWS} | {word.removeprefix("fault=") for row in GUEST_ROWS for word in row.words
-                                          if word.startswith("fault=")}
+    used = {row.fault for row in ROWS + GUARD_ROWS} | {
+        word.removeprefix("fault=") for row in GUEST_ROWS for word in row.words if word.startswith("fault=")}
     assert used | {"second-sound"} == faults_of_the_test_build()
 
 
