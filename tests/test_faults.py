@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from conftest import Ended, make
-from pagetool import Page, run, shared_file
+from pagetool import Page, Publisher, run, shared_file
 from claims import claims_of_audit, claims_of_scenarios, claims_of_the_guard, faults_of_the_test_build
 
+NSEC = 10**9
 STARTS = "the core starts"
 TAKES_LINE = "the core takes the page's line as its reference"
 BY_HAND = "the core takes the line's time and rate by hand"
@@ -140,6 +141,9 @@ GUEST_ROWS = (
     # No fault but a rate that is a lie: 1000000 kHz, where icount's counter has another.
     GuestRow("clocks", "the counter runs at the rate that is believed of it",
              ("--icount", "counter_hz=900000000", "hz=100", "duration=0.2")),
+    # The guest's own way to get over a division by zero.
+    GuestRow("recalibrate", "a tick while cycle_interval is 0 is let pass",
+             ("--accel", "tcg", "clock=virtual", "fault=recalibrate-divides", "duration=2")),
 )
 
 
@@ -200,7 +204,7 @@ class AuditRow:
 
 def off(page: Page, ns: int) -> Page:
     """The page with its line moved."""
-    time = (page.time_sec << 64) + page.time_frac + ns * 2**64 // 10**9
+    time = (page.time_sec << 64) + page.time_frac + ns * 2**64 // NSEC
     return page.but(time_sec=time >> 64, time_frac=time % 2**64)
 
 
@@ -253,6 +257,18 @@ def test_the_audit_fails_the_claim(page_programs: Path, page: Path, tmp_path: Pa
     said = audit.communicate(timeout=30)[0]
     assert audit.returncode == 1, said
     assert re.search(rf"^not ok \d+ {re.escape(row.claim)}$", said, re.MULTILINE), said
+
+
+def test_the_audit_finds_a_publisher_whose_clock_was_set(page_programs: Path, page: Path, tmp_path: Path) -> None:
+    """Half a second: the publisher follows its own clock, and the auditor's is another."""
+    program = page_programs / "vmclock-host"
+    (tmp_path / "added").write_bytes((NSEC // 2).to_bytes(8, "little").ljust(4096, b"\0"))
+    env = {"LD_PRELOAD": str(page_programs / "clock-shim.so"), "CLOCK_SHIM": str(tmp_path / "added")}
+    with Publisher(program, ["--page", str(page), "--warm-up", "0.5"], env=env) as publisher:
+        publisher.wait_for("ready")
+        said = run(program, "--check", page, "--duration", "0.5")
+    assert said.returncode == 1, said.stdout
+    assert "not ok 4 the line keeps to the host's clock within the errors that the page states" in said.stdout
 
 
 def test_every_claim_of_the_audit_has_an_entry_and_no_entry_is_stale() -> None:

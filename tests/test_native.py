@@ -136,9 +136,8 @@ def test_a_reference_is_taken_up_to_ten_per_cent_off(arithmetic: Ask) -> None:
 def correct(arithmetic: Ask, time: int, tick_length: int, step_ns: int = 0, cycles: int = 1000) -> list[int]:
     """ntp_error, time_offset, and whether it is stepped, for a line that is at `time` (2^-64 s) when the
     clock's next tick comes, and a clock that stands at 0 s and is to go on by tick_length. Shift 24."""
-    lines = f"{1 << 20:x} {time >> 64:x} {time & (1 << 64) - 1:x} {1 << 63:x} 30 {step_ns}"
-    words = arithmetic("correct", *lines.split(), f"{(1 << 20) - cycles:x}", f"{cycles:x}", 0, 0,
-                       f"{tick_length:x}", 24, 1000)
+    line = f"{1 << 20:x} {time >> 64:x} {time & (1 << 64) - 1:x} {1 << 63:x} 30 {step_ns}"
+    words = arithmetic("correct", line, f"{(1 << 20) - cycles:x} {cycles:x} 0 0 {tick_length:x} 24 1000")
     return [words[0], words[1], int(bool(words[3] or words[4]))]
 
 
@@ -155,8 +154,9 @@ def test_one_mult_step_over_a_tick_is_left_to_dithering(arithmetic: Ask, sign: i
     one_step = 1000 << 8
     second = NSEC << 32
     assert correct(arithmetic, 1 << 64, second - sign * one_step) == [sign * one_step, 0, 0]
-    # One unit more is stepped, or slewed where it is not beyond what may be slewed: 256 each of 1000 a second.
+    # One unit more is stepped, if that is beyond what may be slewed.
     error, offset, stepped = correct(arithmetic, 1 << 64, second - sign * (one_step + 1))
     assert stepped and offset == 0 and error == sign * 1
-    error, offset, stepped = correct(arithmetic, 1 << 64, second - sign * (one_step + 1), step_ns=1000)
-    assert not stepped and offset == sign * 256 and error == sign * 1
+    # If not, one step stays, and the rest is slewed: a thousand units are one in each of a thousand ticks.
+    error, offset, stepped = correct(arithmetic, 1 << 64, second - sign * (one_step + 1000), step_ns=1000)
+    assert not stepped and offset == sign * 1 and error == sign * one_step

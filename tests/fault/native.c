@@ -9,7 +9,6 @@
 #include "tests/fault/fault.h"
 
 #define SECOND_NS 1000000000LL
-#define MS_NS	  1000000LL
 
 extern const struct tk_ops tk_native;
 
@@ -72,7 +71,7 @@ static void fault_read(u64 (*counter)(void *context), void *context, struct tk_t
 	if (fault_is("reader-back") && ++reads % 50 == 0)
 		time->mono_ns -= SECOND_NS;
 	if (fault_is("reader-ahead"))
-		time->instant += instant_from_nsec(MS_NS);
+		time->instant += instant_from_nsec(SECOND_NS);
 }
 
 static enum tk_error fault_set_reference(u64 now, const struct tk_reference *given)
