@@ -4,7 +4,7 @@
  * What is accepted lies within the ranges that docs and --help state; the parser always gets on.
  */
 #include "fuzz/fuzz.h"
-#include "guest/words.h"
+#include "guest/provoke.h"
 #include "scenario/params.h"
 #include "tk/tk.h"
 
@@ -56,7 +56,7 @@ static void parse(const char *line)
 int LLVMFuzzerTestOneInput(const u8 *bytes, size_t size)
 {
 	char *line = malloc(size + 1);
-	struct guest_words words;
+	struct provocation words;
 
 	if (!line)
 		abort();
@@ -64,7 +64,7 @@ int LLVMFuzzerTestOneInput(const u8 *bytes, size_t size)
 		memcpy(line, bytes, size);
 	line[size] = '\0';
 	parse(line);
-	guest_words_take(&words, line);
+	provoke_take(&words, line);
 	fuzz_check(memchr(words.fault, 0, sizeof(words.fault)), "a fault's name has no end");
 	fuzz_check(!strstr(line, " fault=") && !strstr(line, " hang="), "a word was left in");
 	parse(line);

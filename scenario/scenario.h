@@ -17,7 +17,7 @@ struct bench;
 
 /*
  * How time passes. The virtual clock (scenario/virtual.c) is one vehicle for both programs; the
- * guest has another for the real TSC (guest/real.c), the sim none.
+ * guest has another for the real TSC (guest/tsc_clock.c), the sim none.
  */
 struct vehicle {
 	bool is_virtual;

@@ -4,7 +4,6 @@
  * stack of its own from the interrupt stack table, so that a broken stack pointer can be reported.
  */
 #include "arch/x86/descriptors.h"
-#include "arch/x86/fault.h"
 
 #define CODE64 0x08
 #define DATA   0x10
@@ -61,6 +60,7 @@ static u64 gdt[] = {
 	0, /* the task state's 16 bytes */
 };
 static void (*handlers[VECTOR_COUNT])(void);
+static void (*report)(const struct frame *frame);
 
 static u8 stack_of(u32 vector)
 {
@@ -71,13 +71,14 @@ static u8 stack_of(u32 vector)
 	return vector < VECTOR_EXCEPTIONS ? STACK_FAULT : STACK_INTERRUPT;
 }
 
-void descriptors_init(void)
+void descriptors_init(void (*unexpected)(const struct frame *frame))
 {
 	struct table_pointer gdt_pointer = { sizeof(gdt) - 1, (u64)gdt };
 	struct table_pointer idt_pointer = { sizeof(idt) - 1, (u64)idt };
 	u64 base = (u64)&tss;
 	u32 i;
 
+	report = unexpected;
 	for (i = 1; i < STACK_COUNT; i++)
 		tss.ist[i - 1] = (u64)(stacks[i] + sizeof(stacks[i]));
 	tss.io_map = sizeof(tss);
@@ -119,5 +120,5 @@ void interrupt_dispatch(struct frame *frame)
 	if (vector >= VECTOR_EXCEPTIONS && handlers[vector])
 		handlers[vector]();
 	else
-		fault_report(frame);
+		report(frame);
 }

@@ -25,8 +25,11 @@ struct frame {
 	u64 rip, cs, rflags, rsp, ss;
 };
 
-/* Loads all of it. Once, before anything may fault. */
-void descriptors_init(void);
+/*
+ * Loads all of them. `unexpected` is called for an exception, and for an interrupt that has no
+ * handler; it does not return to its caller. Once, before anything may fault.
+ */
+void descriptors_init(void (*unexpected)(const struct frame *frame));
 
 /* Who is called at a device's vector, with interrupts off, on the interrupt stack. NULL: a vector
  * that comes is reported as unexpected, and ends the run. */

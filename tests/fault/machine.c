@@ -62,11 +62,11 @@ enum params_error __wrap_params_set(struct scenario_params *params, const char *
 }
 
 /* fault=NAME in the guest: beside the exceptions, which it provokes by the same word. */
-struct guest_words;
-void __real_guest_words_take(struct guest_words *words, char *line) __attribute__((weak));
-void __wrap_guest_words_take(struct guest_words *words, char *line);
+struct provocation;
+void __real_provoke_take(struct provocation *words, char *line) __attribute__((weak));
+void __wrap_provoke_take(struct provocation *words, char *line);
 
-void __wrap_guest_words_take(struct guest_words *words, char *line)
+void __wrap_provoke_take(struct provocation *words, char *line)
 {
 	static const char mark[] = "fault=";
 	const size_t lead = sizeof(mark) - 1;
@@ -82,7 +82,7 @@ void __wrap_guest_words_take(struct guest_words *words, char *line)
 		if (choose(name))
 			memset(word, ' ', length);
 	}
-	__real_guest_words_take(words, line);
+	__real_provoke_take(words, line);
 }
 
 /* --- The NTP code: what a tick delivers of a phase offset. */

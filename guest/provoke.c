@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The guest's own words, taken out of the command line. */
-#include "guest/words.h"
+#include "guest/provoke.h"
 #include "lib/string.h"
 
 /* If the word of `length` at `text` is name=value: blanks it, with its value in `value`. */
@@ -16,7 +16,7 @@ static bool take(char *text, size_t length, const char *name, char *value, size_
 	return true;
 }
 
-void guest_words_take(struct guest_words *words, char *line)
+void provoke_take(struct provocation *words, char *line)
 {
 	char value[8];
 	size_t length;

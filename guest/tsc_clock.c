@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The real TSC as a vehicle. A tick is due at whole tick lengths from the start, whatever came
- * late: the phase never slips. On a machine so slow that a tick takes longer than its length, ticks
- * are left out as a kernel leaves them out, so that the loop below always gets on.
+ * The real TSC as the clock of a run. A tick is due at whole tick lengths from the start, whatever
+ * came late: the phase never slips. On a machine so slow that a tick takes longer than its length,
+ * ticks are left out as a kernel leaves them out, so that the loop below always gets on.
  */
-#include "guest/real.h"
+#include "guest/tsc_clock.h"
 #include "arch/x86/lapic.h"
 #include "arch/x86/tsc.h"
 #include "vmclock/mailbox.h"
@@ -27,113 +27,114 @@ static struct {
 	u32 locked;
 	u32 spins;			  /* iterations of about a microsecond */
 	volatile struct mailbox *mailbox; /* NULL: none */
-} real;
+} tsc;
 
-static const char *const sentences[REAL_ERRORS] = {
-	[REAL_OK] = "ready",
-	[REAL_NO_TSC] = "the CPU has no TSC: use clock=virtual",
-	[REAL_NO_FREQUENCY] =
+static const char *const sentences[TSC_CLOCK_ERRORS] = {
+	[TSC_CLOCK_OK] = "ready",
+	[TSC_CLOCK_NO_TSC] = "the CPU has no TSC: use clock=virtual",
+	[TSC_CLOCK_NO_FREQUENCY] =
 		"nothing in this machine tells how fast its TSC runs: give counter_hz=",
-	[REAL_NO_APIC] = "there is no local APIC to take ticks from: use clock=virtual",
-	[REAL_NO_DEADLINE] = "the CPU has no TSC-deadline timer: use tick=oneshot or tick=auto",
-	[REAL_NO_TIMER] =
+	[TSC_CLOCK_NO_APIC] = "there is no local APIC to take ticks from: use clock=virtual",
+	[TSC_CLOCK_NO_DEADLINE] =
+		"the CPU has no TSC-deadline timer: use tick=oneshot or tick=auto",
+	[TSC_CLOCK_NO_TIMER] =
 		"the local APIC's timer does not count: use tick=deadline or clock=virtual",
 };
 
-const char *real_strerror(enum real_error error)
+const char *tsc_clock_strerror(enum tsc_clock_error error)
 {
-	return error < REAL_ERRORS ? sentences[error] : "unknown error";
+	return error < TSC_CLOCK_ERRORS ? sentences[error] : "unknown error";
 }
 
-static u64 real_now(void *context)
+static u64 tsc_clock_now(void *context)
 {
 	(void)context;
 	return rdtsc();
 }
 
-static void real_lock(void *context)
+static void tsc_clock_lock(void *context)
 {
 	(void)context;
 	interrupts_off();
-	real.locked++;
+	tsc.locked++;
 }
 
-static void real_unlock(void *context)
+static void tsc_clock_unlock(void *context)
 {
 	(void)context;
-	if (--real.locked == 0 && real.bench)
+	if (--tsc.locked == 0 && tsc.bench)
 		interrupts_on();
 }
 
 static u64 random_below(u64 bound)
 {
-	real.random ^= real.random << 13;
-	real.random ^= real.random >> 7;
-	real.random ^= real.random << 17;
-	return real.random % bound;
+	tsc.random ^= tsc.random << 13;
+	tsc.random ^= tsc.random >> 7;
+	tsc.random ^= tsc.random << 17;
+	return tsc.random % bound;
 }
 
 /* The next tick's time: on the grid, and far enough ahead that something else can run before it. */
 static void advance(u64 now)
 {
-	u64 soonest = now + real.interval / 8;
+	u64 soonest = now + tsc.interval / 8;
 
-	real.due += real.interval * (real.tickless ? 1 + random_below(IDLE_MAX) : 1);
-	if ((s64)(soonest - real.due) > 0)
-		real.due += ((soonest - real.due) / real.interval + 1) * real.interval;
+	tsc.due += tsc.interval * (tsc.tickless ? 1 + random_below(IDLE_MAX) : 1);
+	if ((s64)(soonest - tsc.due) > 0)
+		tsc.due += ((soonest - tsc.due) / tsc.interval + 1) * tsc.interval;
 }
 
 static void tick(void)
 {
 	u64 now = rdtsc();
-	struct bench *bench = real.bench;
+	struct bench *bench = tsc.bench;
 
 	if (!bench)
 		return;
 	/* A count-down may end a little early; the core must not see a tick before its time. */
-	if ((s64)(now - real.due) >= 0) {
-		if (now - real.due > bench->tick.late_max_cycles)
-			bench->tick.late_max_cycles = now - real.due;
+	if ((s64)(now - tsc.due) >= 0) {
+		if (now - tsc.due > bench->tick.late_max_cycles)
+			bench->tick.late_max_cycles = now - tsc.due;
 		bench->tick.ticks++;
-		if ((now - real.last) / real.interval > bench->tick.longest_idle + 1)
-			bench->tick.longest_idle = (now - real.last) / real.interval - 1;
-		real.last = now;
+		if ((now - tsc.last) / tsc.interval > bench->tick.longest_idle + 1)
+			bench->tick.longest_idle = (now - tsc.last) / tsc.interval - 1;
+		tsc.last = now;
 		bench->tk->tick(now);
 		advance(rdtsc());
 	}
-	lapic_timer_arm(real.due);
+	lapic_timer_arm(tsc.due);
 }
 
-static void real_ticks_start(struct bench *bench)
+static void tsc_clock_ticks_start(struct bench *bench)
 {
 	struct tk_state state;
 
 	bench->tk->state(&state);
-	real.interval = state.cycle_interval;
-	real.tickless = bench->params->tickless;
-	real.random = bench->params->seed ? bench->params->seed : 1;
-	/* real_vehicle_init() has seen it count. */
-	lapic_timer_start(real.timer, bench->vehicle->counter.hz, tick);
-	real.last = rdtsc();
-	real.due = real.last + real.interval;
-	real.bench = bench;
-	lapic_timer_arm(real.due);
-	if (!real.locked)
+	tsc.interval = state.cycle_interval;
+	tsc.tickless = bench->params->tickless;
+	tsc.random = bench->params->seed ? bench->params->seed : 1;
+	/* tsc_clock_init() has seen it count. */
+	lapic_timer_start(tsc.timer, bench->vehicle->counter.hz, tick);
+	tsc.last = rdtsc();
+	tsc.due = tsc.last + tsc.interval;
+	tsc.bench = bench;
+	lapic_timer_arm(tsc.due);
+	if (!tsc.locked)
 		interrupts_on();
 }
 
-static void real_ticks_stop(struct bench *bench)
+static void tsc_clock_ticks_stop(struct bench *bench)
 {
 	(void)bench;
 	interrupts_off();
 	lapic_timer_stop();
-	real.bench = NULL;
+	tsc.bench = NULL;
 }
 
 static void serve(void)
 {
-	if (real.mailbox)
-		mailbox_serve(real.mailbox, real_now, NULL);
+	if (tsc.mailbox)
+		mailbox_serve(tsc.mailbox, tsc_clock_now, NULL);
 }
 
 /* How many iterations of cpu_spin() make about a microsecond. */
@@ -150,20 +151,20 @@ static void measure_spins(u64 hz)
 			best = cycles;
 	}
 	/* hz / 10^6 is below 2^13: no product overflows. */
-	real.spins = (u32)(SPIN_TRIAL * (hz / 1000000) / (best + 1));
-	if (real.spins > SPIN_MAX)
-		real.spins = SPIN_MAX;
+	tsc.spins = (u32)(SPIN_TRIAL * (hz / 1000000) / (best + 1));
+	if (tsc.spins > SPIN_MAX)
+		tsc.spins = SPIN_MAX;
 }
 
-static void real_run_until(struct bench *bench, u64 until)
+static void tsc_clock_run_until(struct bench *bench, u64 until)
 {
-	const u64 gap = real.interval / SAMPLES_PER_TICK;
+	const u64 gap = tsc.interval / SAMPLES_PER_TICK;
 	u64 now = rdtsc(), next = now;
 
 	for (; (s64)(until - now) > 0; now = rdtsc()) {
 		serve();
 		if ((s64)(now - next) < 0) {
-			cpu_spin(real.spins);
+			cpu_spin(tsc.spins);
 			continue;
 		}
 		bench_sample(bench);
@@ -171,22 +172,22 @@ static void real_run_until(struct bench *bench, u64 until)
 	}
 }
 
-static bool real_judge(struct bench *bench, s64 *difference_fs, u64 *maxerror_ns)
+static bool tsc_clock_judge(struct bench *bench, s64 *difference_fs, u64 *maxerror_ns)
 {
 	const u64 patience = JUDGE_SECONDS * bench->vehicle->counter.hz;
 	struct mailbox_verdict verdict;
 	struct tk_time time;
 	u64 number, start = rdtsc();
 
-	if (!real.mailbox)
+	if (!tsc.mailbox)
 		return false;
 	bench_read(bench, &time);
-	number = mailbox_post(real.mailbox, time.counter, time.instant);
-	while (!mailbox_verdict(real.mailbox, number, &verdict)) {
+	number = mailbox_post(tsc.mailbox, time.counter, time.instant);
+	while (!mailbox_verdict(tsc.mailbox, number, &verdict)) {
 		if (rdtsc() - start > patience)
 			return false;
 		serve();
-		cpu_spin(real.spins);
+		cpu_spin(tsc.spins);
 	}
 	*difference_fs = verdict.difference_fs;
 	*maxerror_ns = verdict.maxerror_ns;
@@ -210,7 +211,7 @@ static void wait_for_page(const struct vehicle *vehicle)
 		if (error != VMCLOCK_STATUS_IS_INITIALIZING && passed > WRITER_WAIT_SECONDS * hz)
 			return;
 		serve();
-		cpu_spin(real.spins);
+		cpu_spin(tsc.spins);
 	}
 }
 
@@ -227,31 +228,32 @@ static bool find_frequency(struct vehicle *vehicle, const struct machine *machin
 	return frequency.hz != 0;
 }
 
-static enum real_error find_timer(const struct machine *machine, u32 kind, u64 hz)
+static enum tsc_clock_error find_timer(const struct machine *machine, u32 kind, u64 hz)
 {
 	if (!lapic_init(&machine->cpu))
-		return REAL_NO_APIC;
-	real.timer =
+		return TSC_CLOCK_NO_APIC;
+	tsc.timer =
 		kind == TICK_ONESHOT || !machine->cpu.tsc_deadline ? LAPIC_ONESHOT : LAPIC_DEADLINE;
-	if (!lapic_timer_start(real.timer, hz, tick))
-		return REAL_NO_TIMER;
+	if (!lapic_timer_start(tsc.timer, hz, tick))
+		return TSC_CLOCK_NO_TIMER;
 	lapic_timer_stop();
-	return REAL_OK;
+	return TSC_CLOCK_OK;
 }
 
-enum real_error real_check(const struct machine *machine, const struct scenario_params *params)
+enum tsc_clock_error tsc_clock_check(const struct machine *machine,
+				     const struct scenario_params *params)
 {
 	if (!machine->cpu.has_tsc)
-		return REAL_NO_TSC;
+		return TSC_CLOCK_NO_TSC;
 	if (params->tick == TICK_DEADLINE && !machine->cpu.tsc_deadline)
-		return REAL_NO_DEADLINE;
-	return REAL_OK;
+		return TSC_CLOCK_NO_DEADLINE;
+	return TSC_CLOCK_OK;
 }
 
-enum real_error real_vehicle_init(struct vehicle *vehicle, const struct machine *machine,
-				  const struct scenario_params *params)
+enum tsc_clock_error tsc_clock_init(struct vehicle *vehicle, const struct machine *machine,
+				    const struct scenario_params *params)
 {
-	enum real_error error;
+	enum tsc_clock_error error;
 
 	*vehicle = (struct vehicle){
 		.page = machine->page.address,
@@ -263,27 +265,27 @@ enum real_error real_vehicle_init(struct vehicle *vehicle, const struct machine 
 			.mask = machine->clock.mask,
 			.read = refclock_read,
 		},
-		.now = real_now,
-		.ticks_start = real_ticks_start,
-		.ticks_stop = real_ticks_stop,
-		.run_until = real_run_until,
-		.lock = real_lock,
-		.unlock = real_unlock,
-		.judge = real_judge,
+		.now = tsc_clock_now,
+		.ticks_start = tsc_clock_ticks_start,
+		.ticks_stop = tsc_clock_ticks_stop,
+		.run_until = tsc_clock_run_until,
+		.lock = tsc_clock_lock,
+		.unlock = tsc_clock_unlock,
+		.judge = tsc_clock_judge,
 	};
-	real.bench = NULL;
-	real.locked = 0;
-	real.mailbox = machine->mailbox.address;
-	if (real.mailbox && !mailbox_present(real.mailbox))
-		real.mailbox = NULL;
-	error = real_check(machine, params);
+	tsc.bench = NULL;
+	tsc.locked = 0;
+	tsc.mailbox = machine->mailbox.address;
+	if (tsc.mailbox && !mailbox_present(tsc.mailbox))
+		tsc.mailbox = NULL;
+	error = tsc_clock_check(machine, params);
 	if (error)
 		return error;
 	if (!find_frequency(vehicle, machine, params->counter_hz))
-		return REAL_NO_FREQUENCY;
+		return TSC_CLOCK_NO_FREQUENCY;
 	measure_spins(vehicle->counter.hz);
 	error = find_timer(machine, params->tick, vehicle->counter.hz);
-	vehicle->tick_source = real.timer == LAPIC_DEADLINE ? "tsc-deadline" : "lapic-oneshot";
+	vehicle->tick_source = tsc.timer == LAPIC_DEADLINE ? "tsc-deadline" : "lapic-oneshot";
 	if (!error && vehicle->page)
 		wait_for_page(vehicle);
 	return error;

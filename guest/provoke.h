@@ -5,17 +5,17 @@
  *	fault=ud|pf|gp|df|de|int	an exception, as soon as one can be reported
  *	hang=1				no word more, for ever
  */
-#ifndef TB_GUEST_WORDS_H
-#define TB_GUEST_WORDS_H
+#ifndef TB_GUEST_PROVOKE_H
+#define TB_GUEST_PROVOKE_H
 
 #include "lib/types.h"
 
-struct guest_words {
+struct provocation {
 	char fault[8]; /* empty: none */
 	bool hang;
 };
 
 /* Takes them out of the line: blanks are left in their places. */
-void guest_words_take(struct guest_words *words, char *line);
+void provoke_take(struct provocation *words, char *line);
 
 #endif

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Polls the keyboard controller (8042). Assumes nothing: an absent controller reads as 0xff. */
+#include "arch/x86/keyboard.h"
+#include "arch/x86/cpu.h"
+
+#define DATA   0x60
+#define STATUS 0x64
+#define FULL   0x01
+#define ABSENT 0xff
+
+bool keyboard_pressed(void)
+{
+	u8 status = inb(STATUS);
+
+	if (status == ABSENT || !(status & FULL))
+		return false;
+	inb(DATA);
+	return true;
+}
