@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 
+#include "tk/stage.h"
 #include "tk/tk.h"
 
 enum op_kind {
@@ -60,12 +61,23 @@ struct difference {
 	char text[2048]; /* a line for each field that differs: name, native, linux */
 };
 
-/* Starts a comparison: native gets the switches that the lifted core has, but for those in `flip`.
+/*
+ * Starts a comparison: native gets the switches that the lifted core has by what it does
+ * (tk/stage.h), but for those in `flip`.
  */
 void pair_begin(u32 flip);
-/* Does one operation on both and compares. Returns false, with *difference filled, if they differ.
+/* What the lifted core was found to do: the stage, and the switches that native gets. */
+const struct tk_stage *pair_stage(void);
+/*
+ * Does one operation on both and compares. Returns false, with *difference filled, if they differ.
+ * What both refuse is no difference; after an init that both refuse there is nothing to compare,
+ * and nothing is done, until the next.
  */
 bool pair_do(const struct op *op, struct difference *difference);
+/* stage.c: the stage as one JSON object; to stderr, what the source says otherwise. */
+int stage_print(void);
+void stage_warn(void);
+
 u64 pair_ticks(void); /* compared so far, in all */
 
 /*

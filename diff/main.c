@@ -75,12 +75,14 @@ static int run_random(u64 seed, u64 ticks)
 static int usage(void)
 {
 	fprintf(stderr,
-		"usage: tickbench-diff [--flip SWITCHES] SCRIPT\n"
+		"usage: tickbench-diff --stage\n"
+		"       tickbench-diff [--flip SWITCHES] SCRIPT\n"
 		"       tickbench-diff [--flip SWITCHES] --random SEED TICKS\n"
 		"Compares the native core with the lifted one after every tick. Exit status: 0 no\n"
 		"difference, 1 a difference (printed, with the script that shows it), 2 cannot "
 		"run.\n"
-		"--flip gives the native core other switches than the kernel's source shows.\n");
+		"--stage tells which switches the lifted core has, by what it does.\n"
+		"--flip gives the native core other switches than the lifted one has.\n");
 	return 2;
 }
 
@@ -100,6 +102,9 @@ int main(int argc, char **argv)
 		argv += 2;
 	}
 	pair_begin(flip);
+	if (argc == 2 && !strcmp(argv[1], "--stage"))
+		return stage_print();
+	stage_warn();
 	if (argc == 4 && !strcmp(argv[1], "--random"))
 		status = run_random(strtoull(argv[2], NULL, 0), strtoull(argv[3], NULL, 0));
 	else if (argc == 2 && argv[1][0] != '\0' && strcmp(argv[1], "--help"))

@@ -20,6 +20,8 @@ static struct {
 	u64 ticks;
 	u32 hz;
 	u32 switches; /* native's */
+	bool started; /* both have taken the last init */
+	struct tk_stage stage;
 } pair;
 
 struct field {
@@ -124,7 +126,8 @@ static void compare_reading(struct difference *difference)
 
 static void compare_error(struct difference *difference, const enum tk_error *error)
 {
-	if (error[0] != error[1])
+	/* Which of several reasons a core refuses for is its own affair. */
+	if (!error[0] != !error[1])
 		note(difference, "error", error[0], error[1]);
 }
 
@@ -135,6 +138,12 @@ static void set_counter(const struct tk_counter *counter)
 	pair.max_idle = pair.conversion.max_cycles / 2;
 	if (pair.max_idle > counter->mask / 4)
 		pair.max_idle = counter->mask / 4;
+}
+
+/* 0, which every core refuses, for a width that no counter has. */
+static u64 mask_of(long long bits)
+{
+	return bits < 1 || bits > 64 ? 0 : ~0ULL >> (64 - bits);
 }
 
 /* No more than may pass without a tick. */
@@ -261,7 +270,7 @@ static void leap(struct difference *difference, const struct op *op)
 
 static void change_counter(struct difference *difference, const struct op *op)
 {
-	struct tk_counter counter = { (u64)op->args[0], ~0ULL >> (64 - op->args[1]) };
+	struct tk_counter counter = { .hz = (u64)op->args[0], .mask = mask_of(op->args[1]) };
 	enum tk_error error[CORES];
 
 	for (int i = 0; i < CORES; i++)
@@ -291,7 +300,7 @@ static void reference(struct difference *difference, const struct op *op)
 static void init(struct difference *difference, const struct op *op)
 {
 	struct tk_setup setup = {
-		.counter = { (u64)op->args[0], ~0ULL >> (64 - op->args[1]) },
+		.counter = { .hz = (u64)op->args[0], .mask = mask_of(op->args[1]) },
 		.hz = pair.hz,
 		.switches = pair.switches,
 		.now = 1ULL << 20,
@@ -305,14 +314,24 @@ static void init(struct difference *difference, const struct op *op)
 	for (int i = 0; i < CORES; i++)
 		error[i] = cores[i]->init(&setup);
 	compare_error(difference, error);
-	if (!error[0])
+	pair.started = !error[0] && !error[1];
+	if (pair.started)
 		set_counter(&setup.counter);
 }
 
 void pair_begin(u32 flip)
 {
-	pair.switches = (tk_linux.identity->switches | TK_REFERENCE | TK_FEED) ^ flip;
 	pair.hz = tk_linux.identity->hz;
+	tk_stage(&tk_linux, pair.hz, 0, &pair.stage);
+	pair.switches = (pair.stage.switches | TK_REFERENCE | TK_FEED) ^ flip;
+	/* One form of the first switch at a time. */
+	if (flip & (TK_REMAINDER | TK_REMAINDER_V2))
+		pair.switches &= ~(pair.stage.switches & (TK_REMAINDER | TK_REMAINDER_V2));
+}
+
+const struct tk_stage *pair_stage(void)
+{
+	return &pair.stage;
 }
 
 u64 pair_ticks(void)
@@ -327,6 +346,8 @@ bool pair_do(const struct op *op, struct difference *difference)
 	enum tk_error error[CORES];
 
 	*difference = (struct difference){ .op = *op };
+	if (op->kind != OP_INIT && !pair.started)
+		return true;
 	switch (op->kind) {
 	case OP_INIT:
 		init(difference, op);
@@ -420,7 +441,7 @@ bool pair_do(const struct op *op, struct difference *difference)
 	case OP_KINDS:
 		break;
 	}
-	if (!difference->found)
+	if (!difference->found && pair.started)
 		compare_state(difference);
 	difference->counter = pair.now;
 	return !difference->found;

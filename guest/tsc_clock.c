@@ -223,6 +223,7 @@ static bool find_frequency(struct vehicle *vehicle, const struct machine *machin
 		tsc_frequency(&frequency, &machine->cpu, &machine->clock);
 	vehicle->counter.hz = frequency.hz;
 	vehicle->counter.mask = ~0ULL;
+	vehicle->counter.khz = true;
 	vehicle->counter_source = frequency.source;
 	vehicle->counter_error_ppb = frequency.error_ppb;
 	return frequency.hz != 0;

@@ -2,7 +2,7 @@
 # What a user runs: the guest, the host process, the tests. Variables map to run-qemu.sh's options.
 
 PARAMS := CORE SWITCHES CLOCK TICK HZ TICKLESS SCENARIO DURATION COUNTER_HZ COUNTER_BITS RATE_PPM \
-	OFFSET_NS LATE_NS SEED STEP_NS
+	OFFSET_NS LATE_NS REGISTERED EXPECT SEED STEP_NS
 RUNNER := ACCEL BOOT QEMU TIMEOUT ICOUNT PERIODIC RAW LINUX ARGS
 # What each goal takes, beside what all of them do.
 KNOWN_run   := $(PARAMS) $(RUNNER)

@@ -52,8 +52,42 @@ def has_word(text: str, word: str) -> bool:
 
 
 @dataclass(frozen=True)
+class Boundary:
+    """From a release of a series of stable releases on, sources have had these switches."""
+
+    first: tuple[int, int, int]
+    switches: tuple[str, ...]
+
+
+# Read from the sources that Debian packages, each lifted and probed: linux-source 6.1.192-2, 6.12.107-1 (none),
+# 6.12.118-1, 7.2.12-1, 7.3.4-1; of 6.12, 6.12.117 is the first that was seen with it. Releases between one that was
+# seen without and one with are not judged. A series after the last has at least what that has.
+RELEASES = (
+    Boundary((6, 1, 192), ("CLAWBACK",)),
+    Boundary((6, 12, 117), ("CLAWBACK",)),
+    Boundary((7, 2, 12), ("CLAWBACK",)),
+    Boundary((7, 3, 0), ("REMAINDER", "CLAWBACK", "TAIL", "SKEW")),
+)
+
+
+def release_switches(release: str) -> tuple[str, ...]:
+    """The switches that a release (7.3.4, 7.3.0-rc2) is known to have; none where it is not known."""
+    found = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", release)
+    if not found:
+        return ()
+    version = (int(found[1]), int(found[2]), int(found[3] or 0))
+    if version[:2] > RELEASES[-1].first[:2]:
+        return RELEASES[-1].switches
+    for boundary in RELEASES:
+        if version[:2] == boundary.first[:2] and version >= boundary.first:
+            return boundary.switches
+    return ()
+
+
+@dataclass(frozen=True)
 class Stage:
-    """What was found: macros for the wrappers, switches by the names of tk.h."""
+    """What was found: macros for the wrappers, switches by the names of tk.h. A spelling that is not known
+    here is missed: what a core does (tk/stage.c) has the last word."""
 
     has: dict[str, bool]
     switches: tuple[str, ...]
@@ -80,12 +114,14 @@ def _guarded(function: str) -> bool:
 
 def _switches(timekeeping: str, ntp: str, has: dict[str, bool]) -> tuple[str, ...]:
     accumulate = body(timekeeping, "logarithmic_accumulation")
+    gone = bool(accumulate) and not has_word(accumulate, "xtime_remainder")
     overflow = body(ntp, "second_overflow")
     # The last share is all that is left: an assignment of the whole of time_offset, or a clamp.
     last_share = re.search(r"[^=!<>]=\s*(\w+->)?time_offset\s*;", overflow)
     clamped = re.search(r"\bif\b|\?|\bclamp|\bmin|\bmax", body(ntp, "ntp_offset_chunk"))
     found = {
-        "REMAINDER": bool(accumulate) and not has_word(accumulate, "xtime_remainder"),
+        "REMAINDER": gone and has_word(timekeeping, "cs_tick_adj"),
+        "REMAINDER_V2": gone and not has_word(timekeeping, "cs_tick_adj"),
         "CLAWBACK": has_word(body(timekeeping, "timekeeping_apply_adjustment"), "ntp_error"),
         "TAIL": bool(last_share or clamped),
         "DIVZERO": has["STOPPED_TICK"] or _guarded(body(timekeeping, "timekeeping_adjust")),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -22,6 +23,8 @@ from runner import BUILD
 from runner.errors import CannotRun, Problem, Status
 
 PROGRAM = "tickbench-diff"
+# A line of what differs: name, native, linux.
+FIELD = re.compile(r"^  (\S.*?) +-?\d+ +-?\d+$", re.MULTILINE)
 CHUNK = 50_000_000  # ticks of one process: what is printed between
 
 
@@ -37,13 +40,61 @@ class Outcome:
     def differs(self) -> bool:
         return bool(self.script)
 
+    @property
+    def fields(self) -> frozenset[str]:
+        """The names of what differs."""
+        return frozenset(FIELD.findall(self.words))
+
 
 def _run(program: Path, arguments: Sequence[str], script: str | None = None) -> tuple[int, str]:
-    done = subprocess.run([str(program), *arguments], input=script, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True)
+    done = subprocess.run([str(program), *arguments], input=script, capture_output=True, text=True)
     if done.returncode not in (0, 1):
-        raise CannotRun(Problem.LIFT, f"{program.name} ended with status {done.returncode}", done.stdout)
+        raise CannotRun(Problem.LIFT, f"{program.name} ended with status {done.returncode}",
+                        done.stdout + done.stderr)
     return done.returncode, done.stdout
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Which of the series' switches a lifted core has; names as in tk.h, without its prefix."""
+
+    kernel: str
+    switches: frozenset[str]  # by what it does
+    unknown: frozenset[str]  # of which it does as neither a core with them nor one without
+    source: frozenset[str]  # by how it is spelled
+    missing: frozenset[str]  # that its release has and it does not
+    stopped_tick: str  # what a tick does while cycle_interval is 0, in words
+
+    def words(self) -> str:
+        """A line for people, and one for each thing that is not as it should be."""
+        def names(switches: frozenset[str]) -> str:
+            return ", ".join(sorted(switches)) or "none"
+
+        told = TOLD - self.unknown
+        lines = [f"switches, by what it does: {names(self.switches)}; a tick while cycle_interval is 0 "
+                 f"{self.stopped_tick}"]
+        if (self.source ^ self.switches) & told:
+            lines.append(f"NOTE: its source seems to have: {names(self.source & told)}")
+        if self.unknown:
+            lines.append(f"NOTE: it does as neither a core with {names(self.unknown)} nor one without")
+        if self.missing:
+            lines.append(f"MISSING: linux {self.kernel} has {names(self.missing)} in its release; this tree does not")
+        return "\n".join(lines)
+
+
+# What tickbench-diff tells by behaviour; the rest of the switches is the source's word alone.
+TOLD = frozenset(("remainder", "remainder-v2", "clawback", "tail", "skew"))
+
+
+def stage(program: Path) -> Stage:
+    """Has tickbench-diff probe the core that was lifted into it."""
+    said = json.loads(_run(program, ["--stage"])[1])
+
+    def names(what: str) -> frozenset[str]:
+        return frozenset(name for name in said[what].split(",") if name != "none")
+
+    return Stage(said["kernel"], names("switches"), names("unknown"), names("source"), names("missing"),
+                 said["stopped_tick"])
 
 
 def compare_script(program: Path, script: Sequence[str]) -> Outcome:
@@ -103,10 +154,11 @@ def shrink(differs: Callable[[Sequence[str]], bool], script: Sequence[str], trie
 
 
 def explain(program: Path, outcome: Outcome) -> str:
-    """The shortest script found, what differs, and the command that shows it again."""
+    """The shortest script found in which the same fields differ, how they differ, and the command that shows
+    it again."""
     def differs(script: Sequence[str]) -> bool:
         try:
-            return compare_script(program, script).differs
+            return compare_script(program, script).fields == outcome.fields
         except CannotRun:
             return False
 
@@ -149,14 +201,20 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--ticks", type=positive, default=1_000_000_000, help="for each (default %(default)s)")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="(default: the time)")
     parser.add_argument("--hz", type=int, default=1000, help="(default %(default)s)")
+    parser.add_argument("--as-it-is", action="store_true",
+                        help="a tree that lacks a switch of its release is meant to: that is no failure")
     parser.add_argument("--build", type=Path, default=BUILD, help="(default %(default)s)")
     given = parser.parse_args(arguments)
     status = Status.PASSED
     try:
         for word in trees.words(given.linux):
             done = lift.lift(word, Variant("um", given.hz, True), given.build, (PROGRAM,))
-            print(f"{done.tree.label} ({done.tree.kernel}), HZ {given.hz}, seed {given.seed}:", flush=True)
+            print(f"{done.tree.name()}, HZ {given.hz}, seed {given.seed}:", flush=True)
             program = done.folder / PROGRAM
+            found = stage(program)
+            print(found.words(), flush=True)
+            if found.missing and not given.as_it_is:
+                status = Status.FAILED
             outcome = soak(program, given.ticks, given.seed, lambda line: print(line, flush=True))
             if outcome.differs:
                 print(explain(program, outcome))

@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from runner import BUILD
-from runner.errors import CannotRun, Problem, Status, need_built
+from runner.errors import CannotRun, Problem, Status, need_built, output_error
 from runner.table import console
 
 SWITCHES = ("remainder", "clawback", "tail", "divzero", "reference", "feed", "skew")
@@ -38,6 +38,7 @@ COLUMNS = (*(f"{mode}: {what}" for mode in MODES for what in ("drift ns/s", "max
            "10 us slewed: within 1 ns after", "rest at the end, ns", "time_offset left",
            "tick while recalibrating")
 FOLLOWING = ("reference", "feed")
+BEGIN, END = "<!-- tables -->\n", "<!-- end of tables -->\n"
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,8 @@ def _recalibrates(rung: Rung, counter_hz: int) -> str:
     (run,) = _run(rung, command(rung, counter_hz, 10, "recalibrate"))
     if "a tick divided by zero" in run["notes"]:
         return "divides by zero"
-    if any(claim["skipped"] for claim in run["claims"]):
-        return "has no guard"
+    if any("does not end" in note for note in run["notes"]):
+        return "does not end"
     return "is let pass" if run["ok"] or run["metrics"]["backwards"] == 0 else "fails"
 
 
@@ -150,11 +151,20 @@ def markdown(title: str, rows: Sequence[tuple[str, Figures]]) -> str:
 
 def replace_tables(document: str, tables: str) -> str:
     """The document with what stands between its two marks replaced."""
-    begin, end = "<!-- tables -->\n", "<!-- end of tables -->\n"
-    if begin not in document or end not in document:
-        raise CannotRun(Problem.USAGE, "the document lacks the marks that the tables go between")
-    before, rest = document.split(begin, 1)
-    return before + begin + "\n" + tables + "\n" + end + rest.split(end, 1)[1]
+    if BEGIN not in document or END not in document:
+        raise CannotRun(Problem.USAGE,
+                        f"the document lacks the lines that the tables go between: {BEGIN.strip()} and {END.strip()}")
+    before, rest = document.split(BEGIN, 1)
+    return before + BEGIN + "\n" + tables + "\n" + END + rest.split(END, 1)[1]
+
+
+def write_tables(path: Path, tables: str) -> None:
+    """Into a document, between its marks; a new one has nothing else. CannotRun if it cannot be written."""
+    try:
+        document = path.read_text() if path.exists() else f"# What each change is worth\n\n{BEGIN}{END}"
+        path.write_text(replace_tables(document, tables))
+    except OSError as error:
+        raise output_error(error, path) from error
 
 
 def shown(title: str, rows: Sequence[tuple[str, Figures]]) -> Table:
@@ -195,7 +205,7 @@ def main(arguments: Sequence[str]) -> int:
                 made = shown(f"{title}, HZ 1000, rate +{RATE_PPM} ppm, {given.seconds} s", rows)
                 wide_enough(made).print(made)
         if given.markdown:
-            given.markdown.write_text(replace_tables(given.markdown.read_text(), "\n".join(tables)))
+            write_tables(given.markdown, "\n".join(tables))
     except CannotRun as error:
         print(error.words(), file=sys.stderr)
         return Status.CANNOT_RUN

@@ -14,7 +14,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,7 +83,9 @@ def _c_string(text: str) -> str:
 
 def identity(tree: trees.Tree, variant: Variant, stage: detect.Stage) -> str:
     """lift_identity.h"""
-    switches = " | ".join(f"TK_{name}" for name in stage.switches) or "0"
+    def mask(names: Iterable[str]) -> str:
+        return " | ".join(f"TK_{name}" for name in names) or "0"
+
     revision = _c_string(tree.revision) if tree.revision else "NULL"
     return "\n".join([
         "/* Written by runner/lift.py: what was lifted. */",
@@ -92,7 +94,9 @@ def identity(tree: trees.Tree, variant: Variant, stage: detect.Stage) -> str:
         f"#define LIFT_REVISION {revision}",
         f"#define LIFT_TIMEKEEPING_SHA256 {_c_string(stage.timekeeping_sha256)}",
         f"#define LIFT_NTP_SHA256 {_c_string(stage.ntp_sha256)}",
-        f"#define LIFT_SWITCHES ({switches})",
+        f"#define LIFT_TREE {_c_string(tree.label)}",
+        f"#define LIFT_SWITCHES ({mask(stage.switches)})",
+        f"#define LIFT_RELEASE ({mask(detect.release_switches(tree.kernel))})",
         f"#define LIFT_HZ {variant.hz}",
     ]) + "\n"
 
@@ -117,7 +121,7 @@ def _dependencies_newer(object_file: Path, folder: Path) -> bool:
         return True
 
 
-def _compile(tree: trees.Tree, variant: Variant, folder: Path, kbuild_folder: Path) -> str:
+def _compile(tree: trees.Tree, variant: Variant, stage: detect.Stage, folder: Path, kbuild_folder: Path) -> str:
     """Our two units around the kernel's, at the same time; the compiler's warnings."""
     extra = ["-I", str(folder), "-I", str(ROOM)]
     first: list[str] = []
@@ -127,6 +131,7 @@ def _compile(tree: trees.Tree, variant: Variant, folder: Path, kbuild_folder: Pa
         first = ["-I", str(folder / "include")]
         extra += ["-include", str(folder / "hz.h")]
     children = []
+    sha256 = {"timekeeping": stage.timekeeping_sha256, "ntp": stage.ntp_sha256}
     for unit in UNITS:
         target = folder / f"wrap_{unit}.o"
         compiler, *flags = kbuild.command(kbuild_folder, unit)
@@ -136,7 +141,8 @@ def _compile(tree: trees.Tree, variant: Variant, folder: Path, kbuild_folder: Pa
             "-c", "-o", str(target), str(ROOM / f"tk/linux/wrap_{unit}.c"),
         ]
         recorded = folder / f"wrap_{unit}.command"
-        text = "\n".join(full) + "\n"
+        # A file that was put back may be older than what was made of its edited form.
+        text = "\n".join([*full, sha256[unit], ""])
         if recorded.exists() and recorded.read_text() == text and not _dependencies_newer(
                 target, kbuild_folder):
             continue
@@ -201,7 +207,7 @@ def _lift(tree: trees.Tree, variant: Variant, build: Path, programs: Sequence[st
         stage = detect.stage(tree.path)
         _write(folder / "lift_has.h", stage.header())
         _write(folder / "lift_identity.h", identity(tree, variant, stage))
-        warnings = _compile(tree, variant, folder.resolve(), kbuild_folder)
+        warnings = _compile(tree, variant, stage, folder.resolve(), kbuild_folder)
     with watch("link"):
         wanted = PROGRAMS[variant.arch] if programs is None else programs
         _link(build, [folder / name for name in wanted] or [folder / "linux.o"], tree)
@@ -231,7 +237,7 @@ def images(words: Sequence[str], hz: int, vehicle: str, build: Path, say: Callab
 def simulators(words: Sequence[str], build: Path) -> list[tuple[str, Path]]:
     """Each kernel's core in a host process, at HZ 1000: what to call it, and the program."""
     done = [lift(word, Variant("um", 1000, True), build) for word in words]
-    return [(f"linux {each.tree.kernel}", each.folder / "tickbench-sim") for each in done]
+    return [(each.tree.name(), each.folder / "tickbench-sim") for each in done]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -252,7 +258,7 @@ def main(arguments: Sequence[str]) -> int:
             sys.stderr.write(done.warnings)
             print(done.timing())
             print(f"kernel {done.tree.kernel}, revision {done.tree.revision or 'unknown'}, "
-                  f"switches {','.join(done.stage.switches).lower() or 'none'}")
+                  f"switches as its source spells them: {','.join(done.stage.switches).lower() or 'none'}")
             print(f"timekeeping.c sha256 {done.stage.timekeeping_sha256}")
             print(f"ntp.c sha256 {done.stage.ntp_sha256}")
             print(f"in {done.folder}")

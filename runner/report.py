@@ -70,6 +70,7 @@ def _kernel(params: Mapping[str, str]) -> dict[str, str | None] | None:
     if params.get("core") != "linux":
         return None
     return {
+        "tree": params.get("tree"),
         "release": params.get("kernel"),
         "revision": params.get("revision"),
         "timekeeping_sha256": params.get("timekeeping_sha256"),

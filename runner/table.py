@@ -13,18 +13,21 @@ from rich.table import Table
 from rich.text import Text
 
 from runner.errors import Status
+from runner.trees import kernel_name
 from runner.why import figure, why
 
 ALL_SWITCHES = ("all", "remainder,clawback,tail,divzero,reference,feed,skew")
 NARROW = 118
+REASON = 30
 Run = dict[str, Any]
 
 
 def core_words(run: Run) -> str:
-    """The core and, where it is not the whole series, its switches."""
+    """The core and its switches; of native, only where they are not the whole series as merged."""
     if run["core"] == "linux":
         kernel = run.get("kernel") or {}
-        return f"linux-{kernel.get('release') or kernel.get('revision') or '?'}"
+        name = kernel_name(kernel.get("tree") or "", kernel.get("release") or "", kernel.get("revision") or "")
+        return f"{name}, {run['switches'].replace(',', ' ')}" if run["switches"] else name
     switches = run["switches"]
     if switches in ALL_SWITCHES or not switches:
         return "native"
@@ -50,14 +53,14 @@ def table(runs: Sequence[Run], reasons: bool = True) -> Table:
     """The table itself; reasons: with the column that says why."""
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     made.add_column("clock", no_wrap=True)
-    made.add_column("core", min_width=6, max_width=16, overflow="fold")
+    made.add_column("core", min_width=6, max_width=30, overflow="fold")
     for title in ("HZ", "scenario"):
         made.add_column(title, no_wrap=True)
     for title in ("max ns", "rms ns", "drift ns/s", "<1 ns at"):
         made.add_column(title, justify="right", no_wrap=True)
     made.add_column("claims", no_wrap=True)
     if reasons:
-        made.add_column("why", overflow="fold", ratio=1, min_width=30)
+        made.add_column("why", overflow="fold", ratio=1, min_width=REASON)
     for run in runs:
         metrics = run["metrics"]
         row: list[str | Text] = [
@@ -70,9 +73,15 @@ def table(runs: Sequence[Run], reasons: bool = True) -> Table:
 
 
 def show(runs: Sequence[Run], to: Console) -> None:
-    """The table and a line for all of it. The reasons go below where they do not fit beside."""
-    wide = to.width >= NARROW
-    to.print(table(runs, reasons=wide))
+    """The table and a line for all of it. The reasons go below where they do not fit beside; where there is
+    no terminal, whose width cannot be changed, nothing is cut."""
+    bare = table(runs, reasons=False)
+    least = console(1000).measure(bare).maximum
+    wide = to.width >= max(NARROW, least + 2 + REASON)
+    if to.is_terminal or to.width >= least:
+        to.print(table(runs, reasons=True) if wide else bare)
+    else:
+        to.print(bare, width=least)
     for run in [] if wide else runs:
         to.print(f"{run['scenario']}, {run['clock']} clock, {core_words(run)}: {why(run)}", markup=False)
     to.print(verdict_line(runs), markup=False, soft_wrap=True)

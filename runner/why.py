@@ -70,7 +70,8 @@ def _drift(run: Run) -> str:
         return ""
     on = run["switches"].split(",")
     off = [name for name in SWITCHES_OF_RATE
-           if run["core"] == "native" and run["switches"] not in ("", "all") and name not in on]
+           if run["core"] == "native" and run["switches"] not in ("", "all", "mailed") and name not in on
+           and f"{name}-v2" not in on]
     return "drifts" + (f": {', '.join(off)} off" if off else "")
 
 

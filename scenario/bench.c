@@ -80,7 +80,7 @@ static bool can_follow(const struct bench *bench)
 static enum tk_error set_by_hand(struct bench *bench)
 {
 	const struct tk_ops *tk = bench->tk;
-	const u64 hz = bench->vehicle->counter.hz;
+	const u64 hz = tk_counter_registered_hz(&bench->vehicle->counter);
 	const s64 tick_ppm = 100; /* one us of a 10 ms USER_HZ tick */
 	struct tk_timex timex = { .modes = TK_ADJ_FREQUENCY | TK_ADJ_TICK };
 	u64 now = counter_now(bench);
@@ -378,20 +378,23 @@ static void print_params(const struct bench *bench, const char *scenario, u64 du
 		ktap_param(ktap, "kernel", identity->kernel);
 	if (identity->revision)
 		ktap_param(ktap, "revision", identity->revision);
+	if (identity->tree)
+		ktap_param(ktap, "tree", identity->tree);
 	if (identity->timekeeping_sha256)
 		ktap_param(ktap, "timekeeping_sha256", identity->timekeeping_sha256);
 	if (identity->ntp_sha256)
 		ktap_param(ktap, "ntp_sha256", identity->ntp_sha256);
 
 	text[0] = '\0';
-	for (u32 bit = 1; bit <= TK_SKEW; bit <<= 1)
+	for (u32 bit = 1; bit <= TK_REMAINDER_V2; bit <<= 1)
 		if (bench->switches & bit)
 			at += str_printf(text + at, sizeof(text) - at, "%s%s", at ? "," : "",
 					 tk_switch_name(bit));
 	ktap_param(ktap, "switches",
-		   bench->switches == TK_ALL ? "all"
-		   : bench->switches	     ? text
-					     : "none");
+		   bench->switches == TK_ALL	  ? "all"
+		   : bench->switches == TK_MAILED ? "mailed"
+		   : bench->switches		  ? text
+						  : "none");
 	ktap_param(ktap, "clock", vehicle->is_virtual ? "virtual" : "tsc");
 	str_printf(text, sizeof(text), "%llu", vehicle->counter.hz);
 	ktap_param(ktap, "counter_hz", text);
@@ -451,7 +454,7 @@ static void run_one(const struct scenario *scenario, const struct scenario_param
 		.stats = io->stats,
 		.scratch = io->scratch,
 		.stopwatch_ns = io->stopwatch_ns,
-		.switches = tk == &tk_native ? params.switches : tk->identity->switches,
+		.switches = tk == &tk_native ? params.switches : bench_stage_switches(tk),
 	};
 	enum clock_kind clock = vehicle->is_virtual ? CLOCK_VIRTUAL : CLOCK_TSC;
 
@@ -469,6 +472,8 @@ static void run_one(const struct scenario *scenario, const struct scenario_param
 	} else {
 		bench.refusals = 0;
 		run_guarded(scenario, &bench, io);
+		if (tk != &tk_native)
+			bench_claim_stage(&bench);
 		if (io->ship && params.samples)
 			io->ship(io->context, &bench, scenario->name, io->run);
 	}
@@ -506,6 +511,10 @@ u32 bench_count(const struct scenario_params *params, const char **why)
 	u32 count = 0;
 
 	*why = NULL;
+	if (!bench_expect_valid(params)) {
+		*why = "expect= is neither release, any, nor names of switches";
+		return 0;
+	}
 	if (!core_find(params->core)) {
 		*why = "there is no such core in this image: native, or linux where one was lifted";
 		return 0;

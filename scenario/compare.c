@@ -17,7 +17,7 @@ static void compare_run(struct bench *bench)
 {
 	const struct vehicle *vehicle = bench->vehicle;
 	const u64 half_ms = bench->params->duration_ms / 2;
-	const u64 hz = vehicle->counter.hz;
+	const u64 hz = tk_counter_registered_hz(&vehicle->counter);
 	s64 nominal_fs, begin_fs, free_fs, drift_fs;
 	u64 from, cycles;
 	u128 rest;

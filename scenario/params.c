@@ -25,6 +25,7 @@ struct field {
 };
 
 static const char *const clocks[] = { "virtual", "tsc", NULL };
+static const char *const registers[] = { "hz", "khz", NULL };
 static const char *const ticks[] = { "auto", "deadline", "oneshot", NULL };
 
 #define AT(member) \
@@ -35,7 +36,11 @@ static const struct field fields[] = {
 	  "what to measure: a name, several joined by commas, or all" },
 	{ "core", KIND_TEXT, AT(core), 0, 0, 0, NULL, "timekeeping core: native or linux" },
 	{ "switches", KIND_SWITCHES, AT(switches), 0, 0, 0, NULL,
-	  "all, none, or of remainder,clawback,tail,divzero,reference,feed,skew" },
+	  "all, mailed, none, or of "
+	  "remainder,clawback,tail,divzero,reference,feed,skew,remainder-v2" },
+	{ "expect", KIND_TEXT, AT(expect), 0, 0, 0, NULL,
+	  "the switches that a lifted core is to have: release (those of its release, or more), "
+	  "any, or names" },
 	{ "clock", KIND_CHOICE, AT(clock), 0, 0, 0, clocks,
 	  "virtual (a counter advanced as fast as the CPU goes) or tsc (the real one)" },
 	{ "tick", KIND_CHOICE, AT(tick), 0, 0, 0, ticks,
@@ -44,6 +49,9 @@ static const struct field fields[] = {
 	{ "tickless", KIND_BOOL, AT(tickless), 0, 1, 0, NULL, "skip 9 of 10 ticks at random" },
 	{ "counter_hz", KIND_U64, AT(counter_hz), (s64)TK_COUNTER_HZ_MIN, (s64)TK_COUNTER_HZ_MAX, 0,
 	  NULL, "the counter's nominal frequency, Hz; with clock=tsc measured unless given" },
+	{ "registered", KIND_CHOICE, AT(registered), 0, 0, 0, registers,
+	  "virtual clock: the core is told counter_hz in hz or, as Linux is told the TSC's, in "
+	  "whole khz" },
 	{ "counter_bits", KIND_U32, AT(counter_bits), 24, 64, 0, NULL,
 	  "width of the virtual counter" },
 	{ "rate_ppm", KIND_FIXED, AT(rate_ppt), -500000000, 500000000, 6, NULL,
@@ -78,6 +86,7 @@ void params_defaults(struct scenario_params *params)
 	*params = (struct scenario_params){
 		.scenario = "all",
 		.core = "native",
+		.expect = "release",
 		.switches = TK_ALL,
 		.clock = CLOCK_VIRTUAL,
 		.tick = TICK_AUTO,

@@ -24,21 +24,29 @@ enum tick_kind {
 struct scenario_params {
 	char scenario[96]; /* a name, several joined by commas, or all */
 	char core[16];	   /* native, linux */
-	u32 switches;	   /* of enum tk_switch */
-	u32 clock;	   /* enum clock_kind */
-	u32 tick;	   /* enum tick_kind */
-	u32 hz;		   /* ticks a second, 24 (Linux's lowest) to 10000 */
-	bool tickless;	   /* skip ticks while idle */
-	u64 counter_hz;	   /* virtual: nominal; tsc: 0 measures it, else believe this */
-	u32 counter_bits;  /* 24 to 64 */
+	char expect[64]; /* of a lifted core: release, any, or switches as in tk_switches_parse() */
+	u32 switches;	 /* of enum tk_switch */
+	u32 clock;	 /* enum clock_kind */
+	u32 tick;	 /* enum tick_kind */
+	u32 hz;		 /* ticks a second, 24 (Linux's lowest) to 10000 */
+	bool tickless;	 /* skip ticks while idle */
+	u64 counter_hz;	 /* virtual: nominal; tsc: 0 measures it, else believe this */
+	u32 counter_bits; /* 24 to 64 */
 	s64 rate_ppt; /* virtual: true period is longer than nominal by this * 10^-12 (given in ppm)
 		       */
+	u32 registered;	 /* enum register_kind */
 	u64 duration_ms; /* (given in seconds) 0: the scenario's own */
 	s64 offset_ns;	 /* slew, step: how far; 0: the scenario's own */
 	u32 late_ns;	 /* virtual: ticks come up to this late, at random */
 	u64 seed;	 /* of all that is random */
 	u32 step_ns;	 /* threshold between slew and step */
 	bool samples;	 /* ship the samples */
+};
+
+/* How a core is told the virtual counter's frequency; the real one's is always told in kHz. */
+enum register_kind {
+	REGISTER_HZ,
+	REGISTER_KHZ, /* whole kHz, the rest counts as rate: Linux and its TSC */
 };
 
 enum params_error {

@@ -208,6 +208,13 @@ void bench_claim_sane(struct bench *bench);
  */
 void bench_publish(struct bench *bench, instant time, s64 rate_ppt, u64 disruption_marker);
 
+/* stage.c: a lifted core's switches, by what it does where that tells (tk/stage.h), else by its
+ * source. Starts the core afresh the first time. */
+u32 bench_stage_switches(const struct tk_ops *tk);
+bool bench_expect_valid(const struct scenario_params *params);
+/* The claim of every run of a lifted core: it has the switches that params->expect says. */
+void bench_claim_stage(struct bench *bench);
+
 /*
  * One reading: watches the page and feeds it if following, reads the core, adds the error against
  * the line to the statistics. With the tick on top of it; called by the vehicle's run_until().

@@ -106,6 +106,7 @@ void virtual_vehicle_init(struct vehicle *vehicle, const struct scenario_params 
 		.counter = {
 			.hz = params->counter_hz ? params->counter_hz : NOMINAL_HZ,
 			.mask = ~0ULL >> (64 - params->counter_bits),
+			.khz = params->registered == REGISTER_KHZ,
 		},
 		.counter_source = "given",
 		.tick_source = "virtual",

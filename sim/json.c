@@ -87,7 +87,8 @@ static void put_number(const char *name, const char *value)
 
 static void put_kernel(void)
 {
-	static const char *const names[][2] = { { "release", "kernel" },
+	static const char *const names[][2] = { { "tree", "tree" },
+						{ "release", "kernel" },
 						{ "revision", "revision" },
 						{ "timekeeping_sha256", "timekeeping_sha256" },
 						{ "ntp_sha256", "ntp_sha256" } };

@@ -40,3 +40,13 @@ chaos: ## kill, stop and truncate at random, COUNT=1000 times from SEED=1
 	@$(PYTHON) tests/chaos.py --build $(BUILD) --count $(or $(COUNT),1000) --seed $(or $(SEED),1)
 
 .PHONY: chaos
+
+# Programs that check by themselves.
+$(BUILD)/%-check: $(BUILD)/san/tests/%_check.o $(patsubst %.c,$(BUILD)/san/%.o,$(filter lib/%.c tk/%.c \
+		vmclock/%.c,$(filter-out $(GUEST_ONLY_SRC),$(SHARED_SRC))))
+	$(CC) $(SAN_CFLAGS) -o $@ $^
+
+stage-check: $(BUILD)/stage-check
+reference-check: $(BUILD)/reference-check
+
+.PHONY: stage-check reference-check

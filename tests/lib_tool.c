@@ -147,8 +147,8 @@ static void answer(void)
 	} else if (!strcmp(name, "stats")) {
 		statistics();
 	} else if (!strcmp(name, "conversion")) {
-		counter = (struct tk_counter){ strtoull(words[1], NULL, 10),
-					       ~0ULL >> (64 - number(2)) };
+		counter = (struct tk_counter){ .hz = strtoull(words[1], NULL, 10),
+					       .mask = ~0ULL >> (64 - number(2)) };
 		error = tk_conversion_init(&conversion, &counter);
 		if (error)
 			printf("error %d", error);

@@ -489,21 +489,6 @@ def test_a_tree_that_can_follow_a_line_does_so_by_itself(
     assert metric(lines, "drift_ns_per_s") == pytest.approx(-12345.678, rel=0.01)
 
 
-def test_a_tick_while_the_counter_stops_is_tried_only_on_a_tree_that_bears_it(
-    checkout: Path, scratch: Path
-) -> None:
-    assert "DIVZERO" not in lift.lift(str(checkout), UM, scratch).stage.switches
-    replace(checkout / detect.TIMEKEEPING, "	int shift = 0, maxshift;\n	u64 offset, orig_offset;\n",
-            "	int shift = 0, maxshift;\n	u64 offset, orig_offset;\n\n"
-            "	if (!tk->cycle_interval)\n		return false;\n")
-    done = lift.lift(str(checkout), UM, scratch)
-    assert "DIVZERO" in done.stage.switches
-    lines = simulate(done.folder, "--scenario", "recalibrate")
-    assert not [line for line in lines if line.startswith("not ok") or "SKIP" in line]
-    lines = simulate(lifted(NEWEST, 1000).folder, "--scenario", "recalibrate")
-    assert [line for line in lines if "SKIP" in line]
-
-
 # What a source says
 
 

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fakes
-from runner import ktap, plot, report, samples, table
+from runner import ktap, plot, report, samples, table, trees
 from runner.errors import CannotRun, Problem, Status
 from runner.why import figure, why
 
@@ -56,11 +56,32 @@ class TestDocument:
     def test_a_lifted_kernel_is_named_with_its_sources(self) -> None:
         text = fakes.log(("lock", ["ok a"])).replace(
             "# param core native", "# param core linux\n    # param kernel 7.3.4\n"
-            "    # param revision abc\n    # param timekeeping_sha256 00\n    # param ntp_sha256 11")
+            "    # param revision v7.3-3-gabc-dirty\n    # param tree work\n"
+            "    # param timekeeping_sha256 00\n    # param ntp_sha256 11")
         run = report.document(ktap.parse(text), GUEST)["runs"][0]
-        assert run["kernel"] == {"release": "7.3.4", "revision": "abc",
+        assert run["kernel"] == {"tree": "work", "release": "7.3.4", "revision": "v7.3-3-gabc-dirty",
                                  "timekeeping_sha256": "00", "ntp_sha256": "11"}
-        assert table.core_words(run) == "linux-7.3.4"
+        assert table.core_words(run).startswith("work 7.3.4 v7.3-3-gabc-dirty")
+
+    def test_two_revisions_of_one_release_have_two_names(self) -> None:
+        assert trees.kernel_name("linux-7.2.12", "7.2.12", "7.2.12-1~bpo13+1") == "linux-7.2.12-1~bpo13+1"
+        assert trees.kernel_name("linux", "7.2.12", "v1-dirty") == "linux 7.2.12 v1-dirty"
+        assert trees.kernel_name("linux@v1", "7.2.12", "v1") == "linux@v1 7.2.12"
+        assert trees.kernel_name("linux", "7.2.12", "") == "linux 7.2.12"
+        # A report of before trees were named.
+        assert trees.kernel_name("", "7.2.12", "") == "linux-7.2.12"
+
+    def test_a_pipe_gets_the_whole_reason(self) -> None:
+        claim = "not ok the told time stays within one mult step over the longest tick of the line that it follows"
+        text = fakes.log(("lock", [claim])).replace(
+            "# param core native", "# param core linux\n    # param tree a-tree-with-a-long-name@v7.3-rc1-topic")
+        runs = report.document(ktap.parse(text), GUEST)["runs"]
+        piped = table.console()
+        with piped.capture() as taken:
+            table.show(runs, piped)
+        assert not piped.is_terminal
+        shown = " ".join(taken.get().split())
+        assert claim.removeprefix("not ok ") in shown
 
     @pytest.mark.parametrize(("change", "fault"), [
         ({"core": 5}, "core"), ({"core": "other"}, "core"), ({"hz": "1000"}, "hz"),

@@ -30,7 +30,7 @@ static void best_pair(u32 from, u32 to, u64 seconds, u32 *mult, u32 *shift)
 
 enum tk_error tk_conversion_init(struct tk_conversion *conversion, const struct tk_counter *counter)
 {
-	u64 hz = counter->hz;
+	u64 hz = tk_counter_registered_hz(counter);
 	/* In kHz where that loses nothing, or where Hz do not fit. */
 	u32 scale = hz % 1000 == 0 || hz >> 32 ? 1000 : 1;
 	u64 seconds;

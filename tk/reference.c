@@ -30,6 +30,21 @@ enum tk_error tk_reference_tick(const struct tk_reference *reference, u64 cycle_
 	return TK_OK;
 }
 
+enum tk_error tk_reference_check(const struct tk_reference *reference, u64 counter, u64 mask)
+{
+	u64 ahead = (counter - reference->counter) & mask;
+	u64 behind = (reference->counter - counter) & mask;
+	u128 distance = ((u128)(ahead < behind ? ahead : behind) * reference->period_frac) >>
+			reference->period_shift;
+	instant at;
+
+	/* The line's own time is below 2^33 s: no sum of the two leaves 128 bits. */
+	if (distance >> 64 >= TIME_LIMIT_SEC)
+		return TK_EINVAL;
+	at = tk_reference_at(reference, counter, mask);
+	return at < 0 || at >> 64 >= TK_SEC_MAX ? TK_EINVAL : TK_OK;
+}
+
 struct tk_correction tk_reference_correct(const struct tk_reference *reference,
 					  const struct tk_told *told)
 {

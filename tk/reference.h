@@ -20,6 +20,13 @@ instant tk_reference_at(const struct tk_reference *reference, u64 counter, u64 m
 enum tk_error tk_reference_tick(const struct tk_reference *reference, u64 cycle_interval,
 				u64 nominal, u64 *tick_length);
 
+/*
+ * Whether the line can be followed at this counter value: TK_EINVAL if its time there is not a time
+ * that a clock can be set to (0 to TK_SEC_MAX), as where `counter` lies centuries from the line's
+ * own. After tk_reference_tick() has taken the line.
+ */
+enum tk_error tk_reference_check(const struct tk_reference *reference, u64 counter, u64 mask);
+
 /* What a core's clock says at its last tick, after that tick's adjustment. */
 struct tk_told {
 	u64 cycle_last, cycle_interval, mask;
@@ -46,7 +53,8 @@ struct tk_correction {
  * a tick); else a step if it exceeds step_ns; else ntp_error by that one step of mult, and
  * time_offset by the rest: where the wanted rate is next to a whole mult, dithering alone would
  * take for ever to bring back what lies on that side. What a unit cannot hold goes into ntp_error:
- * nothing is lost. Both times within 2^33 s of the epoch.
+ * nothing is lost. After
+ * tk_reference_check() at a counter value less than a tick away; told->sec is below TK_SEC_MAX.
  */
 struct tk_correction tk_reference_correct(const struct tk_reference *reference,
 					  const struct tk_told *told);

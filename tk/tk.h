@@ -16,7 +16,10 @@
 #include "lib/instant.h"
 #include "tk/state.h"
 
-/* The series, as seven switches; docs/core.md says what each one changes. */
+/*
+ * The series, as seven switches (docs/core.md says what each one changes). The first has two forms:
+ * as Linux 7.3 merged it, and as versions 2 to 4 of the series mailed it.
+ */
 enum tk_switch {
 	TK_REMAINDER = 1 << 0,
 	TK_CLAWBACK = 1 << 1,
@@ -25,7 +28,9 @@ enum tk_switch {
 	TK_REFERENCE = 1 << 4,
 	TK_FEED = 1 << 5,
 	TK_SKEW = 1 << 6,
-	TK_ALL = 0x7f,
+	TK_REMAINDER_V2 = 1 << 7,
+	TK_ALL = 0x7f,	  /* with the first as merged */
+	TK_MAILED = 0xfe, /* with the first as mailed */
 };
 
 enum tk_error {
@@ -48,12 +53,21 @@ const char *tk_strerror(enum tk_error error);
 struct tk_counter {
 	u64 hz;	  /* nominal frequency, TK_COUNTER_HZ_MIN to _MAX */
 	u64 mask; /* 2^bits - 1, bits 24 to 64 */
+	/* Registered by whole kHz, as Linux registers the TSC: what hz is beyond them counts as
+	 * rate. */
+	bool khz;
 };
+
+/* The frequency that a core is told, Hz. */
+static inline u64 tk_counter_registered_hz(const struct tk_counter *counter)
+{
+	return counter->khz ? counter->hz - counter->hz % 1000 : counter->hz;
+}
 
 /*
  * Conversion of a counter: ns = cycles * mult >> shift. From the frequency in kHz where that is
- * exact or the frequency does not fit 32 bits, else in Hz, for a range of 600 s, as
- * clocksource_register_khz() and _hz() have it.
+ * exact, or how the counter is registered, or the frequency does not fit 32 bits, else in Hz, for a
+ * range of 600 s, as clocksource_register_khz() and _hz() have it.
  */
 struct tk_conversion {
 	u32 mult;
@@ -161,8 +175,11 @@ struct tk_identity {
 	const char *revision; /* git describe or package version, or NULL */
 	const char *timekeeping_sha256;
 	const char *ntp_sha256;
-	u32 switches; /* that this core can have; a lifted one: that it does have */
-	u32 hz;	      /* the only HZ it runs at; 0: any */
+	const char
+		*tree; /* what the user calls it: a folder, folder@revision, linux-7.3.4; or NULL */
+	u32 switches;  /* that this core can have; a lifted one: that its source seems to have */
+	u32 release;   /* a lifted one: that its release is known to have */
+	u32 hz;	       /* the only HZ it runs at; 0: any */
 };
 
 struct tk_ops {
@@ -203,9 +220,16 @@ struct tk_ops {
 
 	/*
 	 * The counter is being recalibrated (stopped = true): cycle_interval is 0 until it is done,
-	 * and then is what it was.
+	 * and then is what it was. A core without `divzero` may divide by zero, or never end, in a
+	 * tick meanwhile.
 	 */
 	enum tk_error (*recalibrate)(u64 now, bool stopped);
+
+	/*
+	 * Whether a tick while cycle_interval was 0 did not end, and was cut off. From then on
+	 * ticks do nothing, until init(). NULL: such a tick is not cut off.
+	 */
+	bool (*endless)(void);
 
 	void (*state)(struct tk_state *state);
 };
@@ -214,7 +238,10 @@ extern const struct tk_ops tk_native;
 /* There is at most one lifted core in an image; NULL where there is none (weak). */
 extern const struct tk_ops tk_linux __attribute__((weak));
 
-/* "all", "none", or names joined by commas: the switches they mean. TK_ESWITCH: an unknown name. */
+/*
+ * "all", "mailed", "none", or names joined by commas: the switches they mean. TK_ESWITCH: an
+ * unknown name, or both forms of the first switch.
+ */
 enum tk_error tk_switches_parse(const char *text, u32 *switches);
 
 /* The name of one switch ("remainder"), or NULL if it is not exactly one bit. */

@@ -14,7 +14,7 @@ static const char *const sentences[TK_ERRORS] = {
 };
 
 static const char *const switch_names[] = { "remainder", "clawback", "tail", "divzero",
-					    "reference", "feed",     "skew" };
+					    "reference", "feed",     "skew", "remainder-v2" };
 
 const char *tk_strerror(enum tk_error error)
 {
@@ -37,6 +37,10 @@ enum tk_error tk_switches_parse(const char *text, u32 *switches)
 		*switches = text[0] == 'a' ? TK_ALL : 0;
 		return TK_OK;
 	}
+	if (!strcmp(text, "mailed")) {
+		*switches = TK_MAILED;
+		return TK_OK;
+	}
 	for (;;) {
 		size_t length = 0;
 		u32 i;
@@ -54,6 +58,8 @@ enum tk_error tk_switches_parse(const char *text, u32 *switches)
 			break;
 		text += length + 1;
 	}
+	if (found & TK_REMAINDER && found & TK_REMAINDER_V2)
+		return TK_ESWITCH;
 	*switches = found;
 	return TK_OK;
 }

@@ -5,9 +5,10 @@ $(BUILD)/lift/%/core.o: tk/linux/core.c $(BUILD)/lift/%/lift_identity.h $(BUILD)
 	$(CC) $(FREE_CFLAGS) -I$(@D) -c -o $@ $<
 
 # One object that defines tk_linux and nothing else.
-$(BUILD)/lift/%/linux.o: tk/linux/lift.ld $(BUILD)/lift/%/wrap_timekeeping.o \
-		$(BUILD)/lift/%/wrap_ntp.o $(BUILD)/lift/%/core.o $(BUILD)/free/tk/linux/shim.o
-	$(LD) -r -T $< -o $@.all $(filter %.o,$^)
+# The shim comes first: of two weak symbols, its own and the kernel's, the linker takes the first.
+$(BUILD)/lift/%/linux.o: tk/linux/lift.ld $(BUILD)/free/tk/linux/shim.o \
+		$(BUILD)/lift/%/wrap_timekeeping.o $(BUILD)/lift/%/wrap_ntp.o $(BUILD)/lift/%/core.o
+	$(LD) -r --wrap=second_overflow -T $< -o $@.all $(filter %.o,$^)
 	objcopy --keep-global-symbol=tk_linux $@.all $@
 	@rm -f $@.all
 

@@ -17,8 +17,17 @@
 #include "tk/linux/lift.h"
 #include "tk/reference.h"
 
+/*
+ * A tick that accumulates so many seconds while cycle_interval is 0 does not end: at most some ms
+ * pass between recalibrate(true) and (false).
+ */
+#define ENDLESS_SECONDS 65536
+
 static bool pristine_saved;
 static u64 stopped_interval; /* cycle_interval while the counter is being recalibrated; else 0 */
+static bool endless;	     /* a tick was cut off: the kernel's state is that of its middle */
+static u32 seconds_left;     /* of the tick under way, before it counts as endless */
+static void *way_out[5];     /* of it: __builtin_setjmp's */
 
 static enum tk_error counter_of(struct lift_counter *lift, const struct tk_counter *counter)
 {
@@ -68,6 +77,7 @@ static enum tk_error linux_init(const struct tk_setup *setup)
 
 	restore_pristine();
 	stopped_interval = 0;
+	endless = false;
 	lift_wall_time = (struct lift_timespec){ .sec = setup->sec, .nsec = setup->nsec };
 	lift_start(&counter, setup->now);
 	return TK_OK;
@@ -120,6 +130,8 @@ static enum tk_error linux_set_reference(u64 now, const struct tk_reference *ref
 		return TK_EINVAL; /* being recalibrated */
 	error = tk_reference_tick(reference, clock.cycle_interval,
 				  intervals.raw_interval << (32 - clock.shift), &tick_length);
+	if (!error)
+		error = tk_reference_check(reference, now, intervals.mask);
 	if (error)
 		return error;
 	own = lift_own_reference(now, &line);
@@ -219,14 +231,50 @@ static enum tk_error linux_change_counter(u64 now, const struct tk_counter *next
 	return TK_OK;
 }
 
+/*
+ * Stands between the two units of the kernel (-wrap in build.mk): the accumulation calls it for
+ * each second that passes, also in a loop that has no end. Its arguments differ between kernels;
+ * they are integers, in the same registers.
+ */
+long __real_second_overflow(long first, long second) __attribute__((weak)); /* if there is one */
+long __wrap_second_overflow(long first, long second);
+long __wrap_second_overflow(long first, long second)
+{
+	if (stopped_interval && !seconds_left--)
+		__builtin_longjmp(way_out, 1);
+	return __real_second_overflow(first, second);
+}
+
+static void __attribute__((noinline)) stopped_tick(u64 now)
+{
+	if (endless)
+		return;
+	if (__builtin_setjmp(way_out)) {
+		endless = true;
+		return;
+	}
+	seconds_left = ENDLESS_SECONDS;
+	lift_tick(now);
+}
+
+static void linux_tick(u64 now)
+{
+	if (stopped_interval || endless)
+		stopped_tick(now);
+	else
+		lift_tick(now);
+}
+
+static bool linux_endless(void)
+{
+	return endless;
+}
+
 static enum tk_error linux_recalibrate(u64 now, bool stopped)
 {
 	struct tk_state_clock clock;
 
 	(void)now;
-	/* Such a tree divides by zero, or loops for ever, in the next tick. */
-	if (!LIFT_HAS_STOPPED_TICK)
-		return TK_ENOTSUPP;
 	lift_clock_get(&clock);
 	if (stopped && !stopped_interval) {
 		stopped_interval = clock.cycle_interval;
@@ -254,14 +302,16 @@ static const struct tk_identity identity = {
 	.revision = LIFT_REVISION,
 	.timekeeping_sha256 = LIFT_TIMEKEEPING_SHA256,
 	.ntp_sha256 = LIFT_NTP_SHA256,
+	.tree = LIFT_TREE,
 	.switches = LIFT_SWITCHES,
+	.release = LIFT_RELEASE,
 	.hz = LIFT_HZ,
 };
 
 const struct tk_ops tk_linux = {
 	.identity = &identity,
 	.init = linux_init,
-	.tick = lift_tick,
+	.tick = linux_tick,
 	.read = linux_read,
 	.set_reference = linux_set_reference,
 	.add_time_offset = linux_add_time_offset,
@@ -269,5 +319,6 @@ const struct tk_ops tk_linux = {
 	.settime = linux_settime,
 	.change_counter = linux_change_counter,
 	.recalibrate = linux_recalibrate,
+	.endless = linux_endless,
 	.state = linux_state,
 };

@@ -87,7 +87,7 @@ int lift_settime(u64 now, s64 sec, u32 nsec);
 int lift_adjtimex(u64 now, struct lift_timex *timex);
 /* change_clocksource() */
 void lift_change_counter(u64 now, const struct lift_counter *next, u64 next_now);
-/* Only where the tree bears a tick while it is 0. */
+/* 0: a tick may then not end. */
 void lift_set_cycle_interval(u64 cycles);
 /* The tree's own timekeeping_set_reference(); a negative errno, or LIFT_NO_REFERENCE. */
 int lift_own_reference(u64 now, const struct lift_reference *reference);

@@ -6,17 +6,22 @@
  */
 #include "tk/linux/lift.h"
 
+/*
+ * All of it is weak: a tree that defines one of these symbols itself, in the two files or under an
+ * option, is given its own.
+ */
+#define YIELDS __attribute__((weak))
 /* A function whose answer does not matter: returns 0, NULL or false. */
-#define NOTHING(name)     \
-	long name(void);  \
-	long name(void)   \
-	{                 \
-		return 0; \
+#define NOTHING(name)           \
+	YIELDS long name(void); \
+	YIELDS long name(void)  \
+	{                       \
+		return 0;       \
 	}
 /* A variable of at least so many bytes that nobody reads in earnest. */
 #define BYTES(name, size)       \
 	extern char name[size]; \
-	char name[size] __attribute__((aligned(64)));
+	YIELDS char name[size] __attribute__((aligned(64)));
 
 /* clang-format off */
 
@@ -43,6 +48,7 @@ NOTHING(stop_machine)
 NOTHING(audit_tk_injoffset)
 NOTHING(__audit_tk_injoffset)
 NOTHING(__audit_ntp_log)
+NOTHING(ntp_get_status)
 
 /* Suspend and resume */
 NOTHING(register_syscore)
@@ -98,7 +104,7 @@ NOTHING(preempt_schedule_notrace_thunk)
 
 /* x86: the inverted "reschedule" bit stays set: it never reaches 0, which calls the scheduler. */
 extern int __preempt_count;
-int __preempt_count = (int)0x80000000;
+YIELDS int __preempt_count = (int)0x80000000;
 
 /* What does matter: arithmetic that lives in other files, and the time at boot. */
 
@@ -106,7 +112,8 @@ int __preempt_count = (int)0x80000000;
 
 struct lift_timespec lift_wall_time;
 
-void read_persistent_wall_and_boot_offset(struct lift_timespec *wall, struct lift_timespec *offset);
+YIELDS void read_persistent_wall_and_boot_offset(struct lift_timespec *wall,
+						 struct lift_timespec *offset);
 void read_persistent_wall_and_boot_offset(struct lift_timespec *wall, struct lift_timespec *offset)
 {
 	*wall = lift_wall_time;
@@ -124,13 +131,13 @@ static struct lift_timespec normalized(s64 sec, s64 nsec)
 	return (struct lift_timespec){ .sec = sec, .nsec = (long)nsec };
 }
 
-void set_normalized_timespec64(struct lift_timespec *ts, s64 sec, s64 nsec);
+YIELDS void set_normalized_timespec64(struct lift_timespec *ts, s64 sec, s64 nsec);
 void set_normalized_timespec64(struct lift_timespec *ts, s64 sec, s64 nsec)
 {
 	*ts = normalized(sec, nsec);
 }
 
-struct lift_timespec ns_to_timespec64(s64 nsec);
+YIELDS struct lift_timespec ns_to_timespec64(s64 nsec);
 struct lift_timespec ns_to_timespec64(s64 nsec)
 {
 	return normalized(0, nsec);

@@ -34,7 +34,8 @@ struct timekeeper {
 	u64 mask;
 	u64 max_raw_delta; /* more cycles than this since cycle_last: the counter went back */
 	u64 raw_interval;
-	s64 xtime_remainder; /* 1/HZ in shifted ns - X at the start; 0 with `remainder` */
+	s64 xtime_remainder; /* 1/HZ in shifted ns - X at the start; 0 with `remainder`, in either
+				form */
 	s64 skew_delta;	     /* ntp.skew_delta as of the last tick, as ntp_tick is tick_length */
 	u64 paused_interval, paused_tick; /* C and ntp_tick while the counter is recalibrated */
 	struct ntp_data ntp;

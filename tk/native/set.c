@@ -32,15 +32,19 @@ void tk_setup_internals(struct timekeeper *tk, const struct tk_counter *counter,
 		tk->raw_nsec >>= old_shift - tk->shift;
 	}
 
-	/* X is not exactly 1/HZ. With `remainder`, ticks are simply that much longer, and the NTP
-	 * code is told; without, the difference is taken off at every tick. */
+	/*
+	 * X is not exactly 1/HZ. With `remainder`, ticks are simply that much longer, and the NTP
+	 * code is told; with `remainder-v2` it is not told, and dithering makes up for it; without
+	 * either, the difference is taken off at every tick.
+	 */
 	if (has(tk, TK_REMAINDER)) {
 		tk->xtime_remainder = 0;
 		tk->ntp_tick = tk->xtime_interval << tk->ntp_error_shift;
 		tk->ntp.cs_tick_adj =
 			(s64)(tk->ntp_tick - (tick_ns << NTP_SCALE_SHIFT)) * (s64)tk->hz;
 	} else {
-		tk->xtime_remainder = (s64)(tick_snsec - tk->xtime_interval);
+		tk->xtime_remainder =
+			has(tk, TK_REMAINDER_V2) ? 0 : (s64)(tick_snsec - tk->xtime_interval);
 		tk->ntp_tick = tick_ns << NTP_SCALE_SHIFT;
 	}
 	tk->ntp_error = 0;
@@ -143,6 +147,8 @@ enum tk_error timekeeping_set_reference(struct timekeeper *tk, u64 now,
 		return TK_EINVAL; /* being recalibrated: there is no tick to give a length to */
 	error = tk_reference_tick(reference, tk->cycle_interval,
 				  tk->raw_interval << tk->ntp_error_shift, &length);
+	if (!error)
+		error = tk_reference_check(reference, now, tk->mask);
 	if (error)
 		return error;
 

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What the lifted core was found to do, in words. */
+#include <signal.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "diff/diff.h"
+
+#define NAMES_SIZE  128
+#define CPU_SECONDS 20 /* of a tick that takes some microseconds */
+
+/* Joined by commas; "none". */
+static const char *names(u32 switches, char text[NAMES_SIZE])
+{
+	size_t at = 0;
+
+	snprintf(text, NAMES_SIZE, "none");
+	for (u32 bit = 1; bit <= TK_REMAINDER_V2; bit <<= 1)
+		if (switches & bit)
+			at += (size_t)snprintf(text + at, NAMES_SIZE - at, "%s%s", at ? "," : "",
+					       tk_switch_name(bit));
+	return text;
+}
+
+/* In a child, which such a tick may take with it; its CPU time is the watchdog. */
+static const char *stopped(void)
+{
+	static const char *const words[] = {
+		[TK_STOP_PASSES] = "is let pass",
+		[TK_STOP_ENDLESS] = "does not end",
+		[TK_STOP_LOSES] = "loses time",
+		[TK_STOP_REFUSED] = "cannot be had",
+	};
+	const struct itimerval limit = { .it_value.tv_sec = CPU_SECONDS };
+	int status;
+	pid_t child;
+
+	fflush(stdout);
+	child = fork();
+	if (!child) {
+		setitimer(ITIMER_VIRTUAL, &limit, NULL);
+		_exit((int)tk_stage_stop(&tk_linux, tk_linux.identity->hz, 0));
+	}
+	if (child < 0 || waitpid(child, &status, 0) != child)
+		return "cannot be tried";
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGFPE)
+		return "divides by zero";
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGVTALRM)
+		return "does not end";
+	if (!WIFEXITED(status) || WEXITSTATUS(status) > TK_STOP_REFUSED)
+		return "crashes";
+	return words[WEXITSTATUS(status)];
+}
+
+int stage_print(void)
+{
+	const struct tk_identity *identity = tk_linux.identity;
+	const struct tk_stage *stage = pair_stage();
+	char text[NAMES_SIZE];
+
+	printf("{\"kernel\": \"%s\", ", identity->kernel ? identity->kernel : "");
+	printf("\"switches\": \"%s\", ", names(stage->switches, text));
+	printf("\"unknown\": \"%s\", ", names(stage->unknown, text));
+	printf("\"source\": \"%s\", ", names(identity->switches, text));
+	printf("\"release\": \"%s\", ", names(identity->release, text));
+	printf("\"missing\": \"%s\", ", names(identity->release & ~stage->switches, text));
+	printf("\"stopped_tick\": \"%s\"}\n", stopped());
+	return 0;
+}
+
+void stage_warn(void)
+{
+	const struct tk_identity *identity = tk_linux.identity;
+	const struct tk_stage *stage = pair_stage();
+	u32 told = TK_STAGE_TOLD & ~stage->unknown;
+	u32 missing = identity->release & ~stage->switches;
+	char found[NAMES_SIZE], said[NAMES_SIZE];
+
+	if ((identity->switches ^ stage->switches) & told)
+		fprintf(stderr,
+			"tickbench-diff: by what it does this core has: %s; its source seems to "
+			"have: "
+			"%s\n",
+			names(stage->switches & told, found),
+			names(identity->switches & told, said));
+	if (stage->unknown)
+		fprintf(stderr,
+			"tickbench-diff: this core does as neither a core with %s nor one "
+			"without\n",
+			names(stage->unknown, found));
+	if (missing)
+		fprintf(stderr,
+			"tickbench-diff: linux %s has %s in its release; this tree does not\n",
+			identity->kernel ? identity->kernel : "", names(missing, found));
+}

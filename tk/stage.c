@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* A core's switches by behaviour: each function drives the core afresh to one telling moment. */
+#include "tk/stage.h"
+
+/* A tick of this counter is far from 1/HZ, so that a remainder shows: the ACPI PM timer's. */
+#define COARSE_HZ 3579545
+#define FINE_HZ	  2596146000ULL
+#define START	  (1ULL << 20)
+#define START_SEC 1700000000
+#define NANO_0                                                         \
+	{                                                              \
+		.modes = TK_ADJ_TIMECONST | TK_ADJ_NANO, .constant = 0 \
+	}
+
+struct probe {
+	const struct tk_ops *tk;
+	struct tk_stage *stage;
+	u32 hz, switches;
+	u64 now;
+	u64 interval; /* cycles a tick */
+};
+
+static bool start(struct probe *probe, u64 counter_hz)
+{
+	const struct tk_setup setup = {
+		.counter = { .hz = counter_hz, .mask = ~0ULL },
+		.hz = probe->hz,
+		.switches = probe->switches,
+		.now = START,
+		.sec = START_SEC,
+	};
+	struct tk_state state;
+
+	if (probe->tk->init(&setup))
+		return false;
+	probe->now = START;
+	probe->tk->state(&state);
+	probe->interval = state.cycle_interval;
+	return true;
+}
+
+/* `ticks` ticks' worth of cycles pass, and then a tick. */
+static void pass(struct probe *probe, u64 ticks, struct tk_state *after)
+{
+	probe->now += probe->interval * ticks;
+	probe->tk->tick(probe->now);
+	probe->tk->state(after);
+}
+
+/* One of several switches was found, or, by 0, that none is there; else it is unknown. */
+static void found(struct probe *probe, bool known, u32 candidates, u32 one)
+{
+	if (known)
+		probe->stage->switches |= one;
+	else
+		probe->stage->unknown |= candidates;
+}
+
+/*
+ * A tick on time adds L - X to ntp_error, or L - X - R, with R = 1/HZ - X at the start. Where R is
+ * not taken off, the tick that the core starts with is X, and NTP is told (as merged), or 1/HZ.
+ */
+static void probe_remainder(struct probe *probe)
+{
+	const u32 forms = TK_REMAINDER | TK_REMAINDER_V2;
+	struct tk_state before, after;
+	u64 tick_snsec, kept;
+	u32 scale;
+
+	if (!start(probe, COARSE_HZ)) {
+		found(probe, false, forms, 0);
+		return;
+	}
+	probe->tk->state(&before);
+	pass(probe, 1, &after);
+	scale = 32 - before.shift;
+	tick_snsec = (TB_NSEC_PER_SEC / probe->hz) << before.shift;
+	kept = before.ntp_tick - (before.xtime_interval << scale) -
+	       (u64)(after.ntp_error - before.ntp_error);
+	if (kept == (tick_snsec - before.xtime_interval) << scale)
+		return;
+	if (kept)
+		found(probe, false, forms, 0);
+	else if (before.ntp_tick == before.xtime_interval << scale)
+		found(probe, true, forms, TK_REMAINDER);
+	else
+		found(probe, before.ntp_tick == tick_snsec << scale, forms, TK_REMAINDER_V2);
+}
+
+/* A new rate in the middle of a tick moves mult, and wall time by change * off: is ntp_error told?
+ */
+static void probe_clawback(struct probe *probe)
+{
+	struct tk_timex timex = { .modes = TK_ADJ_FREQUENCY, .freq = 100LL << 16 };
+	struct tk_state before, after;
+	s64 moved;
+
+	if (!start(probe, FINE_HZ)) {
+		found(probe, false, TK_CLAWBACK, 0);
+		return;
+	}
+	pass(probe, 1, &before);
+	probe->now += probe->interval / 2;
+	probe->tk->adjtimex(probe->now, &timex);
+	probe->tk->state(&after);
+	moved = (s64)((u64)(s64)(s32)(after.mult - before.mult) * (probe->now - after.cycle_last)
+		      << (32 - after.shift));
+	if (moved && after.ntp_error == before.ntp_error)
+		return;
+	found(probe, moved && after.ntp_error - before.ntp_error == moved, TK_CLAWBACK,
+	      TK_CLAWBACK);
+}
+
+/*
+ * A phase to slew. Without `skew` the second's share leaves time_offset at the second's start; with
+ * it each tick takes its part.
+ */
+static void probe_skew(struct probe *probe)
+{
+	struct tk_timex constant = NANO_0;
+	struct tk_state before, after;
+	u32 moved = 0;
+
+	if (!start(probe, FINE_HZ))
+		goto unknown;
+	probe->tk->adjtimex(probe->now, &constant);
+	if (probe->tk->add_time_offset(probe->now, 100000))
+		goto unknown;
+	/* Into the middle of the first second that knows of it. */
+	pass(probe, probe->hz + probe->hz / 2, &before);
+	for (u32 i = 0; i < 4; i++, before = after) {
+		pass(probe, 1, &after);
+		moved += after.time_offset != before.time_offset;
+	}
+	if (moved)
+		found(probe, moved == 4, TK_SKEW, TK_SKEW);
+	else if (!before.time_offset)
+		found(probe, false, TK_SKEW, 0); /* nothing left to see */
+	return;
+unknown:
+	found(probe, false, TK_SKEW, 0);
+}
+
+/*
+ * Down to a rest of which the largest time constant makes no share at all: does it leave? (With the
+ * smallest constant it would leave also by the least that a tick of `skew` delivers.)
+ */
+static void probe_tail(struct probe *probe)
+{
+	struct tk_timex constant = NANO_0;
+	struct tk_state state = { 0 };
+	const s64 no_share = 1 << 12; /* 2 + the largest constant */
+	s64 rest;
+
+	if (!start(probe, FINE_HZ))
+		goto unknown;
+	probe->tk->adjtimex(probe->now, &constant);
+	if (probe->tk->add_time_offset(probe->now, 1))
+		goto unknown;
+	for (u32 i = 0; i < 60 && (!i || state.time_offset >= no_share); i++)
+		pass(probe, probe->hz, &state);
+	rest = state.time_offset;
+	if (rest <= 0 || rest >= no_share)
+		goto unknown;
+	constant.constant = 10;
+	probe->tk->adjtimex(probe->now, &constant);
+	/* The second under way goes on as planned; those after it know the new constant. */
+	pass(probe, 2 * probe->hz, &state);
+	rest = state.time_offset;
+	for (u32 i = 0; i < 3; i++)
+		pass(probe, probe->hz, &state);
+	if (state.time_offset && state.time_offset == rest)
+		return;
+	found(probe, !state.time_offset, TK_TAIL, TK_TAIL);
+	return;
+unknown:
+	found(probe, false, TK_TAIL, 0);
+}
+
+void tk_stage(const struct tk_ops *tk, u32 hz, u32 switches, struct tk_stage *stage)
+{
+	struct probe probe = { .tk = tk, .stage = stage, .hz = hz, .switches = switches };
+
+	*stage = (struct tk_stage){ 0 };
+	probe_remainder(&probe);
+	probe_clawback(&probe);
+	probe_skew(&probe);
+	probe_tail(&probe);
+}
+
+enum tk_stop tk_stage_stop(const struct tk_ops *tk, u32 hz, u32 switches)
+{
+	struct probe probe = { .tk = tk, .hz = hz, .switches = switches };
+	struct tk_state before, after;
+
+	if (!start(&probe, FINE_HZ))
+		return TK_STOP_REFUSED;
+	pass(&probe, 1, &before);
+	if (tk->recalibrate(probe.now, true))
+		return TK_STOP_REFUSED;
+	pass(&probe, 2, &after);
+	if (tk->endless && tk->endless())
+		return TK_STOP_ENDLESS;
+	if (after.xtime_sec != before.xtime_sec || after.xtime_nsec != before.xtime_nsec ||
+	    after.cycle_last != before.cycle_last)
+		return TK_STOP_LOSES;
+	tk->recalibrate(probe.now, false);
+	pass(&probe, 1, &after);
+	return after.cycle_last == probe.now ? TK_STOP_PASSES : TK_STOP_LOSES;
+}
