@@ -6,7 +6,7 @@
 set -u
 
 run='gcc libc6-dev make binutils nasm gnu-efi mtools dosfstools acpica-tools
-	qemu-system-x86 qemu-system-data ovmf
+	qemu-system-x86 qemu-system-data ovmf psf-unifont
 	python3 python3-numpy python3-matplotlib python3-rich'
 fuzz='clang libclang-rt-dev'
 test="python3-pytest python3-pytest-xdist python3-hypothesis git $fuzz"

@@ -9,9 +9,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 MEMORY_MIB = 512
+# Where page and mailbox are, unless the table says otherwise (VCLK_BASE and TBMB_BASE in vmclock/build.mk).
 PAGE_ADDRESS = 0x200000000
 MAILBOX_ADDRESS = 0x200200000
+# A QWordMemory descriptor (ACPI 6.5, section 6.4.3.5.1): tag, length, three bytes of flags, granularity.
+QWORD = re.compile(rb"\x8a\x2b\x00.{3}.{8}(?P<base>.{8})", re.DOTALL)
 PAGE_BYTES = 2 << 20
+
+
+def addresses(table: bytes) -> tuple[int, int]:
+    """Where an SSDT of ours puts the page and the mailbox; the defaults for one that has no such windows."""
+    found = [int.from_bytes(window["base"], "little") for window in QWORD.finditer(table)]
+    return (found[0], found[1]) if len(found) == 2 else (PAGE_ADDRESS, MAILBOX_ADDRESS)
 
 
 @dataclass(frozen=True)

@@ -91,12 +91,13 @@ class Pages:
 
     def args(self) -> list[str]:
         backend = "memory-backend-file,share=on,size=2M"
+        page, mailbox = machine.addresses(self.table.read_bytes())
         args = ["-acpitable", f"file={quote(self.table)}",
                 "-object", f"{backend},id=vc,mem-path={quote(self.page)}",
-                "-device", f"pc-dimm,memdev=vc,addr={machine.PAGE_ADDRESS:#x}"]
+                "-device", f"pc-dimm,memdev=vc,addr={page:#x}"]
         if self.mailbox:
             args += ["-object", f"{backend},id=mb,mem-path={quote(self.mailbox)}",
-                     "-device", f"pc-dimm,memdev=mb,addr={machine.MAILBOX_ADDRESS:#x}"]
+                     "-device", f"pc-dimm,memdev=mb,addr={mailbox:#x}"]
         if self.pid:
             args += ["-pidfile", str(self.pid)]
         return args

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from conftest import ROOT, plain_environment
 from pagetool import TWO_64, Page, Tool
+from runner import qemu
 
 U64 = st.integers(0, TWO_64 - 1)
 EDGES = st.sampled_from([0, 1, 2, (1 << 32) - 1, 1 << 32, (1 << 63) - 1, 1 << 63, TWO_64 - 1])
@@ -241,3 +242,6 @@ def test_addresses_of_the_table_can_be_changed(tmp_path: Path) -> None:
                    env=plain_environment())
     aml = (tmp_path / "vmclock.aml").read_bytes()
     assert (0x480000000).to_bytes(8, "little") + (0x480000FFF).to_bytes(8, "little") in aml
+    # QEMU puts the page where the table says, not where it usually is.
+    given = qemu.Pages(tmp_path / "page", tmp_path / "mailbox", tmp_path / "vmclock.aml").args()
+    assert "pc-dimm,memdev=vc,addr=0x480000000" in given and "pc-dimm,memdev=mb,addr=0x200200000" in given

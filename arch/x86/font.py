@@ -1,42 +1,66 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Makes the screen's font at build time: the printable ASCII characters of DejaVu Sans Mono, 8 by 16
-pixels, a byte a line, the leftmost pixel in the highest bit. Assumes matplotlib, which has the font
-and the means to draw it without smoothing."""
+"""Makes the screen's font at build time from a console font (PSF, version 1 or 2, 8 by 16 pixels): the
+glyphs of printable ASCII, a byte a line, the leftmost pixel in the highest bit. The default is GNU
+Unifont's, from Debian's psf-unifont. Assumes that the font has a table of Unicode values."""
 
 from __future__ import annotations
 
 import argparse
-import warnings
+import gzip
+import struct
 from pathlib import Path
 
-import matplotlib
-import numpy as np
-from matplotlib import ft2font
-
-WIDTH, HEIGHT, BASELINE = 8, 16, 12
-FIRST, LAST = 0x20, 0x7e
+UNIFONT = Path("/usr/share/consolefonts/Unifont-APL8x16.psf.gz")
+WIDTH, HEIGHT = 8, 16
+FIRST, LAST = 0x20, 0x7E
 
 
-def glyph(font: ft2font.FT2Font, code: int) -> bytes:
-    shape = font.load_char(code, flags=ft2font.LOAD_TARGET_MONO)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # newer ones would rather have an array, older ones cannot
-        image = ft2font.FT2Image(WIDTH, HEIGHT)
-        top = max(BASELINE - round(shape.horiBearingY / 64), 0)
-        font.draw_glyph_to_bitmap(image, 0, top, shape, antialiased=False)
-        pixels = np.asarray(image)
-    return np.packbits(pixels > 0, axis=1).tobytes()
+def glyphs_of(font: bytes) -> dict[str, bytes]:
+    """The glyph of each single character that a font's Unicode table lists. ValueError: not such a font."""
+    if font[:2] == b"\x36\x04":
+        start, size, width, count = 4, font[3], 8, 512 if font[2] & 1 else 256
+        words = [bytes(part) for part in _entries(font[start + count * size:], 2, b"\xff\xff")]
+        # A sequence of several characters begins with 0xfffe; what stands before it are single ones.
+        texts = [word.decode("utf-16-le").split("\ufffe")[0] for word in words]
+    elif font[:4] == b"\x72\xb5\x4a\x86":
+        start, _, count, size, height, width = struct.unpack_from("<6I", font, 8)
+        size = size if height == HEIGHT else 0
+        texts = [word.split(b"\xfe")[0].decode() for word in font[start + count * size:].split(b"\xff")]
+    else:
+        raise ValueError("not a PSF font")
+    if (width, size) != (WIDTH, HEIGHT):
+        raise ValueError(f"not a font of {WIDTH} by {HEIGHT} pixels")
+    return {character: font[start + number * size:start + (number + 1) * size]
+            for number, text in enumerate(texts[:count]) for character in text}
 
 
-def made() -> bytes:
-    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSansMono.ttf"
-    font = ft2font.FT2Font(str(path))
-    font.set_size(10, 96)
-    return b"".join(glyph(font, code) for code in range(FIRST, LAST + 1))
+def _entries(table: bytes, width: int, end: bytes) -> list[bytearray]:
+    """A table's entries, each ended by `end`, all in units of `width` bytes."""
+    entries = [bytearray()]
+    for at in range(0, len(table), width):
+        unit = table[at:at + width]
+        if unit == end:
+            entries.append(bytearray())
+        else:
+            entries[-1] += unit
+    return entries
+
+
+def made(font: bytes) -> bytes:
+    """The glyphs from FIRST to LAST, one behind the other. KeyError: one is missing."""
+    glyphs = glyphs_of(font)
+    return b"".join(glyphs[chr(code)] for code in range(FIRST, LAST + 1))
+
+
+def main() -> None:
+    """Writes the file that arch/x86/font.asm includes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--font", type=Path, default=UNIFONT)
+    parser.add_argument("output", type=Path)
+    args = parser.parse_args()
+    args.output.write_bytes(made(gzip.decompress(args.font.read_bytes())))
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("output", type=Path)
-    parser.parse_args().output.write_bytes(made())
+    main()
