@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT
+from liftable import Kernel, lifted
 from runner import bench, ladder
 from runner.errors import CannotRun
 
@@ -57,6 +58,23 @@ def test_divzero_and_tail_show_in_their_columns(tsc: dict[str, ladder.Figures]) 
     # The share is time_offset / 2^4: what is below 16 is never shared without the tail.
     assert 0 < (tsc["reference and feed"].left or 0) < 16
     assert tsc["+ tail"].left == 0
+
+
+def test_tables_go_into_a_new_document_and_again_into_that(tmp_path: Path) -> None:
+    path = tmp_path / "new.md"
+    ladder.write_tables(path, "first\n")
+    ladder.write_tables(path, "second\n")
+    assert "second" in path.read_text() and "first" not in path.read_text()
+    with pytest.raises(CannotRun, match="cannot write"):
+        ladder.write_tables(tmp_path, "a folder")
+    path.write_text("no marks")
+    with pytest.raises(CannotRun, match="<!-- tables -->"):
+        ladder.write_tables(path, "third")
+
+
+def test_a_kernel_whose_tick_does_not_end_is_told_so() -> None:
+    program = lifted(Kernel("7.3"), 1000).folder / "tickbench-sim"
+    assert ladder._recalibrates(ladder.linux_rung("7.3", program), 1_000_000_000) == "does not end"
 
 
 def test_markdown_has_a_cell_for_each_column(tsc: dict[str, ladder.Figures]) -> None:
