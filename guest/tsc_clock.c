@@ -74,6 +74,13 @@ static u64 random_below(u64 bound)
 	return tsc.random % bound;
 }
 
+/* Answers the publisher. Not to be interrupted by itself. */
+static void answer(void)
+{
+	if (tsc.mailbox)
+		mailbox_serve(tsc.mailbox, tsc_clock_now, NULL);
+}
+
 /* The next tick's time: on the grid, and far enough ahead that something else can run before it. */
 static void advance(u64 now)
 {
@@ -103,6 +110,8 @@ static void tick(void)
 		advance(rdtsc());
 	}
 	lapic_timer_arm(tsc.due);
+	/* Whatever the scenario is busy with, the publisher has its answer once a tick. */
+	answer();
 }
 
 static void tsc_clock_ticks_start(struct bench *bench)
@@ -131,10 +140,14 @@ static void tsc_clock_ticks_stop(struct bench *bench)
 	tsc.bench = NULL;
 }
 
+/* The same outside of the tick. Two loads, unless there is something to be answered. */
 static void serve(void)
 {
-	if (tsc.mailbox)
-		mailbox_serve(tsc.mailbox, tsc_clock_now, NULL);
+	if (!tsc.mailbox || !mailbox_asks(tsc.mailbox))
+		return;
+	tsc_clock_lock(NULL);
+	answer();
+	tsc_clock_unlock(NULL);
 }
 
 /* How many iterations of cpu_spin() make about a microsecond. */
@@ -194,7 +207,10 @@ static bool tsc_clock_judge(struct bench *bench, s64 *difference_fs, u64 *maxerr
 	return verdict.valid;
 }
 
-/* A publisher that must first learn this guest's TSC says "initializing" until it has. */
+/*
+ * A publisher that must first learn this guest's TSC says "initializing" until it has, and one that
+ * had no answer while the last scenario reported says "unknown" until it has one.
+ */
 static void wait_for_page(const struct vehicle *vehicle)
 {
 	const u64 hz = vehicle->counter.hz;
@@ -208,11 +224,19 @@ static void wait_for_page(const struct vehicle *vehicle)
 		error = vmclock_read(vehicle->page, vehicle->page_mapped, 0, &line);
 		if (!vmclock_may_pass(error) || passed > PAGE_WAIT_SECONDS * hz)
 			return;
-		if (error != VMCLOCK_STATUS_IS_INITIALIZING && passed > WRITER_WAIT_SECONDS * hz)
+		if ((!tsc.mailbox || error != VMCLOCK_STATUS_IS_UNKNOWN) &&
+		    error != VMCLOCK_STATUS_IS_INITIALIZING && passed > WRITER_WAIT_SECONDS * hz)
 			return;
 		serve();
 		cpu_spin(tsc.spins);
 	}
+}
+
+static void tsc_clock_reset(struct vehicle *vehicle, const struct scenario_params *params)
+{
+	(void)params;
+	if (vehicle->page)
+		wait_for_page(vehicle);
 }
 
 static bool find_frequency(struct vehicle *vehicle, const struct machine *machine, u64 given)
@@ -266,6 +290,7 @@ enum tsc_clock_error tsc_clock_init(struct vehicle *vehicle, const struct machin
 			.mask = machine->clock.mask,
 			.read = refclock_read,
 		},
+		.reset = tsc_clock_reset,
 		.now = tsc_clock_now,
 		.ticks_start = tsc_clock_ticks_start,
 		.ticks_stop = tsc_clock_ticks_stop,
@@ -287,7 +312,5 @@ enum tsc_clock_error tsc_clock_init(struct vehicle *vehicle, const struct machin
 	measure_spins(vehicle->counter.hz);
 	error = find_timer(machine, params->tick, vehicle->counter.hz);
 	vehicle->tick_source = tsc.timer == LAPIC_DEADLINE ? "tsc-deadline" : "lapic-oneshot";
-	if (!error && vehicle->page)
-		wait_for_page(vehicle);
 	return error;
 }

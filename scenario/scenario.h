@@ -89,6 +89,7 @@ struct bench {
 	u64 gap_before_cycles;	  /* the same of the longest time between two ticks */
 	u32 switches;		  /* in force: params' for native, its own for a lifted core */
 	struct vmclock_line line; /* the page as last read and, if following, fed */
+	struct vmclock_seen seen; /* the page when it was read last, whatever came of it */
 	enum vmclock_error line_error;
 	bool following; /* feed each change of the page to the core */
 	bool sampling;

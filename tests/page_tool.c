@@ -10,10 +10,14 @@
  *	update FILE COUNTER_VALUE SEC FRAC PERIOD_FRAC SHIFT	vmclock_page_update, seq_count after
  *	spin FILE MS					reads: accepted, refused, changes, longest
  *us guest MAILBOX OFFSET MS [PAGE SHIFT_NS]		answers; posts the page's time + SHIFT_NS
+ *	believe MAILBOX OFFSET MS PAGE			answers, and whether the page lied
+ *	outlived COUNTER_VALUE PERIOD_FRAC SHIFT PERIOD_MAXERROR NOW	vmclock_outlived
+ *	changed FILE FILE				whether a reader tells the two pages apart
  *	pair COUNTER NS, refresh COUNTER, shift NS	fit and steering, on a clock of the test's
  *own leap FILE UTC					TAI - UTC kvm FOLDER PID HOST
  *offset found, host to guest and back
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,6 +128,33 @@ static void do_update(const char *args)
 	pagefile_close(&file);
 }
 
+static void do_outlived(const char *args)
+{
+	struct vmclock_line line = { .time_type = VMCLOCK_TIME_TAI };
+	u64 now;
+	u32 shift;
+
+	sscanf(args, "%llu %llu %u %llu %llu", &line.counter_value, &line.period_frac, &shift,
+	       &line.period_maxerror, &now);
+	line.period_shift = (u8)shift;
+	printf("%llu", vmclock_outlived(&line, now));
+}
+
+static void do_changed(const char *args)
+{
+	struct pagefile before, after;
+	char first[512], second[512];
+	struct vmclock_seen seen;
+
+	sscanf(args, "%511s %511s", first, second);
+	if (!open_or_say(&before, first) || !open_or_say(&after, second))
+		return;
+	vmclock_look(before.memory, &seen);
+	printf("%d", vmclock_changed(after.memory, &seen));
+	pagefile_close(&before);
+	pagefile_close(&after);
+}
+
 static void do_spin(const char *args)
 {
 	u64 accepted = 0, refused = 0, changes = 0, torn = 0;
@@ -216,6 +247,63 @@ static void do_guest(const char *args)
 		pagefile_close(&page_file);
 }
 
+/* How far the page's UTC is off the host's clock beyond what the page states, ns. */
+static double beyond_ns(const struct vmclock_line *line, u64 offset)
+{
+	struct timespec now;
+	u64 before = host_counter() + offset, after, half;
+	double off_ns, rate_ns;
+	instant clock;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	after = host_counter() + offset;
+	half = (after - before) / 2;
+	clock = instant_make(now.tv_sec, 0) + instant_from_nsec(now.tv_nsec);
+	off_ns = (double)instant_to_fsec(vmclock_utc_at(line, before + half) - clock) / 1e6;
+	rate_ns = ldexp((double)line->period_maxerror, -64 - line->period_shift) * 1e9;
+	return fabs(off_ns) - (double)line->time_maxerror_ns -
+	       fabs((double)(s64)(before + half - line->counter_value)) * rate_ns -
+	       (double)half * (double)line_period_ns(line) - 1;
+}
+
+/*
+ * A guest that answers as one does and believes the page whenever it can be used: how often it
+ * could, how often that was a lie, the worst lie in ns, and the markers first and last seen.
+ */
+static void do_believe(const char *args)
+{
+	u64 accepted = 0, lies = 0, first = 0, offset;
+	struct pagefile mailbox, page;
+	char mailbox_path[512], page_path[512], why[512];
+	struct vmclock_line line = { 0 };
+	double worst = 0;
+	s64 ms, end;
+
+	sscanf(args, "%511s %llu %lld %511s", mailbox_path, &offset, &ms, page_path);
+	if (!pagefile_share(&mailbox, mailbox_path, why, sizeof(why)) ||
+	    !open_or_say(&page, page_path))
+		return;
+	for (end = now_us() + ms * 1000; now_us() < end;) {
+		struct guest guest = { .offset = offset };
+		struct vmclock_seen seen;
+		double beyond;
+
+		/* As the page was before this guest told anything. */
+		vmclock_look(page.memory, &seen);
+		if (!vmclock_read(page.memory, page.size, host_counter() + offset, &line)) {
+			beyond = beyond_ns(&line, offset);
+			lies += !vmclock_changed(page.memory, &seen) && beyond > 0;
+			worst = fmax(worst, beyond);
+			if (!accepted++)
+				first = line.disruption_marker;
+		}
+		mailbox_serve(mailbox.memory, guest_counter, &guest);
+	}
+	printf("%llu %llu %.0f %llu %llu", accepted, lies, worst, first, line.disruption_marker);
+	pagefile_close(&mailbox);
+	pagefile_close(&page);
+}
+
 static struct window window;
 static struct fit fit;
 static struct vmclock_line followed;
@@ -293,10 +381,11 @@ static const struct {
 	const char *name;
 	void (*run)(const char *args);
 } commands[] = {
-	{ "time", do_time },	 { "period", do_period },   { "read", do_read },
-	{ "update", do_update }, { "spin", do_spin },	    { "guest", do_guest },
-	{ "pair", do_pair },	 { "refresh", do_refresh }, { "shift", do_shift },
-	{ "leap", do_leap },	 { "kvm", do_kvm },
+	{ "time", do_time },	   { "period", do_period },	{ "read", do_read },
+	{ "update", do_update },   { "spin", do_spin },		{ "guest", do_guest },
+	{ "pair", do_pair },	   { "refresh", do_refresh },	{ "shift", do_shift },
+	{ "believe", do_believe }, { "outlived", do_outlived }, { "changed", do_changed },
+	{ "leap", do_leap },	   { "kvm", do_kvm },
 };
 
 int main(void)

@@ -126,6 +126,27 @@ def test_generation_counter_without_its_flag_is_none(tool: Tool, tmp_path: Path)
     assert read(tool, Page(generation=5).write(tmp_path / "page")).generation == 0
 
 
+@pytest.mark.parametrize(("maxerror", "seconds", "outlived"), [
+    (1, 4.999, 0), (1, 5.001, 1), (1, 7.5, 3), (1 << 60, 5.001, 1), (1, -3600.0, 0), (1, 0.0, 0),
+    (0, 5.001, 0), (0, 1e6, 0)])
+def test_line_that_says_how_fast_it_goes_wrong_is_believed_for_five_seconds(
+        tool: Tool, maxerror: int, seconds: float, outlived: int) -> None:
+    """One that states no growth of its error, as a static page's, is believed for good."""
+    page = Page(counter_value=10**13)
+    now = page.counter_value + int(seconds * 10**9)
+    assert tool.ask("outlived", page.counter_value, page.period_frac, page.shift, maxerror,
+                    now) == [str(outlived)]
+
+
+@pytest.mark.parametrize("changes", [{"disruption_marker": 8}, {"counter_value": 999}])
+def test_a_count_that_comes_round_is_told_from_the_one_before(
+        tool: Tool, tmp_path: Path, changes: dict[str, int]) -> None:
+    """A restored snapshot turns seq_count back, and it comes by its old values again."""
+    before = Page().write(tmp_path / "before")
+    assert tool.ask("changed", before, Page().write(tmp_path / "same")) == ["0"]
+    assert tool.ask("changed", before, Page().but(**changes).write(tmp_path / "other")) == ["1"]
+
+
 def test_marker_that_changes_on_every_read_is_seen_each_time(tool: Tool, tmp_path: Path) -> None:
     markers = [read(tool, Page(disruption_marker=n, seq_count=2 * n).write(tmp_path / "page")).marker
                for n in range(1, 30)]

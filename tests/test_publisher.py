@@ -7,22 +7,29 @@ from __future__ import annotations
 import os
 import random
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor
 from pathlib import Path
 
 import pytest
 
+from conftest import need
+from monitor import Monitor
 from pagetool import Page, Publisher, Tool, run, shared_file
+from runner import firmware
+from runner.machine import MAILBOX_ADDRESS, PAGE_ADDRESS
 
 # Seconds of the torn-read test; the figure of the claim is 5.
 STRESS_SECONDS = float(os.environ.get("STRESS_SECONDS", "5"))
 KILLS = int(os.environ.get("KILLS", "50"))
-UNRELIABLE, INITIALIZING = 4, 1
+UNRELIABLE, INITIALIZING, UNKNOWN = 4, 1, 0
 OFFSET = 123_456_789_012
 NSEC = 10**9
 
@@ -55,6 +62,14 @@ def live(program: Path, page: Path, *args: object) -> Publisher:
 def metric(report: str, name: str) -> float:
     return float(next(line.split()[3] for line in report.splitlines()
                       if line.startswith(f"# metric {name} ")))
+
+
+@dataclass
+class Machine:
+    """A QEMU with its monitor."""
+
+    child: subprocess.Popen[str]
+    monitor: Monitor
 
 
 def serve_until(publisher: Publisher, event: str, count: int, tool: Tool, *words: object) -> None:
@@ -212,6 +227,48 @@ def test_a_new_start_tells_of_a_disruption_and_never_turns_the_count_back(
     assert seen[0].seq_count < seen[1].seq_count < seen[2].seq_count
 
 
+def test_page_that_somebody_else_turns_back_is_written_again_as_a_disruption(
+        program: Path, page: Path) -> None:
+    """As savevm and loadvm do with the guest's memory, or as a guest does that writes into it."""
+    with live(program, page, "--interval", "0.05") as publisher:
+        publisher.wait_for("line", 2)
+        old = Page.read(page)
+        for changed in (old, old.but(seq_count=old.seq_count | 1), old.but(magic=0, size=0)):
+            publisher.wait_for("line", len(publisher.of("line")) + 2)
+            before = Page.read(page)
+            assert before.seq_count > old.seq_count
+            with page.open("r+b") as file:
+                file.write(changed.pack())
+            until = time.monotonic() + 30
+            while (now := Page.read(page)).disruption_marker <= before.disruption_marker:
+                assert time.monotonic() < until, "the page stays as somebody else left it"
+                time.sleep(0.002)
+            assert now.seq_count > before.seq_count and now.seq_count % 2 == 0
+            assert (now.magic, now.size, now.clock_status) == (old.magic, 4096, old.clock_status)
+        assert any("wrote into the page" in str(note["text"]) for note in publisher.of("note"))
+
+
+@pytest.mark.parametrize("sec", [1 << 63, (1 << 64) - 1, (1 << 63) - 1, 1 << 40, 0])
+def test_whatever_a_guest_posts_is_judged_without_harm(
+        page_programs: Path, page: Path, mailbox: Path, tool: Tool, sec: int) -> None:
+    with live(page_programs / "vmclock-host-san", page, "--mailbox", mailbox) as publisher:
+        publisher.wait_for("ready")
+        serve_until(publisher, "line", 1, tool, mailbox, OFFSET)
+        counter = Page.read(page).counter_value
+        with mailbox.open("r+b") as file:
+            file.seek(0xc8)
+            file.write(struct.pack("<QQQ", counter, sec, (1 << 64) - 1))
+            file.seek(0xc0)
+            file.write(struct.pack("<Q", 77))
+        serve_until(publisher, "verdict", 1, tool, mailbox, OFFSET)
+        verdict = publisher.wait_for("verdict")
+        # A time long past can be judged; one that no clock has cannot.
+        assert verdict["valid"] is (sec == 0)
+        assert not verdict["valid"] or float(verdict["difference_ns"]) < -9e12
+        assert publisher.stop() == 0
+        assert publisher.child.stderr and publisher.child.stderr.read() == ""
+
+
 def test_static_line_is_exact(program: Path, page: Path) -> None:
     line = ("counter=18446744073709551615,time=1700000000.123456789012345678,period-hz=2596146000,"
             "rate-ppm=12.345678,tai=38,marker=5")
@@ -284,6 +341,155 @@ def test_guest_that_is_replaced_is_noticed_as_a_disruption(
     assert abs(int(moved["cycles"]) - OFFSET * 7) / hz * 1e9 <= float(moved["half_width_ns"]) + 0.001
     assert after.disruption_marker > before.disruption_marker
     assert after.counter_value - before.counter_value > OFFSET * 5
+
+
+def silence(publisher: Publisher, page: Path, count: int = 1) -> Page:
+    """Waits until the page says that its guest no longer answers; gives that page."""
+    until = time.monotonic() + 30
+    while sum(not each["answers"] for each in publisher.of("guest")) < count:
+        assert time.monotonic() < until, "a guest's silence is not noticed"
+        time.sleep(0.005)
+    return Page.read(page)
+
+
+def test_guest_that_is_silent_makes_the_page_unknown_and_its_error_grow(
+        program: Path, page: Path, mailbox: Path, tool: Tool) -> None:
+    with live(program, page, "--mailbox", mailbox) as publisher:
+        publisher.wait_for("ready")
+        serve_until(publisher, "line", 2, tool, mailbox, OFFSET)
+        before = publisher.of("line")[-1]
+        silent = silence(publisher, page)
+        # 100 ms have passed since the last answer: so long may it have been stopped.
+        assert silent.clock_status == UNKNOWN
+        assert silent.time_maxerror_ns > 100_000_000 + int(before["maxerror_ns"])
+        until = time.monotonic() + 30
+        while Page.read(page).time_maxerror_ns < 2 * silent.time_maxerror_ns:
+            assert time.monotonic() < until, "the bound stands still while the guest is silent"
+            time.sleep(0.01)
+        assert Page.read(page).clock_status == UNKNOWN
+        # It was only not running: nothing was lost, and nothing is disrupted.
+        accepted, lies, _, first, last = map(int, tool.ask("believe", mailbox, OFFSET, 500, page))
+        assert accepted and not lies
+        assert first == last == silent.disruption_marker
+        assert not any(each["stepped"] for each in publisher.of("line"))
+
+
+@pytest.mark.parametrize("stopped_s", [0.2, 1.0, 1000.0, -50.0])
+def test_guest_that_was_stopped_never_reads_a_line_that_lies(
+        program: Path, page: Path, mailbox: Path, tool: Tool, stopped_s: float) -> None:
+    """After stop and cont its counter has stood still; its first look at the page is believed."""
+    with live(program, page, "--mailbox", mailbox) as publisher:
+        publisher.wait_for("ready")
+        serve_until(publisher, "line", 1, tool, mailbox, OFFSET)
+        hz = float(publisher.of("line")[0]["hz"])
+        before = silence(publisher, page)
+        then = (OFFSET - int(stopped_s * hz)) % (1 << 64)
+        accepted, lies, worst_ns, first, _ = map(
+            int, tool.ask("believe", mailbox, then, 2000, page))
+        assert accepted and not lies, f"the page was {worst_ns} ns off beyond its word"
+        assert first == before.disruption_marker + 1
+        moved = publisher.of("offset")[-1]
+    away_ns = abs((int(moved["cycles"]) - then + (1 << 63)) % (1 << 64) - (1 << 63)) / hz * 1e9
+    assert away_ns <= float(moved["half_width_ns"]) + 0.001
+
+
+def test_the_marker_of_a_stop_comes_before_the_new_line(
+        program: Path, page: Path, mailbox: Path, tool: Tool) -> None:
+    """A stop too short for silence to be told: the first answer after it does."""
+    with live(program, page, "--mailbox", mailbox, "--interval", "2") as publisher:
+        publisher.wait_for("ready")
+        serve_until(publisher, "line", 1, tool, mailbox, OFFSET)
+        before = Page.read(page)
+        hz = float(publisher.of("line")[0]["hz"])
+        # What the page is between marker and line, a guest that answers once finds out.
+        then = OFFSET - int(0.05 * hz)
+        until = time.monotonic() + 30
+        while (now := Page.read(page)).disruption_marker == before.disruption_marker:
+            assert time.monotonic() < until, "the stop is not noticed"
+            tool.ask("guest", mailbox, then, 1)
+        assert now.clock_status == INITIALIZING
+        assert now.disruption_marker == before.disruption_marker + 1
+
+
+def test_answers_that_come_late_still_count(
+        program: Path, page: Path, mailbox: Path, tool: Tool) -> None:
+    """On a busy host no answer may come within the time that the publisher waits for one."""
+    with live(program, page, "--mailbox", mailbox) as publisher:
+        publisher.wait_for("ready")
+        serve_until(publisher, "line", 1, tool, mailbox, OFFSET)
+        tool.ask("guest", mailbox, OFFSET, 1)
+        known = len(publisher.of("guest"))
+        # Each answer is 1 ms old when it is given, and nothing else is wrong.
+        tool.ask("guest", mailbox, OFFSET, 1000, page, 0, 1000)
+        assert Page.read(page).clock_status in (2, 3, UNKNOWN)
+        assert not [each for each in publisher.of("guest")[known:] if not each["answers"]]
+        assert len({each["marker"] for each in publisher.of("line")}) == 1
+
+
+@pytest.fixture
+def machine(built: Path, page: Path, mailbox: Path) -> Iterator[Callable[[str], Machine]]:
+    """Boots the guest under TCG with both pages; ends it with the test."""
+    qemu = need("qemu-system-x86_64", "qemu-system-x86")
+    started: list[Machine] = []
+
+    def boot(line: str) -> Machine:
+        ours, theirs = socket.socketpair()
+        args = [qemu, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-M", "q35",
+                "-m", "512M,slots=2,maxmem=16G", "-accel", "tcg", "-bios", str(firmware.qboot()),
+                "-kernel", str(built / "tickbench.elf"), "-append", line, "-serial", "stdio",
+                "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
+                "-acpitable", f"file={built / 'vmclock.aml'}",
+                "-chardev", f"socket,id=qmp,fd={theirs.fileno()}", "-mon", "chardev=qmp,mode=control"]
+        for name, path, address in (("vc", page, PAGE_ADDRESS), ("mb", mailbox, MAILBOX_ADDRESS)):
+            args += ["-object", f"memory-backend-file,share=on,size=2M,id={name},mem-path={path}",
+                     "-device", f"pc-dimm,memdev={name},addr={address:#x}"]
+        child = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+                                 pass_fds=[theirs.fileno()])
+        theirs.close()
+        started.append(Machine(child, Monitor(ours)))
+        return started[-1]
+
+    yield boot
+    for each in started:
+        each.child.kill()
+        each.child.wait()
+
+
+def test_stop_and_cont_of_a_real_guest_are_a_disruption_at_once(
+        program: Path, page: Path, mailbox: Path, machine: Callable[[str], Machine]) -> None:
+    """Under TCG the guest's counter stands still while QMP has stopped it."""
+    with live(program, page, "--mailbox", mailbox) as publisher:
+        publisher.wait_for("ready")
+        guest = machine("scenario=lock clock=tsc duration=6")
+        publisher.wait_for("line", 2, timeout=60)
+        for stop in range(1, 3):
+            count = len(publisher.of("offset"))
+            before = int(publisher.of("offset")[-1]["cycles"])
+            hz = float(publisher.of("line")[-1]["hz"])
+            guest.monitor.send("stop")
+            time.sleep(0.3)
+            until = time.monotonic() + 60
+            while (stopped := Page.read(page)).clock_status != UNKNOWN:
+                assert time.monotonic() < until, "the silence is not noticed"
+                time.sleep(0.005)
+            guest.monitor.send("cont")
+            # Whatever is seen next under the old marker is no line.
+            until = time.monotonic() + 60
+            while (now := Page.read(page)).disruption_marker == stopped.disruption_marker:
+                assert now.clock_status == UNKNOWN
+                assert time.monotonic() < until
+                time.sleep(0.001)
+            publisher.wait_for("offset", count + 1, timeout=60)
+            lost_s = (before - int(publisher.of("offset")[-1]["cycles"])) / hz
+            assert lost_s > 0.3
+            publisher.wait_for("line", len(publisher.of("line")) + 1, timeout=60)
+        told, _ = guest.child.communicate(timeout=120)
+        verdicts = publisher.of("verdict")
+    # On a busy host it may give up waiting for one.
+    for verdict in verdicts:
+        assert verdict["valid"]
+        assert abs(float(verdict["difference_ns"])) <= int(verdict["maxerror_ns"]), told
+    assert "every line of the page is taken" in told
 
 
 def test_better_bounds_refine_the_offset_without_a_disruption(
@@ -592,7 +798,8 @@ def test_read_only_folder_is_said(program: Path, tmp_path: Path) -> None:
     (["--page", "x", "--offset", "mailbox"], "--mailbox"),
     (["--page", "x", "--offset", "kvm"], "--qemu-pid"),
     (["--page", "x", "--offset", "twelve"], "cycles"),
-    (["--page", "x", "--interval", "0"], "0.05 to 60"),
+    (["--page", "x", "--interval", "0"], "0.05 to 2"),
+    (["--page", "x", "--interval", "2.1"], "0.05 to 2"),
     (["--page", "x", "--duration", "-1"], "seconds"),
     (["--page", "x", "--status", "fine"], "synchronized"),
     (["--page", "x", "--qemu-pid", "0"], "process id"),

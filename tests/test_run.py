@@ -5,6 +5,7 @@ boot path and accelerator, and how real failures end. Assumes QEMU; KVM only whe
 from __future__ import annotations
 
 import os
+import re
 import resource
 import subprocess
 from collections.abc import Callable
@@ -250,13 +251,21 @@ def test_setup_prints_the_command_where_it_may_not_install(tmp_path: Path) -> No
     assert "sudo apt-get install" in ended.stderr and "qemu-system-x86" in ended.stderr
 
 
-def test_a_line_whose_publisher_has_stopped_is_named(real: RunQemu, tmp_path: Path) -> None:
+@pytest.mark.parametrize("growth", [1, 0])
+def test_a_line_whose_publisher_has_stopped_is_a_failed_claim(
+    real: RunQemu, tmp_path: Path, growth: int
+) -> None:
+    """A line that states no growth of its error is a static page's, and holds for good."""
     from pagetool import Page
 
-    page = Page(counter_value=0).write(tmp_path / "page", 2 << 20)
+    page = Page(counter_value=0, flags=1 | 1 << 4, period_maxerror=growth).write(
+        tmp_path / "page", 2 << 20)
     ended = real("--accel", "tcg", "--page", str(page), "scenario=lock", "clock=tsc", "counter_hz=1000000000",
                  "duration=8")
-    assert ended.status in (0, 1) and "its publisher has stopped" in ended.serial
+    assert ("its publisher has stopped" in ended.serial) == bool(growth)
+    taken = re.search(r"^ *(not )?ok \d+ every line of the page is taken", ended.serial, re.M)
+    assert taken and bool(taken[1]) == bool(growth), ended.serial
+    assert not growth or ended.status == 1
 
 
 def test_a_narrow_counter_has_the_same_drift_as_a_wide_one(built: Path) -> None:

@@ -4,7 +4,6 @@ PC boots. Assumes OVMF and mtools; skips where they are missing."""
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import socket
@@ -18,6 +17,7 @@ import numpy as np
 import pytest
 
 from conftest import ROOT, need, plain_environment
+from monitor import Monitor
 from runner import firmware
 from runner.errors import CannotRun
 
@@ -140,25 +140,6 @@ def test_the_disk_image_boots_as_a_usb_stick(boot: Boot, built: Path, tmp_path: 
                "-device", "usb-storage,drive=stick,bootindex=0")
     assert run.status == PASSED, run.serial
     assert re.search(r"^ok 1 lock$", run.serial, re.M)
-
-
-class Monitor:
-    """QEMU's monitor, on one end of a socket pair."""
-
-    def __init__(self, ours: socket.socket) -> None:
-        ours.settimeout(SECONDS)
-        self.file = ours.makefile("rw")
-        self.file.readline()
-        self.send("qmp_capabilities")
-
-    def send(self, what: str, **arguments: object) -> None:
-        self.file.write(json.dumps({"execute": what, "arguments": arguments}) + "\n")
-        self.file.flush()
-        for line in self.file:
-            answer = json.loads(line)
-            assert "error" not in answer, answer
-            if "return" in answer:
-                return
 
 
 def text_of(picture: Path, font: bytes) -> list[str]:

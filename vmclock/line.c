@@ -60,3 +60,14 @@ void vmclock_period_from_hz(u64 hz, s64 rate_ppt, u64 *period_frac, u8 *period_s
 	*period_frac = frac;
 	*period_shift = shift;
 }
+
+u64 vmclock_outlived(const struct vmclock_line *line, u64 now)
+{
+	s64 age;
+
+	if (!line->period_maxerror || (s64)(now - line->counter_value) <= 0)
+		return 0;
+	/* Not before 1970, and now is later: the difference fits. */
+	age = (s64)((vmclock_time_at(line, now) - line->time) >> 64);
+	return age < VMCLOCK_LINE_SECONDS ? 0 : (u64)age - VMCLOCK_LINE_SECONDS + 1;
+}

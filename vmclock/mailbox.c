@@ -25,6 +25,11 @@ void mailbox_init(volatile struct mailbox *mailbox)
 	__atomic_store_n(&mailbox->magic, MAILBOX_MAGIC, __ATOMIC_RELEASE);
 }
 
+bool mailbox_asks(const volatile struct mailbox *mailbox)
+{
+	return mailbox->request != mailbox->answer;
+}
+
 bool mailbox_serve(volatile struct mailbox *mailbox, u64 (*counter)(void *context), void *context)
 {
 	u64 request = __atomic_load_n(&mailbox->request, __ATOMIC_ACQUIRE);

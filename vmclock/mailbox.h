@@ -19,13 +19,14 @@
  *
  * g was read between t1 and t2, so the offset lies in [g - t2, g - t1]. It is constant, so the
  * publisher intersects all it gets; the guest need only be quick now and then. While the page says
- * "initializing" the guest should spin on mailbox_serve() (bounded), and call it as often as it can
- * afterwards: an offset that moved (the machine was paused) is found out no other way.
+ * "initializing" or "unknown" the guest should spin on mailbox_serve() (bounded), and call it as
+ * often as it can afterwards, at the least in every tick: an offset that moved (the machine was
+ * paused) is found out no other way, and a guest that is silent for long gets an "unknown" page.
  *
  * The guest's wall time goes the other way, whenever the guest has one to be judged: it fills
  * post.* and then writes post.number = its last number + 1. The publisher writes verdict.* and then
  * verdict.number = that number. The guest must not post again before it has that answer or has
- *given up on it: post.* is read after post.number, with no further protection.
+ * given up on it: post.* is read after post.number, with no further protection.
  */
 #ifndef TB_VMCLOCK_MAILBOX_H
 #define TB_VMCLOCK_MAILBOX_H
@@ -76,6 +77,9 @@ bool mailbox_present(const volatile struct mailbox *mailbox);
 
 /* Publisher: fresh, with nothing asked and nothing posted. */
 void mailbox_init(volatile struct mailbox *mailbox);
+
+/* Guest: whether there is a request to be answered. Two loads; any context. */
+bool mailbox_asks(const volatile struct mailbox *mailbox);
 
 /*
  * Guest: answers a request if there is a new one, with counter(context); true if there was. Costs

@@ -97,11 +97,15 @@ enum vmclock_error {
 /* One sentence for each enum vmclock_error. */
 const char *vmclock_strerror(enum vmclock_error error);
 
-/* Whether a refusal may be over in a moment: the page is being made, or its writer sleeps. */
+/*
+ * Whether a refusal may be over in a moment: the page is being made, its writer sleeps, or its
+ * publisher has had no answer from this guest for a while and cannot tell whether the guest's
+ * counter stood still meanwhile.
+ */
 static inline bool vmclock_may_pass(enum vmclock_error error)
 {
-	return error == VMCLOCK_STATUS_IS_INITIALIZING || error == VMCLOCK_WRITER_HOLDS ||
-	       error == VMCLOCK_NEVER_STABLE;
+	return error == VMCLOCK_STATUS_IS_INITIALIZING || error == VMCLOCK_STATUS_IS_UNKNOWN ||
+	       error == VMCLOCK_WRITER_HOLDS || error == VMCLOCK_NEVER_STABLE;
 }
 
 /* A consistent copy of what the page says. */
@@ -137,12 +141,45 @@ struct vmclock_line {
 enum vmclock_error vmclock_read(const volatile struct vmclock_abi *page, u64 mapped, u64 now,
 				struct vmclock_line *line);
 
-/* Whether the page has changed since `line` was read: one load. */
-static inline bool vmclock_changed(const volatile struct vmclock_abi *page,
-				   const struct vmclock_line *line)
+/*
+ * What tells one state of the page from another. seq_count alone does not: where a snapshot is
+ * restored, the page's memory may be restored too, and the count comes round to a value that was
+ * seen before, under another line.
+ */
+struct vmclock_seen {
+	u32 seq_count;
+	u64 disruption_marker;
+	u64 counter_value;
+};
+
+/* The page as it is at the moment; to be taken before vmclock_read(), so that no change between
+ * the two is missed. */
+static inline void vmclock_look(const volatile struct vmclock_abi *page, struct vmclock_seen *seen)
 {
-	return page->seq_count != line->seq_count;
+	seen->seq_count = page->seq_count;
+	seen->disruption_marker = page->disruption_marker;
+	seen->counter_value = page->counter_value;
 }
+
+/* Whether the page has changed since: three loads. May be true once too often, never too rarely. */
+static inline bool vmclock_changed(const volatile struct vmclock_abi *page,
+				   const struct vmclock_seen *seen)
+{
+	return page->seq_count != seen->seq_count ||
+	       page->disruption_marker != seen->disruption_marker ||
+	       page->counter_value != seen->counter_value;
+}
+
+/*
+ * How long a line is believed that states how fast its error grows (period_maxerror is not 0). Who
+ * states that follows a clock, and replaces the line before it matters: vmclock-host at least every
+ * 2 s, so that after 5 s it has stopped. A line that states 0 (`--static`) or nothing is the only
+ * one there will ever be, and holds for good.
+ */
+#define VMCLOCK_LINE_SECONDS 5
+
+/* Seconds by which the line is older than that at `now`, plus one; 0: it may be believed. */
+u64 vmclock_outlived(const struct vmclock_line *line, u64 now);
 
 /*
  * T_ref(c) = time + (c - counter_value) * period, exact to 2^-64 s (rounded down), for any counter

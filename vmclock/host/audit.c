@@ -227,7 +227,7 @@ static bool find_offset(struct audit *audit, const struct options *options)
 {
 	switch (options->offset) {
 	case OFFSET_CYCLES:
-		offset_given(&audit->offset, options->offset_cycles, "given");
+		offset_given(&audit->offset, options->offset_cycles, OFFSET_IS_GIVEN);
 		return true;
 	case OFFSET_KVM:
 		if (options->qemu_pid &&
@@ -241,7 +241,7 @@ static bool find_offset(struct audit *audit, const struct options *options)
 				"the cycles that it found\n");
 		return false;
 	default:
-		offset_given(&audit->offset, 0, "none");
+		offset_given(&audit->offset, 0, OFFSET_IS_NONE);
 		return true;
 	}
 }

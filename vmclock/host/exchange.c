@@ -1,37 +1,53 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Stamps through the mailbox. One exchange bounds the offset on both sides; every one bounds the
- * same constant, so their intersection is far narrower than the narrowest of them.
+ * same constant, so their intersection is far narrower than the narrowest of them. The guest may
+ * write anything: all arithmetic is modulo 2^64, and an answer to no question is none.
  */
 #include "vmclock/host/counter.h"
 #include "vmclock/host/offset.h"
 
-enum exchange_result exchange_once(struct exchange *exchange, volatile struct mailbox *mailbox,
-				   u64 patience)
+static void ask(struct exchange *exchange, volatile struct mailbox *mailbox)
 {
-	u64 request = ++exchange->request;
-	u64 start = host_counter(), end, guest, low, high;
+	u64 request = ++exchange->request, now = host_counter();
 
-	mailbox->host_counter = start;
+	exchange->asked[request % EXCHANGE_KEPT] = now;
+	mailbox->host_counter = now;
 	__atomic_store_n(&mailbox->request, request, __ATOMIC_RELEASE);
-	do {
-		if (__atomic_load_n(&mailbox->answer, __ATOMIC_ACQUIRE) == request)
-			break;
-		__builtin_ia32_pause();
-		end = host_counter();
-		if (end - start > patience)
-			return EXCHANGE_SILENT;
-	} while (true);
-	guest = mailbox->guest_counter;
-	end = host_counter();
+}
 
-	low = guest - end;
-	high = guest - start;
-	if (!exchange->count || end - start < exchange->narrowest)
-		exchange->narrowest = end - start;
-	if (!exchange->count++) {
-		exchange->low = low;
-		exchange->high = high;
+u64 exchange_doubt(const struct exchange *exchange, u64 now)
+{
+	return exchange->doubt + (now - exchange->confirmed);
+}
+
+/*
+ * What the guest's counter did before `start` is known as well as before: a stop shorter than this
+ * answer's width fits into it unseen, and so does one in the time since an earlier, better answer.
+ */
+static void confirm(struct exchange *exchange, u64 start, u64 width)
+{
+	u64 since = exchange_doubt(exchange, start);
+
+	exchange->doubt = exchange->count && since < width ? since : width;
+	exchange->confirmed = start;
+}
+
+static void replace(struct exchange *exchange, u64 low, u64 high)
+{
+	exchange->low = low;
+	exchange->high = high;
+	exchange->narrowest = high - low;
+	exchange->count = 1;
+}
+
+static enum exchange_result learn(struct exchange *exchange, u64 guest, u64 start, u64 end)
+{
+	u64 low = guest - end, high = guest - start, width = end - start;
+
+	if (!exchange->count) {
+		confirm(exchange, start, width);
+		replace(exchange, low, high);
 		return EXCHANGE_AGREES;
 	}
 	/* Offsets are modulo 2^64, so compare by difference. */
@@ -40,15 +56,52 @@ enum exchange_result exchange_once(struct exchange *exchange, volatile struct ma
 	if ((s64)(high - exchange->high) > 0)
 		high = exchange->high;
 	if ((s64)(high - low) < 0) {
-		exchange->low = guest - end;
-		exchange->high = guest - start;
-		exchange->count = 1;
-		exchange->narrowest = end - start;
+		exchange->count = 0;
+		confirm(exchange, start, width);
+		replace(exchange, guest - end, guest - start);
 		return EXCHANGE_CONTRADICTS;
 	}
+	confirm(exchange, start, width);
 	exchange->low = low;
 	exchange->high = high;
+	exchange->count++;
+	if (width < exchange->narrowest)
+		exchange->narrowest = width;
 	return EXCHANGE_AGREES;
+}
+
+/* Takes the newest answer, if there is one that was not taken before. */
+static enum exchange_result take(struct exchange *exchange, volatile struct mailbox *mailbox)
+{
+	u64 answer = __atomic_load_n(&mailbox->answer, __ATOMIC_ACQUIRE), guest;
+
+	if (answer == exchange->taken)
+		return EXCHANGE_SILENT;
+	exchange->taken = answer;
+	/* Not one of ours, or so old that nobody knows when it was asked. */
+	if (!answer || exchange->request - answer >= EXCHANGE_KEPT)
+		return EXCHANGE_SILENT;
+	guest = mailbox->guest_counter;
+	return learn(exchange, guest, exchange->asked[answer % EXCHANGE_KEPT], host_counter());
+}
+
+enum exchange_result exchange_once(struct exchange *exchange, volatile struct mailbox *mailbox,
+				   u64 patience)
+{
+	/* An answer to an earlier question: wide, but better than none. */
+	enum exchange_result late = take(exchange, mailbox), now;
+	u64 start;
+
+	if (late == EXCHANGE_CONTRADICTS)
+		return late;
+	ask(exchange, mailbox);
+	start = host_counter();
+	while ((now = take(exchange, mailbox)) == EXCHANGE_SILENT) {
+		__builtin_ia32_pause();
+		if (host_counter() - start > patience)
+			return late;
+	}
+	return now;
 }
 
 /* Cycles: a microsecond or two, below which an offset is never worth moving the line for. */
@@ -63,7 +116,7 @@ bool offset_from_exchange(struct offset *offset, const struct exchange *exchange
 
 	if (change) {
 		offset_given(offset, exchange->low + (exchange->high - exchange->low) / 2,
-			     "mailbox");
+			     OFFSET_FROM_MAILBOX);
 		below = offset->offset - exchange->low;
 		above = exchange->high - offset->offset;
 	}

@@ -25,16 +25,22 @@ void log_ready(const char *page, bool waiting)
 
 void log_offset(const struct offset *offset, const struct exchange *exchange, double period_ns)
 {
+	static const char *const sources[] = {
+		[OFFSET_IS_NONE] = "none",
+		[OFFSET_IS_GIVEN] = "given",
+		[OFFSET_FROM_KVM] = "kvm",
+		[OFFSET_FROM_MAILBOX] = "mailbox",
+	};
 	double half_ns = (double)offset->half_width * period_ns;
 
 	if (json)
 		printf("{\"event\": \"offset\", \"cycles\": %lld, \"source\": \"%s\", "
 		       "\"half_width_ns\": %.3f, \"exchanges\": %llu, \"narrowest_ns\": %.3f}\n",
-		       (s64)offset->offset, offset->source, half_ns, exchange->count,
+		       (s64)offset->offset, sources[offset->source], half_ns, exchange->count,
 		       (double)exchange->narrowest * period_ns);
 	else
 		printf("offset %lld cycles from %s, +-%.1f ns\n", (s64)offset->offset,
-		       offset->source, half_ns);
+		       sources[offset->source], half_ns);
 	fflush(stdout);
 }
 
@@ -52,6 +58,19 @@ void log_line(const struct vmclock_line *line, const struct steered *steered)
 	else if (steered->stepped)
 		printf("the clock was set: the line moved by %.3f us\n",
 		       steered->residual_ns / 1000);
+	fflush(stdout);
+}
+
+void log_guest(bool answers, s64 doubt_us)
+{
+	if (json)
+		printf("{\"event\": \"guest\", \"answers\": %s, \"doubt_us\": %lld}\n",
+		       answers ? "true" : "false", doubt_us);
+	else if (answers)
+		printf("the guest answers again\n");
+	else
+		printf("the guest has not answered for %lld ms: the page says \"unknown\"\n",
+		       doubt_us / 1000);
 	fflush(stdout);
 }
 

@@ -12,6 +12,8 @@ void log_style(bool json);
 void log_ready(const char *page, bool waiting);
 void log_offset(const struct offset *offset, const struct exchange *exchange, double period_ns);
 void log_line(const struct vmclock_line *line, const struct steered *steered);
+/* The page says "unknown" since the guest may have been stopped for doubt_us; or no longer does. */
+void log_guest(bool answers, s64 doubt_us);
 void log_verdict(u64 number, double difference_ns, u64 maxerror_ns, bool valid);
 /* Free text, on stderr for people. */
 void log_note(const char *format, ...) __attribute__((format(printf, 1, 2)));

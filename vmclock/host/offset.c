@@ -11,7 +11,7 @@
 
 #include "vmclock/host/counter.h"
 
-void offset_given(struct offset *offset, u64 cycles, const char *source)
+void offset_given(struct offset *offset, u64 cycles, enum offset_source source)
 {
 	*offset = (struct offset){ .known = true, .offset = cycles, .ratio = 1, .source = source };
 }
@@ -70,7 +70,7 @@ bool offset_from_kvm(struct offset *offset, const char *debugfs, s32 pid)
 	closedir(dir);
 	if (!folder[0] || !read_number(folder, "tsc-offset", &cycles))
 		return false;
-	offset_given(offset, (u64)cycles, "kvm");
+	offset_given(offset, (u64)cycles, OFFSET_FROM_KVM);
 	/* Both are there only if the processor can scale. */
 	if (read_number(folder, "tsc-scaling-ratio", &ratio) &&
 	    read_number(folder, "tsc-scaling-ratio-frac-bits", &bits) && bits > 0 && bits <= 48 &&

@@ -8,17 +8,25 @@
 
 #include "vmclock/mailbox.h"
 
+/* Whose word it is. */
+enum offset_source {
+	OFFSET_IS_NONE,	 /* the page is in host counter terms */
+	OFFSET_IS_GIVEN, /* on the command line */
+	OFFSET_FROM_KVM,
+	OFFSET_FROM_MAILBOX,
+};
+
 struct offset {
 	bool known;
 	u64 offset; /* modulo 2^64 */
 	u64 ratio;
-	u32 ratio_bits;	    /* 0: no scaling */
-	u64 half_width;	    /* cycles: the true offset is at most this far off */
-	const char *source; /* "none", "given", "kvm", "mailbox" */
+	u32 ratio_bits; /* 0: no scaling */
+	u64 half_width; /* cycles: the true offset is at most this far off */
+	enum offset_source source;
 };
 
 /* guest = host + cycles, exactly. */
-void offset_given(struct offset *offset, u64 cycles, const char *source);
+void offset_given(struct offset *offset, u64 cycles, enum offset_source source);
 
 u64 offset_to_guest(const struct offset *offset, u64 host);
 u64 offset_to_host(const struct offset *offset, u64 guest);
@@ -31,12 +39,18 @@ long double offset_scale(const struct offset *offset);
  */
 bool offset_from_kvm(struct offset *offset, const char *debugfs, s32 pid);
 
+#define EXCHANGE_KEPT 64 /* questions whose moment is remembered */
+
 /* All that exchanges have told so far: g - host lies in [low, high], both modulo 2^64. */
 struct exchange {
-	u64 request;
+	u64 request; /* number of the last question */
+	u64 taken;   /* of the last answer */
+	u64 asked[EXCHANGE_KEPT];
 	u64 low, high;
 	u64 count;     /* exchanges that were answered */
 	u64 narrowest; /* width of the best single one, cycles */
+	/* When `confirmed`, in host cycles, a stop of at most `doubt` cycles could be unseen. */
+	u64 confirmed, doubt;
 };
 
 enum exchange_result {
@@ -46,16 +60,18 @@ enum exchange_result {
 			       */
 };
 
-/* One exchange; waits up to `patience` cycles for the answer. */
+/*
+ * One exchange; waits up to `patience` cycles for the answer. An answer that came after an earlier
+ * call's patience counts as well.
+ */
 enum exchange_result exchange_once(struct exchange *exchange, volatile struct mailbox *mailbox,
 				   u64 patience);
 
-enum offset_change {
-	OFFSET_KEPT, /* because a changed offset moves the published line; half_width is up to date
-		      */
-	OFFSET_REFINED, /* to the middle of closer bounds; the counter is as it was */
-	OFFSET_MOVED,	/* the counter is another one, or stood still: a disruption */
-};
+/*
+ * Cycles: how long the guest may have been stopped without any answer's having shown it. It grows
+ * with the host's counter, `now`, and each answer brings it down to its own width.
+ */
+u64 exchange_doubt(const struct exchange *exchange, u64 now);
 
 /*
  * Keeps the offset as long as it lies within the bounds and is not much worse than they are; else

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Finding the guest's counter, and seeing that it has moved. KVM is asked for the number; the guest
+ * itself is asked by exchanges through the mailbox, which say at the same time that it runs.
+ */
+#include <math.h>
+#include <stdio.h>
+
+#include "vmclock/host/counter.h"
+#include "vmclock/host/live.h"
+#include "vmclock/host/log.h"
+#include "vmclock/host/stop.h"
+
+#define ASK_US		 10000 /* exchanges, while each is answered; one that is not is repeated */
+#define ASK_KVM_US	 100000
+#define PATIENCE_US	 300  /* for one answer; a later one is taken at the next look */
+#define PATIENCE_LOST_US 20   /* the same of a guest that has been silent for long */
+#define BATCH_US	 2000 /* of a burst, before the clock is looked at again */
+#define BURST_US	 200000
+#define LONG_BURST_US	 1500000
+#define WIDE_NS		 4000 /* bounds wider than this are worth the long burst */
+#define BURST_IDLE	 2000 /* exchanges that told nothing new: enough */
+#define COMPLAIN_US	 5000000
+
+static s32 qemu_pid(const struct live *live)
+{
+	FILE *file;
+	int pid;
+
+	if (live->options->qemu_pid || !live->options->qemu_pidfile)
+		return live->options->qemu_pid;
+	file = fopen(live->options->qemu_pidfile, "r");
+	if (!file)
+		return 0;
+	if (fscanf(file, "%d", &pid) != 1)
+		pid = 0;
+	fclose(file);
+	return pid;
+}
+
+static bool choice_allows(const struct live *live, enum offset_choice choice)
+{
+	return live->options->offset == OFFSET_AUTO || live->options->offset == choice;
+}
+
+static bool ask_kvm(struct live *live, struct offset *offset)
+{
+	s32 pid = choice_allows(live, OFFSET_KVM) ? qemu_pid(live) : 0;
+	u64 now = host_counter();
+
+	live->kvm_silent = !pid || !offset_from_kvm(offset, live->options->debugfs, pid);
+	if (!live->kvm_silent)
+		live->kvm_counter = now;
+	return !live->kvm_silent;
+}
+
+static enum exchange_result ask_mailbox(struct live *live)
+{
+	s64 patience_us = live->lost ? PATIENCE_LOST_US : PATIENCE_US;
+
+	return exchange_once(&live->exchange, live->mailbox,
+			     (u64)((double)patience_us * 1000 / live_period_ns(live)));
+}
+
+static void burst_begin(struct live *live)
+{
+	live->bursting = true;
+	live->burst_us = monotonic_us();
+	live->burst_idle = 0;
+}
+
+/* Whether the burst has told what there is to be told. */
+static bool burst_over(const struct live *live)
+{
+	s64 took = monotonic_us() - live->burst_us;
+	double width_ns = (double)(live->exchange.high - live->exchange.low) * live_period_ns(live);
+
+	/* Answers that came late show that the guest runs, and are no ground for a line. */
+	if (width_ns > PATIENCE_US * 1000)
+		return false;
+	if (live->burst_idle >= BURST_IDLE || took >= LONG_BURST_US)
+		return true;
+	/* On a busy machine all answers may be too slow to tell much. */
+	return took >= BURST_US && width_ns <= WIDE_NS;
+}
+
+/* Asks as fast as the guest answers, for a while. true: the burst is over. */
+static bool burst_go_on(struct live *live)
+{
+	s64 end = monotonic_us() + BATCH_US;
+
+	while (monotonic_us() < end && !burst_over(live)) {
+		u64 width = live->exchange.high - live->exchange.low;
+
+		switch (ask_mailbox(live)) {
+		case EXCHANGE_SILENT:
+			return burst_over(live);
+		case EXCHANGE_CONTRADICTS:
+			lines_disrupt(live);
+			burst_begin(live);
+			break;
+		case EXCHANGE_AGREES:
+			live->burst_idle = live->exchange.high - live->exchange.low < width
+						   ? 0
+						   : live->burst_idle + 1;
+			break;
+		}
+	}
+	return burst_over(live);
+}
+
+static void find_by_mailbox(struct live *live)
+{
+	if (!live->bursting) {
+		if (ask_mailbox(live) == EXCHANGE_SILENT)
+			return;
+		burst_begin(live);
+	}
+	if (!burst_go_on(live))
+		return;
+	live->bursting = false;
+	offset_from_exchange(&live->offset, &live->exchange);
+}
+
+static void find(struct live *live)
+{
+	const struct options *options = live->options;
+
+	if (options->offset == OFFSET_NONE)
+		return offset_given(&live->offset, 0, OFFSET_IS_NONE);
+	if (options->offset == OFFSET_CYCLES)
+		return offset_given(&live->offset, options->offset_cycles, OFFSET_IS_GIVEN);
+	if (ask_kvm(live, &live->offset))
+		return;
+	if (live->mailbox && choice_allows(live, OFFSET_MAILBOX))
+		return find_by_mailbox(live);
+	if (options->offset == OFFSET_AUTO && !options->qemu_pid && !options->qemu_pidfile)
+		return offset_given(&live->offset, 0, OFFSET_IS_NONE);
+	if (!live->complained && monotonic_us() - live->started_us > COMPLAIN_US) {
+		live->complained = true;
+		log_note("KVM does not tell the guest's counter in %s (not mounted, not readable, "
+			 "or no KVM): give --mailbox FILE too",
+			 options->debugfs);
+	}
+}
+
+void guest_offset_find(struct live *live)
+{
+	find(live);
+	if (!live->offset.known)
+		return;
+	live->refresh_us = 0;
+	log_offset(&live->offset, &live->exchange, live_period_ns(live));
+}
+
+static void watch_kvm(struct live *live)
+{
+	struct offset now = live->offset;
+
+	live->ask_us = monotonic_us() + ASK_KVM_US;
+	if (!ask_kvm(live, &now) ||
+	    (now.offset == live->offset.offset && now.ratio == live->offset.ratio))
+		return;
+	lines_disrupt(live);
+	live->offset = now;
+	live->refresh_us = 0;
+	log_offset(&live->offset, &live->exchange, live_period_ns(live));
+}
+
+static void watch_mailbox(struct live *live)
+{
+	switch (ask_mailbox(live)) {
+	case EXCHANGE_SILENT:
+		return; /* asked again at the next look */
+	case EXCHANGE_CONTRADICTS:
+		lines_disrupt(live);
+		live->offset.known = false;
+		burst_begin(live);
+		return;
+	case EXCHANGE_AGREES:
+		break;
+	}
+	live->ask_us = monotonic_us() + ASK_US;
+	if (!offset_from_exchange(&live->offset, &live->exchange))
+		return;
+	live->refresh_us = 0;
+	log_offset(&live->offset, &live->exchange, live_period_ns(live));
+}
+
+void guest_offset_watch(struct live *live)
+{
+	if (monotonic_us() < live->ask_us)
+		return;
+	if (live->offset.source == OFFSET_FROM_KVM)
+		watch_kvm(live);
+	else if (live->offset.source == OFFSET_FROM_MAILBOX)
+		watch_mailbox(live);
+}
+
+s64 guest_offset_doubt_us(const struct live *live)
+{
+	u64 cycles = 0;
+
+	if (live->offset.source == OFFSET_FROM_MAILBOX)
+		cycles = exchange_doubt(&live->exchange, host_counter());
+	else if (live->offset.source == OFFSET_FROM_KVM && live->kvm_silent)
+		cycles = host_counter() - live->kvm_counter;
+	return (s64)((double)cycles * live_period_ns(live) / 1000);
+}

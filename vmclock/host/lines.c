@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The lines of a page that follows the host's clock: what the next one is, what it claims of its
+ * errors, and what is added to that while the guest does not answer. Writes the page, and is alone
+ * in doing so.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "vmclock/host/counter.h"
+#include "vmclock/host/live.h"
+#include "vmclock/host/log.h"
+#include "vmclock/host/stop.h"
+
+/* How fast the clock's rate may have changed unseen since the fit: without a daemon, and with one.
+ */
+#define WANDER_FREE    10e-9
+#define WANDER_STEERED 100e-9
+#define DOUBT_US       20000  /* of silence that is usual on a busy host, and not stated */
+#define LOST_US	       100000 /* of silence after which the page says "unknown" */
+#define TAMPER_NOTE_US 1000000
+
+static const struct steered no_steering;
+
+/* What is put into the page: the line, and what is to be added to it at the moment. */
+static void write_page(struct live *live)
+{
+	struct vmclock_line line = live->line;
+
+	line.time_maxerror_ns += (u64)live->stated_doubt_us * 1000;
+	if (live->lost && live->published)
+		line.clock_status = VMCLOCK_STATUS_UNKNOWN;
+	vmclock_page_update(live->page, &line);
+	live->written = *live->page;
+}
+
+static void put(struct live *live, const struct steered *steered)
+{
+	if (live->options->status >= 0)
+		live->line.clock_status = (u8)live->options->status;
+	live->published = true;
+	write_page(live);
+	live->lines++;
+	log_line(&live->line, steered);
+}
+
+static u64 rate_frac(const struct vmclock_line *line, double relative)
+{
+	return (u64)ceill((long double)line->period_frac * relative);
+}
+
+static void state_errors(struct live *live, const struct steered *steered)
+{
+	struct vmclock_line *line = &live->line;
+	bool synchronized = hostclock_synchronized();
+	double offset_ns = (double)live->offset.half_width * live_period_ns(live);
+	double off_ns = fabs(steered->left_ns), excess = fabs(steered->excess_ns_per_s) * 1e-9;
+	double wander = synchronized ? WANDER_STEERED : WANDER_FREE;
+	const struct fit *fit = &live->fit;
+
+	line->clock_status =
+		synchronized ? VMCLOCK_STATUS_SYNCHRONIZED : VMCLOCK_STATUS_FREERUNNING;
+	line->time_esterror_ns =
+		(u64)ceil(off_ns + fit->rms_ns + fit->bracket_ns / 2 + offset_ns / 2);
+	line->time_maxerror_ns =
+		(u64)ceil(off_ns + fit->worst_ns + fit->bracket_ns + offset_ns + 1);
+	line->period_esterror = rate_frac(line, fit->period_error + excess);
+	line->period_maxerror = rate_frac(line, 4 * fit->period_error + excess + wander);
+	line->flags = VMCLOCK_FLAG_PERIOD_ESTERROR | VMCLOCK_FLAG_PERIOD_MAXERROR |
+		      VMCLOCK_FLAG_TIME_ESTERROR | VMCLOCK_FLAG_TIME_MAXERROR;
+	line->time_type = VMCLOCK_TIME_UTC;
+	line->leap_indicator = live->leap.indicator;
+	if (live->leap.known) {
+		line->flags |= VMCLOCK_FLAG_TAI_OFFSET_VALID;
+		line->time_type = VMCLOCK_TIME_TAI;
+		line->tai_offset_sec = live->leap.tai_offset_sec;
+	}
+}
+
+static void publish_fit(struct live *live)
+{
+	struct steered steered = { 0 };
+	struct target target;
+	u64 now;
+
+	if (fit_bent(&live->window, &live->fit))
+		window_keep(&live->window, SPAN_NS / 4);
+	if (!fit_line(&live->window, &live->fit))
+		return;
+	now = host_counter();
+	target = (struct target){
+		.counter = offset_to_guest(&live->offset, now),
+		.time = fit_time_at(&live->fit, now),
+		.period_ns = live->fit.period_ns / offset_scale(&live->offset),
+		.refresh_s = (double)live->options->interval_us / 1e6,
+	};
+	if (live->published) {
+		steer_line(&live->line, &target, &steered);
+	} else {
+		live->line.counter_value = target.counter;
+		live->line.time = target.time;
+		fit_period(target.period_ns, &live->line.period_frac, &live->line.period_shift);
+	}
+	live->line.disruption_marker = live->marker;
+	state_errors(live, &steered);
+	put(live, &steered);
+}
+
+/* A device that never had a line is passed over; one that had is believed when it says no. */
+static void publish_device_fault(struct live *live, enum vmclock_error error)
+{
+	if ((live->lines && !live->published) || vmclock_may_pass(error))
+		return;
+	log_note("%s: %s", live->options->host_device, vmclock_strerror(error));
+	if (!live->lines) {
+		live->device = NULL;
+		return;
+	}
+	live->line.clock_status = VMCLOCK_STATUS_UNRELIABLE;
+	live->published = false;
+	write_page(live);
+	log_line(&live->line, &no_steering);
+}
+
+/* The kernel's own line, moved into guest terms. It is its writer who steers it. */
+static void publish_device(struct live *live)
+{
+	struct vmclock_line line;
+	enum vmclock_error error =
+		vmclock_read(live->device, VMCLOCK_PAGE_SIZE, host_counter(), &line);
+
+	if (error) {
+		publish_device_fault(live, error);
+		return;
+	}
+	if (live->published && line.seq_count == live->device_seq)
+		return;
+	live->device_seq = line.seq_count;
+	live->line = line;
+	live->line.disruption_marker += live->marker;
+	live->line.counter_value = offset_to_guest(&live->offset, line.counter_value);
+	if (live->offset.ratio_bits)
+		fit_period(line_period_ns(&line) / offset_scale(&live->offset),
+			   &live->line.period_frac, &live->line.period_shift);
+	live->line.time_maxerror_ns +=
+		(u64)ceil((double)live->offset.half_width * (double)line_period_ns(&line));
+	put(live, &no_steering);
+}
+
+void lines_refresh(struct live *live)
+{
+	if (live->device)
+		publish_device(live);
+	if (!live->device)
+		publish_fit(live);
+}
+
+void lines_state_doubt(struct live *live)
+{
+	s64 doubt_us = guest_offset_doubt_us(live);
+	bool lost = doubt_us > LOST_US, changed;
+
+	if (!live->published)
+		return;
+	if (doubt_us <= DOUBT_US) {
+		if (!live->stated_doubt_us)
+			return;
+		doubt_us = 0;
+	} else if (doubt_us < live->stated_doubt_us && (lost || !live->lost)) {
+		return; /* covered by what is stated */
+	}
+	changed = lost != live->lost;
+	live->lost = lost;
+	/* Twice as much holds for as long again. */
+	live->stated_doubt_us = 2 * doubt_us;
+	write_page(live);
+	if (changed)
+		log_guest(!lost, doubt_us);
+}
+
+void lines_disrupt(struct live *live)
+{
+	live->marker++;
+	live->published = false;
+	live->lost = false;
+	live->stated_doubt_us = 0;
+	if (live->device)
+		live->line.disruption_marker++;
+	else
+		live->line.disruption_marker = live->marker;
+	live->line.clock_status = VMCLOCK_STATUS_INITIALIZING;
+	write_page(live);
+}
+
+void lines_guard(struct live *live)
+{
+	const struct vmclock_abi *was = &live->written;
+	volatile struct vmclock_abi *page = live->page;
+	s64 now = monotonic_us();
+
+	if (!memcmp(live->page, was, sizeof(*was)))
+		return;
+	if (now >= live->tampered_us) {
+		live->tampered_us = now + TAMPER_NOTE_US;
+		log_note("somebody else wrote into the page (a restored snapshot, or the guest): "
+			 "it is written again, as a disruption");
+	}
+	page->magic = VMCLOCK_MAGIC;
+	page->size = was->size;
+	page->version = was->version;
+	page->seq_count = was->seq_count;
+	live->marker++;
+	live->line.disruption_marker++;
+	write_page(live);
+}
+
+void lines_end(struct live *live)
+{
+	live->published = false;
+	live->line.clock_status = VMCLOCK_STATUS_UNRELIABLE;
+	write_page(live);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The state of a page that follows the host's clock, and what the files that work on it offer each
+ * other: live.c (the loop) calls guest_offset.c, verdict.c and lines.c, and lines.c calls nobody.
+ */
+#ifndef TB_VMCLOCK_HOST_LIVE_H
+#define TB_VMCLOCK_HOST_LIVE_H
+
+#include "vmclock/host/fit.h"
+#include "vmclock/host/offset.h"
+#include "vmclock/host/options.h"
+#include "vmclock/host/steer.h"
+
+#define SPAN_NS	   16000000000LL /* of the window that is fitted */
+#define PAIR_TRIES 8		 /* bracketed reads of the clock, of which the narrowest counts */
+
+struct live {
+	const struct options *options;
+	struct vmclock_abi *page;
+	struct vmclock_abi written;	  /* the page as we left it */
+	struct mailbox *mailbox;	  /* or NULL */
+	const struct vmclock_abi *device; /* /dev/vmclock_host, or NULL */
+
+	struct leap leap;
+	struct window window;
+	struct fit fit;
+
+	struct offset offset;
+	struct exchange exchange;
+	bool bursting; /* asking the guest as fast as it answers, since: */
+	s64 burst_us;
+	u32 burst_idle;	 /* answers in a row that told nothing new */
+	u64 kvm_counter; /* host's counter when KVM told the offset last */
+	bool kvm_silent; /* it did not when asked last */
+	bool complained; /* that KVM tells nothing */
+
+	struct vmclock_line line; /* in guest terms, as of the last confirmed exchange */
+	bool published;		  /* the page holds that line, and it may be continued */
+	s64 stated_doubt_us;	  /* what the page adds to its time_maxerror for silence */
+	bool lost;		  /* the page says "unknown" */
+	u32 device_seq;
+	u64 marker; /* ours; what a device says is added */
+	u64 lines, judged;
+
+	s64 started_us, pair_us, ask_us, refresh_us, tampered_us; /* monotonic; when due */
+};
+
+static inline double live_period_ns(const struct live *live)
+{
+	return (double)live->fit.period_ns;
+}
+
+/* --- guest_offset.c --- */
+
+/* Looks for the guest's offset until it is known, a little at each call. */
+void guest_offset_find(struct live *live);
+
+/*
+ * Looks at a known offset again. If it has moved, the page says so before this returns: a new
+ * marker and "initializing", until guest_offset_find() has the new one.
+ */
+void guest_offset_watch(struct live *live);
+
+/* Microseconds: a stop of the guest up to this long may have passed unseen. */
+s64 guest_offset_doubt_us(const struct live *live);
+
+/* --- verdict.c --- */
+
+/* Answers the guest's post, if there is a new one. Whatever it holds, nothing else happens. */
+void verdict_give(struct live *live);
+
+/* --- lines.c --- */
+
+/* Writes the next line: of the fit, or of the host's device. */
+void lines_refresh(struct live *live);
+
+/* Adds to or takes from the published error bounds what the guest's silence makes necessary. */
+void lines_state_doubt(struct live *live);
+
+/* A disruption: the next marker, and no line until the next lines_refresh(). */
+void lines_disrupt(struct live *live);
+
+/* Puts the page back if somebody else wrote into it, with a higher seq_count than any before. */
+void lines_guard(struct live *live);
+
+/* The last word: "unreliable". */
+void lines_end(struct live *live);
+
+#endif
