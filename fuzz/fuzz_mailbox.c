@@ -43,17 +43,19 @@ static void guest_posts(struct fuzz_input *input, struct mailbox *mailbox)
 		   "a verdict is about its own post alone");
 }
 
-/* The guest's answer is there already, and may be of any counter. */
+/* The guest's answer to an earlier question is there already, and may be of any counter. */
 static void publisher_asks(struct fuzz_input *input, struct mailbox *mailbox,
 			   struct exchange *exchange, struct offset *offset)
 {
 	bool answers = fuzz_take(input, 1) & 1;
+	const u64 asked = exchange->request;
 	enum exchange_result result;
 	u64 host;
 
 	mailbox->guest_counter = fuzz_take(input, 8);
-	mailbox->answer = answers ? exchange->request + 1 : fuzz_take(input, 8);
-	answers = mailbox->answer == exchange->request + 1;
+	mailbox->answer = answers ? asked : fuzz_take(input, 8);
+	answers = mailbox->answer && mailbox->answer != exchange->taken &&
+		  asked - mailbox->answer < EXCHANGE_KEPT;
 	result = exchange_once(exchange, mailbox, 100);
 	fuzz_check((result == EXCHANGE_SILENT) == !answers, "an answer is heard, silence is not");
 	if (!exchange->count)
