@@ -29,7 +29,7 @@ enum acpi_error acpi_init(u64 rsdp);
 enum acpi_error acpi_table(const char *signature, u32 index, const u8 **table, u32 *length);
 
 /*
- * A device's memory: every SSDT and the DSDT are searched. A damaged table is passed over, and is
+ * A device's memory: every SSDT and the DSDT are searched. A damaged table is skipped, and is
  * the error if nothing else is found (*damaged, if not NULL).
  */
 enum aml_error acpi_find_device(const char *id, struct aml_region *region,

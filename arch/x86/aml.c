@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * A reader of AML that steps from term to term without knowing most of them: constants, strings,
- * names and packages are stepped over whole, so that their bytes are not taken for terms, and
- * anything else is one byte. What it loses its way in is at most one package. Every position is
- * checked against the end of its package before it is read.
+ * names and packages are skipped whole, so that their bytes are not taken for terms, and anything
+ * else is skipped as one byte. A misparse is confined to one package. Every position is checked
+ * against the end of its package before it is read.
  */
 #include "arch/x86/aml.h"
 #include "lib/string.h"

@@ -32,7 +32,7 @@
 static bool x2apic;
 static u64 base;
 static enum lapic_timer timer;
-static u64 counts_per_cycle; /* of the timer, a TSC cycle; times 2^32 */
+static u64 counts_per_cycle; /* APIC timer counts per TSC cycle, 32.32 fixed point */
 static void (*on_tick)(void);
 
 static u32 read(u32 number)
