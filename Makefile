@@ -20,7 +20,8 @@ FREE_CFLAGS := $(DIALECT) -O2 -g $(WARN) -I. -ffreestanding -fno-pic -fno-stack-
 HOST_CFLAGS := $(DIALECT) -O2 -g $(WARN) -I. -D_GNU_SOURCE -MMD -MP
 
 # Rooms that know neither hardware nor libc, and are linked into both vehicles.
-SHARED_SRC := $(wildcard lib/*.c tk/*.c tk/native/*.c vmclock/*.c scenario/*.c)
+SHARED_SRC := $(wildcard lib/*.c tk/*.c tk/native/*.c vmclock/*.c clock/*.c measure/*.c \
+	scenario/*.c)
 # The guest alone needs these: a host process has them from its libc.
 GUEST_ONLY_SRC := lib/string.c
 SHARED_OBJ := $(patsubst %.c,$(BUILD)/free/%.o,$(filter-out $(GUEST_ONLY_SRC),$(SHARED_SRC)))

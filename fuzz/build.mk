@@ -11,7 +11,7 @@ FUZZ_CFLAGS   := -std=gnu11 -fms-extensions -Wno-microsoft-anon-tag -O1 -g -Wall
 FUZZ_SRC_mailbox := vmclock/host/exchange.c vmclock/host/offset.c
 FUZZ_SRC_aml     := arch/x86/aml.c
 FUZZ_SRC_acpi    := arch/x86/aml.c
-FUZZ_SRC_params  := scenario/params.c guest/provoke.c tk/words.c
+FUZZ_SRC_params  := measure/params.c guest/provoke.c tk/words.c
 FUZZ_SHARED_OBJ  := $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,$(filter-out $(GUEST_ONLY_SRC),\
 	$(filter lib/% vmclock/%,$(SHARED_SRC))))
 

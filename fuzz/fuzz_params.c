@@ -5,7 +5,7 @@
  */
 #include "fuzz/fuzz.h"
 #include "guest/provoke.h"
-#include "scenario/params.h"
+#include "measure/params.h"
 #include "tk/tk.h"
 
 static void check_ranges(const struct scenario_params *params)

@@ -28,7 +28,7 @@ void experiments_parse(struct experiments *experiments, const char *line)
 		error = params_parse_line(params, &line, word, sizeof(word));
 		if (error)
 			refuse("%s: %s", word, params_strerror(error));
-		runs = bench_count(params, &why);
+		runs = scenarios_count(params, &why);
 		if (!runs)
 			refuse("scenario=%s core=%s: %s", params->scenario, params->core, why);
 		experiments->runs += runs;
@@ -50,21 +50,23 @@ void experiments_check(const struct experiments *experiments, const struct machi
 }
 
 void experiments_run(const struct experiments *experiments, const struct machine *machine,
-		     struct bench_io *io)
+		     struct run_io *io)
 {
-	struct vehicle vehicle;
+	struct virtual_setup setup;
+	struct clock clock;
 
 	for (u32 i = 0; i < experiments->count; i++) {
 		/* A run may change its parameters; those of the table stay. */
 		struct scenario_params params = experiments->params[i];
 		enum tsc_clock_error error = TSC_CLOCK_OK;
 
+		setup = params_virtual_setup(&params);
 		if (params.clock == CLOCK_VIRTUAL)
-			virtual_vehicle_init(&vehicle, &params);
+			virtual_clock_init(&clock, &setup);
 		else
-			error = tsc_clock_init(&vehicle, machine, &params);
+			error = tsc_clock_init(&clock, machine, &params);
 		if (error)
 			bail_out("%s", tsc_clock_strerror(error));
-		bench_run(&params, &vehicle, io);
+		scenarios_run(&params, &clock, io);
 	}
 }

@@ -23,6 +23,6 @@ void experiments_check(const struct experiments *experiments, const struct machi
 
 /* Runs them in their order. Ends the guest with a sentence if a clock cannot be had. */
 void experiments_run(const struct experiments *experiments, const struct machine *machine,
-		     struct bench_io *io);
+		     struct run_io *io);
 
 #endif

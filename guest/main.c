@@ -29,20 +29,20 @@ static u64 stopwatch_ns(void)
 }
 
 struct guarded {
-	void (*run)(struct bench *bench);
-	struct bench *bench;
+	void (*body)(struct run *run);
+	struct run *run;
 };
 
 static void run_guarded(void *context)
 {
 	const struct guarded *guarded = context;
 
-	guarded->run(guarded->bench);
+	guarded->body(guarded->run);
 }
 
-static bool guard(void (*run)(struct bench *bench), struct bench *bench, const char **why)
+static bool guard(void (*body)(struct run *run), struct run *run, const char **why)
 {
-	struct guarded guarded = { run, bench };
+	struct guarded guarded = { body, run };
 
 	*why = "a tick divided by zero";
 	return fault_guard(run_guarded, &guarded);
@@ -60,11 +60,11 @@ void kernel_main(struct boot_info *boot)
 	struct provocation wanted;
 	struct stats stats;
 	struct ktap ktap = { .out = &console };
-	struct bench_io io = { .ktap = &ktap,
-			       .stats = &stats,
-			       .ship = samples_ship,
-			       .stopwatch_ns = stopwatch_ns,
-			       .guard = guard };
+	struct run_io io = { .ktap = &ktap,
+			     .stats = &stats,
+			     .ship = samples_ship,
+			     .stopwatch_ns = stopwatch_ns,
+			     .guard = guard };
 	struct sample *samples;
 
 	console_init(boot);

@@ -5,15 +5,15 @@
 #include "lib/samples.h"
 #include "lib/string.h"
 
-void samples_ship(void *context, const struct bench *bench, const char *scenario, u32 run)
+void samples_ship(void *context, const struct run *run, const char *scenario, u32 number)
 {
-	const struct stats *stats = bench->stats;
+	const struct stats *stats = run->stats;
 	struct sample_header header = {
-		.run = run,
+		.run = number,
 		.count = stats->kept,
 		.decimation = stats->decimation,
-		.counter_hz = bench->vehicle->counter.hz,
-		.start_counter = bench->start,
+		.counter_hz = run->clock->counter.hz,
+		.start_counter = run->start,
 	};
 
 	(void)context;

@@ -5,7 +5,7 @@
 
 #include "scenario/scenario.h"
 
-/* struct bench_io's ship(). */
-void samples_ship(void *context, const struct bench *bench, const char *scenario, u32 run);
+/* struct run_io's ship(). */
+void samples_ship(void *context, const struct run *run, const char *scenario, u32 number);
 
 #endif

@@ -7,6 +7,7 @@
 #include "guest/tsc_clock.h"
 #include "arch/x86/lapic.h"
 #include "arch/x86/tsc.h"
+#include "lib/random.h"
 #include "vmclock/mailbox.h"
 
 #define SAMPLES_PER_TICK    20 /* at most: the statistics, and an emulated CPU, keep up with that */
@@ -18,12 +19,11 @@
 #define SPIN_MAX	    4096
 
 static struct {
-	struct bench *bench; /* NULL: no ticks */
+	struct ticker *ticker; /* NULL: no ticks */
 	enum lapic_timer timer;
-	u64 interval, due; /* cycles */
-	u64 last;	   /* when the last tick came */
-	u64 random;	   /* xorshift64, never 0 */
-	bool tickless;
+	u64 due;  /* cycles */
+	u64 last; /* when the last tick came */
+	u64 random;
 	u32 locked;
 	u32 spins;			  /* iterations of about a microsecond */
 	volatile struct mailbox *mailbox; /* NULL: none */
@@ -62,16 +62,8 @@ static void tsc_clock_lock(void *context)
 static void tsc_clock_unlock(void *context)
 {
 	(void)context;
-	if (--tsc.locked == 0 && tsc.bench)
+	if (--tsc.locked == 0 && tsc.ticker)
 		interrupts_on();
-}
-
-static u64 random_below(u64 bound)
-{
-	tsc.random ^= tsc.random << 13;
-	tsc.random ^= tsc.random >> 7;
-	tsc.random ^= tsc.random << 17;
-	return tsc.random % bound;
 }
 
 /* Answers the publisher. Not to be interrupted by itself. */
@@ -82,62 +74,64 @@ static void answer(void)
 }
 
 /* The next tick's time: on the grid, and far enough ahead that something else can run before it. */
-static void advance(u64 now)
+static void advance(const struct ticker *ticker, u64 now)
 {
-	u64 soonest = now + tsc.interval / 8;
+	u64 soonest = now + ticker->interval / 8;
 
-	tsc.due += tsc.interval * (tsc.tickless ? 1 + random_below(IDLE_MAX) : 1);
+	tsc.due +=
+		ticker->interval * (ticker->tickless ? 1 + random_next(&tsc.random) % IDLE_MAX : 1);
 	if ((s64)(soonest - tsc.due) > 0)
-		tsc.due += ((soonest - tsc.due) / tsc.interval + 1) * tsc.interval;
+		tsc.due += ((soonest - tsc.due) / ticker->interval + 1) * ticker->interval;
+}
+
+static void deliver(struct ticker *ticker, u64 now)
+{
+	struct tick_stats *stats = &ticker->stats;
+
+	if (now - tsc.due > stats->late_max_cycles)
+		stats->late_max_cycles = now - tsc.due;
+	stats->ticks++;
+	if ((now - tsc.last) / ticker->interval > stats->longest_idle + 1)
+		stats->longest_idle = (now - tsc.last) / ticker->interval - 1;
+	tsc.last = now;
+	ticker->tick(now);
+	advance(ticker, rdtsc());
 }
 
 static void tick(void)
 {
 	u64 now = rdtsc();
-	struct bench *bench = tsc.bench;
 
-	if (!bench)
+	if (!tsc.ticker)
 		return;
 	/* A count-down may end a little early; the core must not see a tick before its time. */
-	if ((s64)(now - tsc.due) >= 0) {
-		if (now - tsc.due > bench->tick.late_max_cycles)
-			bench->tick.late_max_cycles = now - tsc.due;
-		bench->tick.ticks++;
-		if ((now - tsc.last) / tsc.interval > bench->tick.longest_idle + 1)
-			bench->tick.longest_idle = (now - tsc.last) / tsc.interval - 1;
-		tsc.last = now;
-		bench->tk->tick(now);
-		advance(rdtsc());
-	}
+	if ((s64)(now - tsc.due) >= 0)
+		deliver(tsc.ticker, now);
 	lapic_timer_arm(tsc.due);
 	/* Whatever the scenario is busy with, the publisher has its answer once a tick. */
 	answer();
 }
 
-static void tsc_clock_ticks_start(struct bench *bench)
+static void tsc_clock_ticks_start(struct clock *clock, struct ticker *ticker)
 {
-	struct tk_state state;
-
-	bench->tk->state(&state);
-	tsc.interval = state.cycle_interval;
-	tsc.tickless = bench->params->tickless;
-	tsc.random = bench->params->seed ? bench->params->seed : 1;
+	tsc.random = ticker->seed;
 	/* tsc_clock_init() has seen it count. */
-	lapic_timer_start(tsc.timer, bench->vehicle->counter.hz, tick);
+	lapic_timer_start(tsc.timer, clock->counter.hz, tick);
 	tsc.last = rdtsc();
-	tsc.due = tsc.last + tsc.interval;
-	tsc.bench = bench;
+	tsc.due = tsc.last + ticker->interval;
+	tsc.ticker = clock->ticker = ticker;
 	lapic_timer_arm(tsc.due);
 	if (!tsc.locked)
 		interrupts_on();
 }
 
-static void tsc_clock_ticks_stop(struct bench *bench)
+static void tsc_clock_ticks_stop(struct clock *clock)
 {
-	(void)bench;
+	(void)clock;
 	interrupts_off();
 	lapic_timer_stop();
-	tsc.bench = NULL;
+	/* clock->ticker stays: the page is still looked at. */
+	tsc.ticker = NULL;
 }
 
 /* The same outside of the tick. Two loads, unless there is something to be answered. */
@@ -169,33 +163,33 @@ static void measure_spins(u64 hz)
 		tsc.spins = SPIN_MAX;
 }
 
-static void tsc_clock_run_until(struct bench *bench, u64 until)
+static void tsc_clock_run_until(struct clock *clock, u64 until)
 {
-	const u64 gap = tsc.interval / SAMPLES_PER_TICK;
+	struct ticker *ticker = clock->ticker;
+	const u64 gap = ticker ? ticker->interval / SAMPLES_PER_TICK : 0;
 	u64 now = rdtsc(), next = now;
 
 	for (; (s64)(until - now) > 0; now = rdtsc()) {
 		serve();
-		if ((s64)(now - next) < 0) {
+		if (!ticker || (s64)(now - next) < 0) {
 			cpu_spin(tsc.spins);
 			continue;
 		}
-		bench_sample(bench);
+		ticker->sample(ticker->context);
 		next = rdtsc() + gap;
 	}
 }
 
-static bool tsc_clock_judge(struct bench *bench, s64 *difference_fs, u64 *maxerror_ns)
+static bool tsc_clock_judge(struct clock *clock, u64 counter, instant time, s64 *difference_fs,
+			    u64 *maxerror_ns)
 {
-	const u64 patience = JUDGE_SECONDS * bench->vehicle->counter.hz;
+	const u64 patience = JUDGE_SECONDS * clock->counter.hz;
 	struct mailbox_verdict verdict;
-	struct tk_time time;
 	u64 number, start = rdtsc();
 
 	if (!tsc.mailbox)
 		return false;
-	bench_read(bench, &time);
-	number = mailbox_post(tsc.mailbox, time.counter, time.instant);
+	number = mailbox_post(tsc.mailbox, counter, time);
 	while (!mailbox_verdict(tsc.mailbox, number, &verdict)) {
 		if (rdtsc() - start > patience)
 			return false;
@@ -211,9 +205,9 @@ static bool tsc_clock_judge(struct bench *bench, s64 *difference_fs, u64 *maxerr
  * A publisher that must first learn this guest's TSC says "initializing" until it has, and one that
  * had no answer while the last scenario reported says "unknown" until it has one.
  */
-static void wait_for_page(const struct vehicle *vehicle)
+static void wait_for_page(const struct clock *clock)
 {
-	const u64 hz = vehicle->counter.hz;
+	const u64 hz = clock->counter.hz;
 	const u64 start = rdtsc();
 	struct vmclock_line line;
 	enum vmclock_error error;
@@ -221,7 +215,7 @@ static void wait_for_page(const struct vehicle *vehicle)
 	for (;;) {
 		u64 passed = rdtsc() - start;
 
-		error = vmclock_read(vehicle->page, vehicle->page_mapped, 0, &line);
+		error = vmclock_read(clock->page, clock->page_mapped, 0, &line);
 		if (!vmclock_may_pass(error) || passed > PAGE_WAIT_SECONDS * hz)
 			return;
 		if ((!tsc.mailbox || error != VMCLOCK_STATUS_IS_UNKNOWN) &&
@@ -232,24 +226,24 @@ static void wait_for_page(const struct vehicle *vehicle)
 	}
 }
 
-static void tsc_clock_reset(struct vehicle *vehicle, const struct scenario_params *params)
+static void tsc_clock_reset(struct clock *clock)
 {
-	(void)params;
-	if (vehicle->page)
-		wait_for_page(vehicle);
+	clock->ticker = NULL;
+	if (clock->page)
+		wait_for_page(clock);
 }
 
-static bool find_frequency(struct vehicle *vehicle, const struct machine *machine, u64 given)
+static bool find_frequency(struct clock *clock, const struct machine *machine, u64 given)
 {
 	struct tsc_frequency frequency = { .hz = given, .source = "given" };
 
 	if (!given)
 		tsc_frequency(&frequency, &machine->cpu, &machine->clock);
-	vehicle->counter.hz = frequency.hz;
-	vehicle->counter.mask = ~0ULL;
-	vehicle->counter.khz = true;
-	vehicle->counter_source = frequency.source;
-	vehicle->counter_error_ppb = frequency.error_ppb;
+	clock->counter.hz = frequency.hz;
+	clock->counter.mask = ~0ULL;
+	clock->counter.khz = true;
+	clock->counter_source = frequency.source;
+	clock->counter_error_ppb = frequency.error_ppb;
 	return frequency.hz != 0;
 }
 
@@ -275,12 +269,12 @@ enum tsc_clock_error tsc_clock_check(const struct machine *machine,
 	return TSC_CLOCK_OK;
 }
 
-enum tsc_clock_error tsc_clock_init(struct vehicle *vehicle, const struct machine *machine,
+enum tsc_clock_error tsc_clock_init(struct clock *clock, const struct machine *machine,
 				    const struct scenario_params *params)
 {
 	enum tsc_clock_error error;
 
-	*vehicle = (struct vehicle){
+	*clock = (struct clock){
 		.page = machine->page.address,
 		.page_mapped = machine->page.size,
 		.page_error = machine->page.address ? VMCLOCK_OK : VMCLOCK_ABSENT,
@@ -299,7 +293,7 @@ enum tsc_clock_error tsc_clock_init(struct vehicle *vehicle, const struct machin
 		.unlock = tsc_clock_unlock,
 		.judge = tsc_clock_judge,
 	};
-	tsc.bench = NULL;
+	tsc.ticker = NULL;
 	tsc.locked = 0;
 	tsc.mailbox = machine->mailbox.address;
 	if (tsc.mailbox && !mailbox_present(tsc.mailbox))
@@ -307,10 +301,10 @@ enum tsc_clock_error tsc_clock_init(struct vehicle *vehicle, const struct machin
 	error = tsc_clock_check(machine, params);
 	if (error)
 		return error;
-	if (!find_frequency(vehicle, machine, params->counter_hz))
+	if (!find_frequency(clock, machine, params->counter_hz))
 		return TSC_CLOCK_NO_FREQUENCY;
-	measure_spins(vehicle->counter.hz);
-	error = find_timer(machine, params->tick, vehicle->counter.hz);
-	vehicle->tick_source = tsc.timer == LAPIC_DEADLINE ? "tsc-deadline" : "lapic-oneshot";
+	measure_spins(clock->counter.hz);
+	error = find_timer(machine, params->tick, clock->counter.hz);
+	clock->tick_source = tsc.timer == LAPIC_DEADLINE ? "tsc-deadline" : "lapic-oneshot";
 	return error;
 }

@@ -7,7 +7,7 @@
 #define TB_GUEST_TSC_CLOCK_H
 
 #include "guest/machine.h"
-#include "scenario/scenario.h"
+#include "measure/params.h"
 
 enum tsc_clock_error {
 	TSC_CLOCK_OK,
@@ -26,10 +26,10 @@ enum tsc_clock_error tsc_clock_check(const struct machine *machine,
 				     const struct scenario_params *params);
 
 /*
- * Makes the vehicle for one experiment: measures what params leave open. While the page's publisher
+ * Makes the clock for one experiment: measures what params leave open. While the page's publisher
  * is still initializing, waits for it, up to 10 s, and answers its mailbox.
  */
-enum tsc_clock_error tsc_clock_init(struct vehicle *vehicle, const struct machine *machine,
+enum tsc_clock_error tsc_clock_init(struct clock *clock, const struct machine *machine,
 				    const struct scenario_params *params);
 
 #endif

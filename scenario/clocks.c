@@ -20,86 +20,86 @@ struct reading {
 };
 
 /* Both counters at one moment: the narrowest of several tries. */
-static struct reading read_both(const struct vehicle *vehicle)
+static struct reading read_both(const struct clock *clock)
 {
 	struct reading best = { .width = ~0ULL };
 
-	vehicle->lock(vehicle->context);
+	clock->lock(clock->context);
 	for (u32 i = 0; i < READINGS; i++) {
-		u64 before = vehicle->now(vehicle->context);
-		u64 second = vehicle->second.read();
-		u64 width = vehicle->now(vehicle->context) - before;
+		u64 before = clock->now(clock->context);
+		u64 second = clock->second.read();
+		u64 width = clock->now(clock->context) - before;
 
 		if (width < best.width)
 			best = (struct reading){ before + width / 2, second, width };
 	}
-	vehicle->unlock(vehicle->context);
+	clock->unlock(clock->context);
 	return best;
 }
 
-static s128 cycles_to_fs(const struct vehicle *vehicle, u64 cycles)
+static s128 cycles_to_fs(const struct clock *clock, u64 cycles)
 {
 	/* 10^15 < 2^50, so 2^64 cycles fit. */
-	return (s128)div_u128((u128)cycles * TB_FSEC_PER_SEC, vehicle->counter.hz, NULL);
+	return (s128)div_u128((u128)cycles * TB_FSEC_PER_SEC, clock->counter.hz, NULL);
 }
 
 /* How far the measured rate may be off the believed one, fs a second. */
-static s64 allowed_fs(const struct bench *bench, u64 width)
+static s64 allowed_fs(const struct run *run, u64 width)
 {
-	const struct vehicle *vehicle = bench->vehicle;
-	u64 ppb = vehicle->counter_error_ppb;
-	u64 blur_fs = (u64)cycles_to_fs(vehicle, width) + vehicle->second.period_fs;
+	const struct clock *clock = run->clock;
+	u64 ppb = clock->counter_error_ppb;
+	u64 blur_fs = (u64)cycles_to_fs(clock, width) + clock->second.period_fs;
 
-	if (strcmp(vehicle->counter_source, vehicle->second.name))
+	if (strcmp(clock->counter_source, clock->second.name))
 		ppb += CRYSTAL_PPB;
 	/* 1 ppb is 10^6 fs a second; and what one reading at either end leaves open. */
-	return (s64)(ppb * 1000000 + 2 * blur_fs * 1000 / bench->params->duration_ms);
+	return (s64)(ppb * 1000000 + 2 * blur_fs * 1000 / run->params->duration_ms);
 }
 
-static void clocks_run(struct bench *bench)
+static void clocks_run(struct run *run)
 {
-	const struct vehicle *vehicle = bench->vehicle;
+	const struct clock *clock = run->clock;
 	struct reading first, now;
-	u64 steps = bench->params->duration_ms / STEP_MS, widest = 0, last;
+	u64 steps = run->params->duration_ms / STEP_MS, widest = 0, last;
 	u128 counts = 0;
 	s64 drift_fs, limit_fs;
 
-	if (!vehicle->second.name) {
-		ktap_skip(bench->ktap, "the counter runs at the rate that is believed of it",
+	if (!clock->second.name) {
+		ktap_skip(run->ktap, "the counter runs at the rate that is believed of it",
 			  "there is no second counter to hold it against");
 		return;
 	}
-	if (!bench_start_core(bench))
+	if (!run_start_core(run))
 		return;
-	ktap_param(bench->ktap, "second_counter", vehicle->second.name);
-	vehicle->ticks_start(bench);
-	bench_window(bench);
-	first = read_both(vehicle);
+	ktap_param(run->ktap, "second_counter", clock->second.name);
+	run_ticks_start(run);
+	run_window(run);
+	first = read_both(clock);
 	last = first.second;
 	for (u64 i = 0; i < steps; i++) {
 		s128 elapsed_fs;
 
 		/* Often enough to see each time the second counter wraps. */
-		bench_settle(bench, STEP_MS);
-		now = read_both(vehicle);
-		counts += (now.second - last) & vehicle->second.mask;
+		run_settle(run, STEP_MS);
+		now = read_both(clock);
+		counts += (now.second - last) & clock->second.mask;
 		last = now.second;
 		widest = now.width > widest ? now.width : widest;
-		elapsed_fs = cycles_to_fs(vehicle, now.counter - first.counter);
-		stats_add(bench->stats, now.counter, (s64)div_s128(elapsed_fs, 1000000000),
-			  (s64)(elapsed_fs - (s128)(counts * vehicle->second.period_fs)));
+		elapsed_fs = cycles_to_fs(clock, now.counter - first.counter);
+		stats_add(run->stats, now.counter, (s64)div_s128(elapsed_fs, 1000000000),
+			  (s64)(elapsed_fs - (s128)(counts * clock->second.period_fs)));
 	}
-	vehicle->ticks_stop(bench);
+	run_ticks_stop(run);
 
-	bench_metrics(bench);
-	drift_fs = stats_drift_fs_per_s(bench->stats);
-	limit_fs = allowed_fs(bench, first.width > widest ? first.width : widest);
-	ktap_metric(bench->ktap, "counter_drift_ppb", drift_fs, 6, 3, "ppb");
-	ktap_metric(bench->ktap, "counter_drift_limit_ppb", limit_fs, 6, 3, "ppb");
-	bench_metric_ns(bench, "widest_reading_ns", (s64)cycles_to_fs(vehicle, widest));
-	ktap_report(bench->ktap, drift_fs <= limit_fs && drift_fs >= -limit_fs,
+	run_metrics(run);
+	drift_fs = stats_drift_fs_per_s(run->stats);
+	limit_fs = allowed_fs(run, first.width > widest ? first.width : widest);
+	ktap_metric(run->ktap, "counter_drift_ppb", drift_fs, 6, 3, "ppb");
+	ktap_metric(run->ktap, "counter_drift_limit_ppb", limit_fs, 6, 3, "ppb");
+	run_metric_ns(run, "widest_reading_ns", (s64)cycles_to_fs(clock, widest));
+	ktap_report(run->ktap, drift_fs <= limit_fs && drift_fs >= -limit_fs,
 		    "the counter runs at the rate that is believed of it");
-	ktap_report(bench->ktap, !bench->stats->backwards, "time never goes back for a reader");
+	ktap_report(run->ktap, !run->stats->backwards, "time never goes back for a reader");
 }
 
 const struct scenario scenario_clocks = {

@@ -13,51 +13,51 @@ static s64 ppb_of(s64 error_fs, u64 ms)
 	return (s64)div_s128((s128)error_fs * 1000, ms);
 }
 
-static void compare_run(struct bench *bench)
+static void compare_run(struct run *run)
 {
-	const struct vehicle *vehicle = bench->vehicle;
-	const u64 half_ms = bench->params->duration_ms / 2;
-	const u64 hz = tk_counter_registered_hz(&vehicle->counter);
+	const struct clock *clock = run->clock;
+	const u64 half_ms = run->params->duration_ms / 2;
+	const u64 hz = tk_counter_registered_hz(&clock->counter);
 	s64 nominal_fs, begin_fs, free_fs, drift_fs;
 	u64 from, cycles;
 	u128 rest;
 	instant told;
 
-	if (!bench_start_core(bench))
+	if (!run_start_core(run))
 		return;
-	vehicle->ticks_start(bench);
+	run_ticks_start(run);
 
 	/* Undisciplined, and beside it the bare counter at its nominal frequency. */
-	bench_window(bench);
-	from = vehicle->now(vehicle->context);
-	begin_fs = bench_error_fs(bench);
-	bench_run_ms(bench, half_ms);
-	free_fs = bench_error_fs(bench) - begin_fs;
-	cycles = vehicle->now(vehicle->context) - from;
+	run_window(run);
+	from = clock->now(clock->context);
+	begin_fs = run_error_fs(run);
+	run_ms(run, half_ms);
+	free_fs = run_error_fs(run) - begin_fs;
+	cycles = clock->now(clock->context) - from;
 	told = (instant)div_u128((u128)(cycles % hz) << 64, hz, &rest) +
 	       ((instant)(cycles / hz) << 64);
-	nominal_fs = instant_to_fsec(told - (vmclock_utc_at(&bench->line, from + cycles) -
-					     vmclock_utc_at(&bench->line, from)));
-	ktap_metric(bench->ktap, "compared_s", half_ms, 3, 3, "s");
-	ktap_metric(bench->ktap, "counter_drift_ppb", ppb_of(nominal_fs, half_ms), 6, 3, "ppb");
-	bench_metric_ns(bench, "counter_error_ns", nominal_fs);
-	ktap_metric(bench->ktap, "free_drift_ppb", ppb_of(free_fs, half_ms), 6, 3, "ppb");
-	bench_metric_ns(bench, "free_error_ns", free_fs);
+	nominal_fs = instant_to_fsec(told - (vmclock_utc_at(&run->line, from + cycles) -
+					     vmclock_utc_at(&run->line, from)));
+	ktap_metric(run->ktap, "compared_s", half_ms, 3, 3, "s");
+	ktap_metric(run->ktap, "counter_drift_ppb", ppb_of(nominal_fs, half_ms), 6, 3, "ppb");
+	run_metric_ns(run, "counter_error_ns", nominal_fs);
+	ktap_metric(run->ktap, "free_drift_ppb", ppb_of(free_fs, half_ms), 6, 3, "ppb");
+	run_metric_ns(run, "free_error_ns", free_fs);
 
-	if (!bench_follow(bench, true)) {
-		vehicle->ticks_stop(bench);
+	if (!run_follow(run, true)) {
+		run_ticks_stop(run);
 		return;
 	}
-	bench_window(bench);
-	bench_run_ms(bench, half_ms);
-	vehicle->ticks_stop(bench);
-	drift_fs = stats_drift_fs_per_s(bench->stats);
-	ktap_metric(bench->ktap, "locked_drift_ppb", drift_fs, 6, 3, "ppb");
-	bench_metric_ns(bench, "locked_error_ns", bench->last_error_fs);
-	bench_metrics(bench);
-	ktap_report(bench->ktap, drift_fs < DRIFT_FS && drift_fs > -DRIFT_FS,
+	run_window(run);
+	run_ms(run, half_ms);
+	run_ticks_stop(run);
+	drift_fs = stats_drift_fs_per_s(run->stats);
+	ktap_metric(run->ktap, "locked_drift_ppb", drift_fs, 6, 3, "ppb");
+	run_metric_ns(run, "locked_error_ns", run->last_error_fs);
+	run_metrics(run);
+	ktap_report(run->ktap, drift_fs < DRIFT_FS && drift_fs > -DRIFT_FS,
 		    "the locked core drifts less than 1 ppb from the line");
-	bench_claim_sane(bench);
+	run_claim_sane(run);
 }
 
 const struct scenario scenario_compare = {

@@ -7,52 +7,52 @@
 
 #define EVERY_MS 1000
 
-static void freq_run(struct bench *bench)
+static void freq_run(struct run *run)
 {
 	/* What a crystal, a temperature, a migration and a bad host do: 10^-12. */
 	static const s64 changes_ppt[] = { 1000,     -1000,	100000,	   -300000,
 					   10000000, -10000000, 100000000, -200000000 };
-	struct vehicle *vehicle = bench->vehicle;
-	const s64 rate_ppt = bench->params->rate_ppt;
+	struct clock *clock = run->clock;
+	const s64 rate_ppt = run->params->rate_ppt;
 	struct tk_state state;
 	u64 tick_cycles;
 	u32 changes = 0;
 	const u32 rests_on = TK_REMAINDER | TK_CLAWBACK | TK_REFERENCE | TK_FEED;
 
-	if (!bench_start_core(bench) || !bench_follow(bench, true))
+	if (!run_start_core(run) || !run_follow(run, true))
 		return;
-	bench->tk->state(&state);
+	run->tk->state(&state);
 	tick_cycles = state.cycle_interval;
-	vehicle->ticks_start(bench);
-	bench_window(bench);
-	for (u64 ms = 0; ms < bench->params->duration_ms; ms += EVERY_MS) {
-		if (vehicle->page_is_ours) {
+	run_ticks_start(run);
+	run_window(run);
+	for (u64 ms = 0; ms < run->params->duration_ms; ms += EVERY_MS) {
+		if (clock->page_is_ours) {
 			u64 now;
 
 			/* Into a tick: the new line's counter_value is after cycle_last. */
-			bench_run_cycles(bench, tick_cycles * (1 + changes % 3) / 4);
-			now = vehicle->now(vehicle->context);
+			run_cycles(run, tick_cycles * (1 + changes % 3) / 4);
+			now = clock->now(clock->context);
 
-			bench_publish(bench, vmclock_utc_at(&bench->line, now),
-				      rate_ppt + changes_ppt[changes % TB_ARRAY_SIZE(changes_ppt)],
-				      bench->line.disruption_marker);
-			bench_notice(bench);
+			run_publish(run, vmclock_utc_at(&run->line, now),
+				    rate_ppt + changes_ppt[changes % TB_ARRAY_SIZE(changes_ppt)],
+				    run->line.disruption_marker);
+			run_notice(run);
 			changes++;
 		}
-		bench_run_ms(bench, EVERY_MS);
+		run_ms(run, EVERY_MS);
 	}
-	vehicle->ticks_stop(bench);
+	run_ticks_stop(run);
 
-	bench_metrics(bench);
-	ktap_metric(bench->ktap, "period_changes", changes, 0, 0, "times");
-	if (vehicle->is_virtual) {
-		bench_claim(bench, bench->stats->max_abs_fs <= bench_bound_fs(bench),
-			    "it stays within one mult step over one tick of the changing line",
-			    rests_on);
-		bench_claim_account(bench, rests_on);
-		bench_claim_drift(bench, rests_on);
+	run_metrics(run);
+	ktap_metric(run->ktap, "period_changes", changes, 0, 0, "times");
+	if (clock->is_virtual) {
+		run_claim(run, run->stats->max_abs_fs <= run_bound_fs(run),
+			  "it stays within one mult step over one tick of the changing line",
+			  rests_on);
+		run_claim_account(run, rests_on);
+		run_claim_drift(run, rests_on);
 	}
-	bench_claim_sane(bench);
+	run_claim_sane(run);
 }
 
 const struct scenario scenario_freq = {

@@ -6,32 +6,30 @@
  */
 #include "scenario/list.h"
 
-static void measure(struct bench *bench)
+static void measure(struct run *run)
 {
-	struct vehicle *vehicle = bench->vehicle;
-
-	if (!bench_start_core(bench) || !bench_follow(bench, true))
+	if (!run_start_core(run) || !run_follow(run, true))
 		return;
-	vehicle->ticks_start(bench);
-	bench_window(bench);
-	bench_run_ms(bench, bench->params->duration_ms);
-	vehicle->ticks_stop(bench);
+	run_ticks_start(run);
+	run_window(run);
+	run_ms(run, run->params->duration_ms);
+	run_ticks_stop(run);
 
-	bench_metrics(bench);
-	bench_claim_stays(bench, TK_REMAINDER | TK_CLAWBACK | TK_REFERENCE | TK_FEED);
-	bench_claim_sane(bench);
+	run_metrics(run);
+	run_claim_stays(run, TK_REMAINDER | TK_CLAWBACK | TK_REFERENCE | TK_FEED);
+	run_claim_sane(run);
 }
 
-static void late_run(struct bench *bench)
+static void late_run(struct run *run)
 {
-	const struct scenario_params *given = bench->params;
+	const struct scenario_params *given = run->params;
 	struct scenario_params late = *given;
 
 	if (!late.late_ns)
 		late.late_ns = (u32)(TB_NSEC_PER_SEC / 2 / late.hz);
-	bench->params = &late;
-	measure(bench);
-	bench->params = given;
+	run->params = &late;
+	measure(run);
+	run->params = given;
 }
 
 const struct scenario scenario_late = {

@@ -9,39 +9,42 @@
 #define LIMIT_FS  (10 * TB_FSEC_PER_NSEC)
 #define SETTLE_MS 200 /* real clock: for the first ticks, and what starting them disturbs */
 
-static void host_judges(struct bench *bench)
+static void host_judges(struct run *run)
 {
 	s64 difference_fs;
 	u64 maxerror_ns;
+	struct tk_time time;
 	s64 bound_fs;
 
-	if (!bench->vehicle->judge)
+	if (!run->clock->judge)
 		return;
-	if (!bench->vehicle->judge(bench, &difference_fs, &maxerror_ns)) {
-		ktap_note(bench->ktap, "the host gave no verdict on the guest's time");
+	run_read(run, &time);
+	if (!run->clock->judge(run->clock, time.counter, time.instant, &difference_fs,
+			       &maxerror_ns)) {
+		ktap_note(run->ktap, "the host gave no verdict on the guest's time");
 		return;
 	}
 	bound_fs = maxerror_ns > 9000000000ULL ? 9000000000LL * TB_FSEC_PER_NSEC
 					       : (s64)maxerror_ns * TB_FSEC_PER_NSEC;
-	bench_metric_ns(bench, "host_difference_ns", difference_fs);
-	ktap_metric(bench->ktap, "host_maxerror_ns", (s128)maxerror_ns, 0, 0, "ns");
-	ktap_report(bench->ktap, difference_fs <= bound_fs && difference_fs >= -bound_fs,
+	run_metric_ns(run, "host_difference_ns", difference_fs);
+	ktap_metric(run->ktap, "host_maxerror_ns", (s128)maxerror_ns, 0, 0, "ns");
+	ktap_report(run->ktap, difference_fs <= bound_fs && difference_fs >= -bound_fs,
 		    "the host finds the core's time within the page's stated maxerror");
 }
 
 /* On the virtual clock nothing but the algorithm is in the error. */
-static void claim_exact(struct bench *bench)
+static void claim_exact(struct run *run)
 {
 	const u32 rests_on = TK_REMAINDER | TK_REFERENCE | TK_FEED;
 
-	if (bench->params->tickless || bench->params->late_ns) {
-		bench_claim_stays(bench, rests_on | TK_CLAWBACK);
+	if (run->params->tickless || run->params->late_ns) {
+		run_claim_stays(run, rests_on | TK_CLAWBACK);
 		return;
 	}
-	bench_claim(bench, bench->stats->max_abs_fs <= bench_bound_fs(bench),
-		    "it stays within one mult step over one tick of the line", rests_on);
-	bench_claim_account(bench, rests_on);
-	bench_claim_drift(bench, rests_on);
+	run_claim(run, run->stats->max_abs_fs <= run_bound_fs(run),
+		  "it stays within one mult step over one tick of the line", rests_on);
+	run_claim_account(run, rests_on);
+	run_claim_drift(run, rests_on);
 }
 
 /*
@@ -51,56 +54,56 @@ static void claim_exact(struct bench *bench)
  * back soon. And where the page's own line moves, the core is off by as much, until it has slewed
  * there.
  */
-static void claim_median(struct bench *bench)
+static void claim_median(struct run *run)
 {
-	const s64 step_fs = bench_step_fs(bench);
-	const u64 period = bench_cycles_ms(bench, 1000) / bench->params->hz;
-	const s64 median_fs = stats_percentile_abs_fs(bench->stats, 500, bench->scratch);
-	s64 bound_fs = 2 * bench_bound_fs(bench);
-	u64 late = bench->tick.late_max_cycles;
+	const s64 step_fs = run_step_fs(run);
+	const u64 period = run_cycles_in_ms(run, 1000) / run->params->hz;
+	const s64 median_fs = stats_percentile_abs_fs(run->stats, 500, run->scratch);
+	s64 bound_fs = 2 * run_bound_fs(run);
+	u64 late = run->ticker.stats.late_max_cycles;
 
 	if (bound_fs < TB_FSEC_PER_NSEC)
 		bound_fs = TB_FSEC_PER_NSEC;
-	bench_metric_ns(bench, "page_moved_ns", (s64)bench->moved_fs);
-	if (bench->late_before_cycles > late)
-		late = bench->late_before_cycles;
-	bound_fs += step_fs * (s64)(late / period) + (s64)bench->moved_fs;
-	bench_metric_ns(bench, "median_bound_ns", bound_fs);
-	ktap_report(bench->ktap, median_fs < bound_fs,
+	run_metric_ns(run, "page_moved_ns", (s64)run->moved_fs);
+	if (run->late_before_cycles > late)
+		late = run->late_before_cycles;
+	bound_fs += step_fs * (s64)(late / period) + (s64)run->moved_fs;
+	run_metric_ns(run, "median_bound_ns", bound_fs);
+	ktap_report(run->ktap, median_fs < bound_fs,
 		    "in the median it is on the line, but for late ticks and the page's own moves");
-	if (bench->stats->max_abs_fs > LIMIT_FS)
-		ktap_note(bench->ktap, "beyond 10 ns at worst: compare the latest tick");
+	if (run->stats->max_abs_fs > LIMIT_FS)
+		ktap_note(run->ktap, "beyond 10 ns at worst: compare the latest tick");
 }
 
-static void lock_run(struct bench *bench)
+static void lock_run(struct run *run)
 {
-	const struct vehicle *vehicle = bench->vehicle;
+	const struct clock *clock = run->clock;
 
-	if (!bench_start_core(bench))
+	if (!run_start_core(run))
 		return;
 	/* On the real clock, time passes until the first tick: the line is followed from then. */
-	if (!vehicle->is_virtual)
-		vehicle->ticks_start(bench);
-	if (!bench_follow(bench, true)) {
-		vehicle->ticks_stop(bench);
+	if (!clock->is_virtual)
+		run_ticks_start(run);
+	if (!run_follow(run, true)) {
+		run_ticks_stop(run);
 		return;
 	}
-	if (vehicle->is_virtual)
-		vehicle->ticks_start(bench);
-	if (!vehicle->is_virtual)
-		bench_settle(bench, SETTLE_MS);
-	bench_window(bench);
-	bench_run_ms(bench, bench->params->duration_ms);
-	host_judges(bench);
-	vehicle->ticks_stop(bench);
+	if (clock->is_virtual)
+		run_ticks_start(run);
+	if (!clock->is_virtual)
+		run_settle(run, SETTLE_MS);
+	run_window(run);
+	run_ms(run, run->params->duration_ms);
+	host_judges(run);
+	run_ticks_stop(run);
 
-	bench_metrics(bench);
-	bench_metric_ns(bench, "mult_step_ns", bench_step_fs(bench));
-	if (vehicle->is_virtual)
-		claim_exact(bench);
+	run_metrics(run);
+	run_metric_ns(run, "mult_step_ns", run_step_fs(run));
+	if (clock->is_virtual)
+		claim_exact(run);
 	else
-		claim_median(bench);
-	bench_claim_sane(bench);
+		claim_median(run);
+	run_claim_sane(run);
 }
 
 const struct scenario scenario_lock = {

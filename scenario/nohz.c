@@ -5,34 +5,34 @@
  */
 #include "scenario/list.h"
 
-static void measure(struct bench *bench)
+static void measure(struct run *run)
 {
-	struct vehicle *vehicle = bench->vehicle;
+	struct clock *clock = run->clock;
 
-	if (!bench_start_core(bench) || !bench_follow(bench, true))
+	if (!run_start_core(run) || !run_follow(run, true))
 		return;
-	vehicle->ticks_start(bench);
-	bench_window(bench);
-	bench_run_ms(bench, bench->params->duration_ms);
-	vehicle->ticks_stop(bench);
+	run_ticks_start(run);
+	run_window(run);
+	run_ms(run, run->params->duration_ms);
+	run_ticks_stop(run);
 
-	bench_metrics(bench);
-	ktap_metric(bench->ktap, "longest_idle_ticks", (s128)bench->tick.longest_idle, 0, 0,
+	run_metrics(run);
+	ktap_metric(run->ktap, "longest_idle_ticks", (s128)run->ticker.stats.longest_idle, 0, 0,
 		    "ticks");
-	if (vehicle->is_virtual)
-		bench_claim_stays(bench, TK_REMAINDER | TK_REFERENCE | TK_FEED);
-	bench_claim_sane(bench);
+	if (clock->is_virtual)
+		run_claim_stays(run, TK_REMAINDER | TK_REFERENCE | TK_FEED);
+	run_claim_sane(run);
 }
 
-static void nohz_run(struct bench *bench)
+static void nohz_run(struct run *run)
 {
-	const struct scenario_params *given = bench->params;
+	const struct scenario_params *given = run->params;
 	struct scenario_params tickless = *given;
 
 	tickless.tickless = true;
-	bench->params = &tickless;
-	measure(bench);
-	bench->params = given;
+	run->params = &tickless;
+	measure(run);
+	run->params = given;
 }
 
 const struct scenario scenario_nohz = {

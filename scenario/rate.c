@@ -14,50 +14,47 @@ static u64 held(void *context)
 	return *(u64 *)context;
 }
 
-static void rate_run(struct bench *bench)
+static void rate_run(struct run *run)
 {
-	const struct tk_ops *tk = bench->tk;
+	const struct tk_ops *tk = run->tk;
 	u64 best_tick = ~0ULL, best_read = ~0ULL;
 	struct tk_state state;
 	struct tk_time time;
 	u64 counter;
 
-	if (!bench->stopwatch_ns || !bench->stopwatch_ns()) {
-		ktap_skip(bench->ktap, "the rate is measured",
-			  "there is no clock to measure it by");
+	if (!run->stopwatch_ns || !run->stopwatch_ns()) {
+		ktap_skip(run->ktap, "the rate is measured", "there is no clock to measure it by");
 		return;
 	}
-	if (!bench_start_core(bench) || !bench_follow(bench, true))
+	if (!run_start_core(run) || !run_follow(run, true))
 		return;
 	tk->state(&state);
 	counter = state.cycle_last;
 	for (u32 round = 0; round < ROUNDS; round++) {
-		u64 begin = bench->stopwatch_ns(), end;
+		u64 begin = run->stopwatch_ns(), end;
 
 		for (u32 i = 0; i < ROUND; i++) {
 			counter += state.cycle_interval;
 			tk->tick(counter);
 		}
-		end = bench->stopwatch_ns();
+		end = run->stopwatch_ns();
 		/* A clock that wrapped in a round spoils that round only. */
 		if (end > begin && end - begin < best_tick)
 			best_tick = end - begin;
 
-		begin = bench->stopwatch_ns();
+		begin = run->stopwatch_ns();
 		for (u32 i = 0; i < ROUND / 4; i++)
 			tk->read(held, &counter, &time);
-		end = bench->stopwatch_ns();
-		bench->progress++;
+		end = run->stopwatch_ns();
+		run->ticker.progress++;
 		if (end > begin && end - begin < best_read)
 			best_read = end - begin;
 	}
-	ktap_metric(bench->ktap, "ticks_per_s",
+	ktap_metric(run->ktap, "ticks_per_s",
 		    div_s128((s128)ROUND * (s128)TB_NSEC_PER_SEC, best_tick), 0, 0, "1/s");
-	ktap_metric(bench->ktap, "ns_per_tick", div_s128((s128)best_tick * 1000, ROUND), 3, 1,
-		    "ns");
-	ktap_metric(bench->ktap, "ns_per_read", div_s128((s128)best_read * 4000, ROUND), 3, 1,
-		    "ns");
-	ktap_report(bench->ktap, best_tick < ~0ULL && best_read < ~0ULL, "the rate is measured");
+	ktap_metric(run->ktap, "ns_per_tick", div_s128((s128)best_tick * 1000, ROUND), 3, 1, "ns");
+	ktap_metric(run->ktap, "ns_per_read", div_s128((s128)best_read * 4000, ROUND), 3, 1, "ns");
+	ktap_report(run->ktap, best_tick < ~0ULL && best_read < ~0ULL, "the rate is measured");
 }
 
 const struct scenario scenario_rate = {

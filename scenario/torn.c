@@ -8,16 +8,16 @@
 
 #define BATCH 1000 /* reads between two looks at the stopwatch */
 
-static void torn_run(struct bench *bench)
+static void torn_run(struct run *run)
 {
-	struct vehicle *vehicle = bench->vehicle;
-	const u64 duration_ns = bench->params->duration_ms * 1000000;
+	struct clock *clock = run->clock;
+	const u64 duration_ns = run->params->duration_ms * 1000000;
 	u64 reads, accepted = 0, torn = 0, distinct = 0, stress = 0;
 	u64 passed_ns = 0, looked_ns;
 	u32 seq_before = 0;
 
-	if (!bench->stopwatch_ns || !(looked_ns = bench->stopwatch_ns())) {
-		ktap_skip(bench->ktap, "no torn line is accepted", "there is no clock to read by");
+	if (!run->stopwatch_ns || !(looked_ns = run->stopwatch_ns())) {
+		ktap_skip(run->ktap, "no torn line is accepted", "there is no clock to read by");
 		return;
 	}
 	/* Of real time: how long a read takes is the writer's doing. */
@@ -25,14 +25,14 @@ static void torn_run(struct bench *bench)
 		struct vmclock_line line;
 
 		if (reads % BATCH == 0) {
-			u64 now_ns = bench->stopwatch_ns();
+			u64 now_ns = run->stopwatch_ns();
 
 			/* It may wrap. */
 			passed_ns += now_ns > looked_ns ? now_ns - looked_ns : 0;
 			looked_ns = now_ns;
-			bench->progress++;
+			run->ticker.progress++;
 		}
-		if (vmclock_read(vehicle->page, vehicle->page_mapped, 0, &line))
+		if (vmclock_read(clock->page, clock->page_mapped, 0, &line))
 			continue;
 		accepted++;
 		stress += vmclock_stress_is(&line);
@@ -40,18 +40,18 @@ static void torn_run(struct bench *bench)
 		distinct += line.seq_count != seq_before;
 		seq_before = line.seq_count;
 	}
-	ktap_metric(bench->ktap, "reads", (s128)reads, 0, 0, "reads");
-	ktap_metric(bench->ktap, "accepted", (s128)accepted, 0, 0, "reads");
-	ktap_metric(bench->ktap, "lines_seen", (s128)distinct, 0, 0, "lines");
-	ktap_metric(bench->ktap, "torn", (s128)torn, 0, 0, "reads");
+	ktap_metric(run->ktap, "reads", (s128)reads, 0, 0, "reads");
+	ktap_metric(run->ktap, "accepted", (s128)accepted, 0, 0, "reads");
+	ktap_metric(run->ktap, "lines_seen", (s128)distinct, 0, 0, "lines");
+	ktap_metric(run->ktap, "torn", (s128)torn, 0, 0, "reads");
 	if (!stress) {
-		ktap_skip(bench->ktap, "no torn line is accepted",
+		ktap_skip(run->ktap, "no torn line is accepted",
 			  "nobody rewrites this page: start vmclock-host with --stress");
 		return;
 	}
-	ktap_report(bench->ktap, !torn, "no torn line is accepted");
+	ktap_report(run->ktap, !torn, "no torn line is accepted");
 	/* How often is the host's scheduler's doing. */
-	ktap_report(bench->ktap, distinct > 1, "the page changed meanwhile");
+	ktap_report(run->ktap, distinct > 1, "the page changed meanwhile");
 }
 
 const struct scenario scenario_torn = {

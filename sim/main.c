@@ -153,7 +153,7 @@ static u64 stopwatch_ns(void)
 
 static struct {
 	sigjmp_buf landing;
-	struct bench *bench; /* NULL: nothing is watched */
+	struct run *run; /* NULL: nothing is watched */
 	u64 progress;
 	bool still; /* already at the last look */
 } watched;
@@ -167,7 +167,7 @@ enum landed {
 static void on_divide(int signal)
 {
 	(void)signal;
-	if (watched.bench)
+	if (watched.run)
 		siglongjmp(watched.landing, DIVIDED_BY_ZERO);
 	_exit(STATUS_CANNOT);
 }
@@ -178,31 +178,31 @@ static void on_watch(int signal)
 	u64 progress;
 
 	(void)signal;
-	if (!watched.bench)
+	if (!watched.run)
 		return;
-	progress = watched.bench->progress;
+	progress = watched.run->ticker.progress;
 	if (progress == watched.progress && watched.still)
 		siglongjmp(watched.landing, DID_NOT_END);
 	watched.still = progress == watched.progress;
 	watched.progress = progress;
 }
 
-static void watch(struct bench *bench)
+static void watch(struct run *run)
 {
-	struct itimerval every = { { bench ? WATCH_SEC : 0, 0 }, { bench ? WATCH_SEC : 0, 0 } };
+	struct itimerval every = { { run ? WATCH_SEC : 0, 0 }, { run ? WATCH_SEC : 0, 0 } };
 
-	watched.bench = bench;
+	watched.run = run;
 	watched.still = false;
 	setitimer(ITIMER_VIRTUAL, &every, NULL);
 }
 
-static bool guard(void (*run)(struct bench *bench), struct bench *bench, const char **why)
+static bool guard(void (*body)(struct run *run), struct run *run, const char **why)
 {
 	enum landed landed = (enum landed)sigsetjmp(watched.landing, 1);
 
 	if (landed == RAN) {
-		watch(bench);
-		run(bench);
+		watch(run);
+		body(run);
 	}
 	watch(NULL);
 	*why = landed == DIVIDED_BY_ZERO ? "a tick divided by zero"
@@ -212,21 +212,21 @@ static bool guard(void (*run)(struct bench *bench), struct bench *bench, const c
 
 static FILE *samples_file;
 
-static void ship(void *context, const struct bench *bench, const char *scenario, u32 run)
+static void ship(void *context, const struct run *run, const char *scenario, u32 number)
 {
 	struct sample_header header = {
-		.run = run,
-		.count = bench->stats->kept,
-		.decimation = bench->stats->decimation,
-		.counter_hz = bench->vehicle->counter.hz,
-		.start_counter = bench->start,
+		.run = number,
+		.count = run->stats->kept,
+		.decimation = run->stats->decimation,
+		.counter_hz = run->clock->counter.hz,
+		.start_counter = run->start,
 	};
 
 	(void)context;
 	memcpy(header.magic, SAMPLE_MAGIC, sizeof(header.magic));
 	strncpy(header.scenario, scenario, sizeof(header.scenario) - 1);
 	if (fwrite(&header, sizeof(header), 1, samples_file) != 1 ||
-	    fwrite(bench->stats->samples, sizeof(struct sample), header.count, samples_file) !=
+	    fwrite(run->stats->samples, sizeof(struct sample), header.count, samples_file) !=
 		    header.count)
 		cannot("the samples cannot be written: %s", strerror(errno));
 }
@@ -245,7 +245,7 @@ static void page_cut(int number)
 }
 
 /* A page that somebody else writes, in place of the virtual clock's own. */
-static void use_page(struct vehicle *vehicle, const char *path)
+static void use_page(struct clock *clock, const char *path)
 {
 	struct sigaction cut = { .sa_handler = page_cut };
 	struct stat status;
@@ -264,10 +264,10 @@ static void use_page(struct vehicle *vehicle, const char *path)
 	if (page == MAP_FAILED)
 		cannot("%s cannot be mapped: %s", path, strerror(errno));
 	close(fd);
-	vehicle->page = page;
-	vehicle->page_mapped = (u64)status.st_size;
-	vehicle->page_is_ours = false;
-	vehicle->reset = NULL;
+	clock->page = page;
+	clock->page_mapped = (u64)status.st_size;
+	clock->page_is_ours = false;
+	clock->reset = NULL;
 	sigaction(SIGBUS, &cut, NULL);
 }
 
@@ -276,14 +276,15 @@ int main(int argc, char **argv)
 	static struct options options;
 	static struct sample samples[SAMPLES_KEPT];
 	static s64 scratch[SAMPLES_KEPT];
-	struct vehicle vehicle;
+	struct virtual_setup setup;
+	struct clock clock;
 	struct stats stats;
 	struct ktap ktap;
-	struct bench_io io = { .ktap = &ktap,
-			       .stats = &stats,
-			       .scratch = scratch,
-			       .stopwatch_ns = stopwatch_ns,
-			       .guard = guard };
+	struct run_io io = { .ktap = &ktap,
+			     .stats = &stats,
+			     .scratch = scratch,
+			     .stopwatch_ns = stopwatch_ns,
+			     .guard = guard };
 	const struct output *to = &out;
 	const char *why;
 	u32 plan = 0;
@@ -298,7 +299,7 @@ int main(int argc, char **argv)
 
 		if (params->clock == CLOCK_TSC)
 			cannot("clock=tsc needs the guest: run-qemu.sh");
-		plan += bench_count(params, &why);
+		plan += scenarios_count(params, &why);
 		if (why)
 			cannot("scenario=%s core=%s: %s", params->scenario, params->core, why);
 	}
@@ -313,10 +314,11 @@ int main(int argc, char **argv)
 	stats_init(&stats, samples, SAMPLES_KEPT);
 	ktap_begin(&ktap, to, plan);
 	for (u32 i = 0; i < options.group_count; i++) {
-		virtual_vehicle_init(&vehicle, &options.groups[i]);
+		setup = params_virtual_setup(&options.groups[i]);
+		virtual_clock_init(&clock, &setup);
 		if (options.page)
-			use_page(&vehicle, options.page);
-		bench_run(&options.groups[i], &vehicle, &io);
+			use_page(&clock, options.page);
+		scenarios_run(&options.groups[i], &clock, &io);
 	}
 	if (options.json)
 		json_end();

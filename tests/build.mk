@@ -17,8 +17,8 @@ lib-tests: $(BUILD)/lib-tool $(BUILD)/native-tool
 # in the place of native.o and between the others.
 FAULT_OBJ := $(BUILD)/free/tests/fault/native.o $(BUILD)/free/tests/fault/machine.o \
 	$(filter-out %/native/native.o,$(SHARED_OBJ))
-FAULT_WRAP := $(addprefix --wrap=,params_set provoke_take ntp_drain_skew vmclock_read bench_run \
-	virtual_vehicle_init)
+FAULT_WRAP := $(addprefix --wrap=,params_set provoke_take ntp_drain_skew vmclock_read scenarios_run \
+	virtual_clock_init)
 comma := ,
 
 $(BUILD)/tickbench-sim-fault: $(SIM_OBJ) $(FAULT_OBJ)

@@ -115,7 +115,8 @@ def claims_of_scenarios() -> set[tuple[str, str]]:
 
 def claims_of_any_run() -> set[str]:
     """What the function that runs a scenario claims around it, of a run that does not end, of a lifted core."""
-    sources = Sources(functions(sorted((ROOT / "scenario").glob("*.c"))))
+    sources = Sources(functions(sorted(path for folder in ("scenario", "measure")
+                                       for path in (ROOT / folder).glob("*.c"))))
     (start,) = [each for each in sources.functions if each.name == "run_one"]
     return sources.reached(start)
 

@@ -23,7 +23,9 @@ FREESTANDING = {"stdarg.h", "stddef.h", "stdbool.h", "stdint.h", "limits.h"}
 EFI = {"efi.h", "efilib.h"}
 # Rooms that are linked into every vehicle, and which rooms each may know.
 ROOMS = {"lib": {"lib"}, "vmclock": {"lib", "vmclock"}, "tk": {"lib", "tk"},
-         "scenario": {"lib", "tk", "vmclock", "scenario"}, "arch": {"lib", "arch", "boot"},
+         "clock": {"lib", "tk", "vmclock", "clock"},
+         "measure": {"lib", "tk", "vmclock", "clock", "measure"},
+         "scenario": {"lib", "tk", "vmclock", "clock", "measure", "scenario"}, "arch": {"lib", "arch", "boot"},
          "boot": {"lib", "boot", "arch"}}
 PRINTING = re.compile(r"\b(?:out_\w*printf|out_ns|out_decimal|str_printf|printk|printf|puts|putchar|fputs)\s*\(")
 

@@ -5,7 +5,7 @@
  * often. A core never prints and never touches hardware: it is told the counter.
  *
  * Who may call: tick() from the tick interrupt; read() from anywhere, also while a tick runs on
- * top of it; everything else with the tick held off (struct vehicle has lock and unlock for that).
+ * top of it; everything else with the tick held off (struct clock has lock and unlock for that).
  * `now` is always the counter's value at the call, and must not go back.
  */
 #ifndef TB_TK_TK_H

@@ -132,23 +132,24 @@ enum vmclock_error __wrap_vmclock_read(const volatile struct vmclock_abi *page, 
 	return error;
 }
 
-/* --- The vehicle. */
+/* --- The clock. */
 
-static struct vehicle *running;
-static void (*sound_run_until)(struct bench *bench, u64 until);
+static struct clock *running;
+static void (*sound_run_until)(struct clock *clock, u64 until);
+static void (*sound_reset)(struct clock *clock);
 
 /* In the middle of a stretch in which the core follows it, the page becomes none. */
-static void run_until_page_breaks(struct bench *bench, u64 until)
+static void run_until_page_breaks(struct clock *clock, u64 until)
 {
-	struct vehicle *vehicle = bench->vehicle;
-	u64 now = vehicle->now(vehicle->context);
+	const struct run *run = clock->ticker ? clock->ticker->context : NULL;
+	u64 now = clock->now(clock->context);
 
-	sound_run_until(bench, now + (until - now) / 2);
-	if (bench->following && vehicle->page->magic) {
-		vehicle->page->magic = 0;
-		vehicle->page->seq_count += 2;
+	sound_run_until(clock, now + (until - now) / 2);
+	if (run && run->following && clock->page->magic) {
+		clock->page->magic = 0;
+		clock->page->seq_count += 2;
 	}
-	sound_run_until(bench, until);
+	sound_run_until(clock, until);
 }
 
 /* Another counter of a virtual machine, at 1 GHz by its own word. */
@@ -167,34 +168,48 @@ static u64 stopwatch_stands(void)
 	return 1;
 }
 
-void __real_bench_run(const struct scenario_params *params, struct vehicle *vehicle,
-		      struct bench_io *io);
-void __wrap_bench_run(const struct scenario_params *params, struct vehicle *vehicle,
-		      struct bench_io *io);
-void __real_virtual_vehicle_init(struct vehicle *vehicle, const struct scenario_params *params);
-void __wrap_virtual_vehicle_init(struct vehicle *vehicle, const struct scenario_params *params);
+void __real_scenarios_run(const struct scenario_params *params, struct clock *clock,
+			  struct run_io *io);
+void __wrap_scenarios_run(const struct scenario_params *params, struct clock *clock,
+			  struct run_io *io);
+void __real_virtual_clock_init(struct clock *clock, const struct virtual_setup *setup);
+void __wrap_virtual_clock_init(struct clock *clock, const struct virtual_setup *setup);
 
-void __wrap_virtual_vehicle_init(struct vehicle *vehicle, const struct scenario_params *params)
+static void break_clock(struct clock *clock)
 {
-	__real_virtual_vehicle_init(vehicle, params);
-	vehicle->reset = __wrap_virtual_vehicle_init;
-	running = vehicle;
+	running = clock;
 	if (fault_is("page-broken")) {
-		sound_run_until = vehicle->run_until;
-		vehicle->run_until = run_until_page_breaks;
+		sound_run_until = clock->run_until;
+		clock->run_until = run_until_page_breaks;
 	}
 	if (*chosen) {
-		vehicle->second.name = "a second counter";
-		vehicle->second.period_fs = TB_FSEC_PER_NSEC;
-		vehicle->second.mask = ~0ULL;
-		vehicle->second.read = second_read;
+		clock->second.name = "a second counter";
+		clock->second.period_fs = TB_FSEC_PER_NSEC;
+		clock->second.mask = ~0ULL;
+		clock->second.read = second_read;
 	}
 }
 
-void __wrap_bench_run(const struct scenario_params *params, struct vehicle *vehicle,
-		      struct bench_io *io)
+static void reset_broken(struct clock *clock)
+{
+	sound_reset(clock);
+	sound_reset = clock->reset;
+	clock->reset = reset_broken;
+	break_clock(clock);
+}
+
+void __wrap_virtual_clock_init(struct clock *clock, const struct virtual_setup *setup)
+{
+	__real_virtual_clock_init(clock, setup);
+	sound_reset = clock->reset;
+	clock->reset = reset_broken;
+	break_clock(clock);
+}
+
+void __wrap_scenarios_run(const struct scenario_params *params, struct clock *clock,
+			  struct run_io *io)
 {
 	if (fault_is("stopwatch-stands"))
 		io->stopwatch_ns = stopwatch_stands;
-	__real_bench_run(params, vehicle, io);
+	__real_scenarios_run(params, clock, io);
 }

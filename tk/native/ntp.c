@@ -4,6 +4,7 @@
  * page; once a second the leap seconds and the share of a phase offset to slew in the second to
  * come.
  */
+#include "lib/math.h"
 #include "tk/native/native.h"
 
 #define USEC_Q32       (1000LL << NTP_SCALE_SHIFT) /* a microsecond, ns * 2^32 */
@@ -31,11 +32,6 @@
 static s64 signof(s64 x)
 {
 	return x < 0 ? -1 : 1;
-}
-
-static s64 magnitude(s64 x)
-{
-	return x < 0 ? -x : x;
 }
 
 static s64 smaller(s64 a, s64 b)

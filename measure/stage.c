@@ -4,7 +4,7 @@
  * user expects. A tree that lost one is else measured as if it had never had it.
  */
 #include "lib/string.h"
-#include "scenario/scenario.h"
+#include "measure/measure.h"
 #include "tk/stage.h"
 
 #define NAMES_SIZE 128
@@ -14,7 +14,7 @@ static struct {
 	struct tk_stage stage;
 } known;
 
-u32 bench_stage_switches(const struct tk_ops *tk)
+u32 run_stage_switches(const struct tk_ops *tk)
 {
 	const struct tk_identity *identity = tk->identity;
 	u32 told;
@@ -27,7 +27,7 @@ u32 bench_stage_switches(const struct tk_ops *tk)
 	return (identity->switches & ~told) | known.stage.switches;
 }
 
-bool bench_expect_valid(const struct scenario_params *params)
+bool run_expect_valid(const struct scenario_params *params)
 {
 	u32 switches;
 
@@ -48,29 +48,29 @@ static const char *names(u32 switches, char text[NAMES_SIZE])
 }
 
 /* What its source says otherwise, and what is neither one nor the other. */
-static void note_doubts(struct bench *bench, const struct tk_identity *identity)
+static void note_doubts(struct run *run, const struct tk_identity *identity)
 {
 	u32 told = TK_STAGE_TOLD & ~known.stage.unknown;
 	char does[NAMES_SIZE], says[NAMES_SIZE];
 
 	if ((identity->switches ^ known.stage.switches) & told)
-		ktap_note(bench->ktap,
+		ktap_note(run->ktap,
 			  "by what it does this core has: %s; its source seems to have: %s",
 			  names(known.stage.switches & told, does),
 			  names(identity->switches & told, says));
 	if (known.stage.unknown)
-		ktap_note(bench->ktap, "this core does as neither a core with %s nor one without",
+		ktap_note(run->ktap, "this core does as neither a core with %s nor one without",
 			  names(known.stage.unknown, does));
 }
 
-void bench_claim_stage(struct bench *bench)
+void run_claim_stage(struct run *run)
 {
-	const struct tk_identity *identity = bench->tk->identity;
-	const char *expect = bench->params->expect;
+	const struct tk_identity *identity = run->tk->identity;
+	const char *expect = run->params->expect;
 	char text[NAMES_SIZE];
 	u32 missing, wanted;
 
-	note_doubts(bench, identity);
+	note_doubts(run, identity);
 	if (!strcmp(expect, "any"))
 		return;
 	if (!strcmp(expect, "release")) {
@@ -78,18 +78,17 @@ void bench_claim_stage(struct bench *bench)
 			return; /* nothing is known of this release */
 		missing = identity->release & ~known.stage.switches;
 		if (missing)
-			ktap_note(bench->ktap,
+			ktap_note(run->ktap,
 				  "linux %s has %s in its release; this tree does not (expect= "
 				  "names the switches that it is to have)",
 				  identity->kernel, names(missing, text));
-		ktap_report(bench->ktap, !missing,
-			    "the core has the switches that its release has");
+		ktap_report(run->ktap, !missing, "the core has the switches that its release has");
 		return;
 	}
 	tk_switches_parse(expect, &wanted);
 	wanted = (wanted ^ known.stage.switches) & TK_STAGE_TOLD;
 	if (wanted)
-		ktap_note(bench->ktap, "not as expected: %s; the core has: %s", names(wanted, text),
+		ktap_note(run->ktap, "not as expected: %s; the core has: %s", names(wanted, text),
 			  names(known.stage.switches, (char[NAMES_SIZE]){ 0 }));
-	ktap_report(bench->ktap, !wanted, "the core has the switches that are expected of it");
+	ktap_report(run->ktap, !wanted, "the core has the switches that are expected of it");
 }

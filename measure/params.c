@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The parameters of an experiment: one table of names, ranges and meanings, and their parser. */
 #include "lib/string.h"
-#include "scenario/params.h"
+#include "measure/params.h"
 #include "tk/tk.h"
+
+#define NOMINAL_HZ 2596146000ULL /* a TSC that is measured in docs/core.md */
 
 enum kind {
 	KIND_TEXT,
@@ -214,4 +216,16 @@ void params_help(const struct output *out)
 		}
 		out_printf(out, "%s\n", field->meaning);
 	}
+}
+
+struct virtual_setup params_virtual_setup(const struct scenario_params *params)
+{
+	return (struct virtual_setup){
+		.counter = {
+			.hz = params->counter_hz ? params->counter_hz : NOMINAL_HZ,
+			.mask = ~0ULL >> (64 - params->counter_bits),
+			.khz = params->registered == REGISTER_KHZ,
+		},
+		.rate_ppt = params->rate_ppt,
+	};
 }

@@ -4,11 +4,12 @@
  * command line, `--name value` (with - for _) in the host process. A command line may hold several
  * experiments, separated by a lone `--`; each starts from the defaults.
  */
-#ifndef TB_SCENARIO_PARAMS_H
-#define TB_SCENARIO_PARAMS_H
+#ifndef TB_MEASURE_PARAMS_H
+#define TB_MEASURE_PARAMS_H
 
-#include "lib/types.h"
+#include "clock/clock.h"
 #include "lib/print.h"
+#include "lib/types.h"
 
 enum clock_kind {
 	CLOCK_VIRTUAL, /* a counter that the vehicle advances, as fast as the CPU goes */
@@ -69,6 +70,9 @@ enum params_error params_set(struct scenario_params *params, const char *name, c
  */
 enum params_error params_parse_line(struct scenario_params *params, const char **text, char *word,
 				    size_t word_size);
+
+/* The virtual clock that an experiment asks for. */
+struct virtual_setup params_virtual_setup(const struct scenario_params *params);
 
 /* "name  range  meaning" for each parameter, for --help. */
 void params_help(const struct output *out);

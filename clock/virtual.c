@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The virtual clock: a counter that stands still until it is advanced from tick to tick, a page of
+ * its own with the true line, and ticks exactly when they are due, or as late and as seldom as
+ * asked.
+ */
+#include "lib/random.h"
+#include "clock/clock.h"
+
+#define START_SEC 1767225600LL /* 2026-01-01 */
+#define START	  (1ULL << 40)
+#define IDLE	  10 /* tickless: one tick in so many comes */
+
+static struct {
+	u64 counter;
+	u64 due;	 /* of the next tick */
+	u64 last;	 /* when the last one came */
+	u64 late_cycles; /* at most */
+	u64 random;
+	struct virtual_setup setup;
+	union {
+		struct vmclock_abi abi;
+		u8 bytes[VMCLOCK_PAGE_SIZE];
+	} page __attribute__((aligned(64)));
+} virtual;
+
+static u64 virtual_now(void *context)
+{
+	(void)context;
+	return virtual.counter;
+}
+
+static void virtual_ticks_start(struct clock *clock, struct ticker *ticker)
+{
+	virtual.due = virtual.counter + ticker->interval;
+	virtual.last = virtual.counter;
+	virtual.late_cycles = (u64)div_u128((u128)ticker->late_ns * clock->counter.hz,
+					    TB_NSEC_PER_SEC, NULL);
+	virtual.random = ticker->seed;
+	clock->ticker = ticker;
+}
+
+static void virtual_ticks_stop(struct clock *clock)
+{
+	clock->ticker = NULL;
+}
+
+/* One tick, `late` cycles after it was due. */
+static void deliver(struct ticker *ticker, u64 late)
+{
+	struct tick_stats *stats = &ticker->stats;
+
+	virtual.counter = virtual.due + late;
+	ticker->sample(ticker->context);
+	ticker->tick(virtual.counter);
+	ticker->progress++;
+	stats->ticks++;
+	if (virtual.counter - virtual.last > stats->gap_max_cycles)
+		stats->gap_max_cycles = virtual.counter - virtual.last;
+	virtual.last = virtual.counter;
+	if (late > stats->late_max_cycles)
+		stats->late_max_cycles = late;
+}
+
+/* Moves the due time past the present; counts the ticks that are skipped. */
+static void schedule_next(struct ticker *ticker)
+{
+	u64 idle = 0;
+
+	for (;; idle++) {
+		virtual.due += ticker->interval;
+		if ((s64)(virtual.counter - virtual.due) < 0 &&
+		    !(ticker->tickless && random_next(&virtual.random) % IDLE))
+			break;
+	}
+	if (idle > ticker->stats.longest_idle)
+		ticker->stats.longest_idle = idle;
+}
+
+static void virtual_run_until(struct clock *clock, u64 until)
+{
+	while (clock->ticker && (s64)(until - virtual.due) >= 0) {
+		deliver(clock->ticker, virtual.late_cycles ? random_next(&virtual.random) %
+								     (virtual.late_cycles + 1)
+							   : 0);
+		schedule_next(clock->ticker);
+	}
+	if ((s64)(until - virtual.counter) > 0)
+		virtual.counter = until;
+}
+
+static void nothing(void *context)
+{
+	(void)context;
+}
+
+static void virtual_reset(struct clock *clock)
+{
+	struct vmclock_line line = {
+		.counter_value = START,
+		.time = instant_make(START_SEC, 0),
+		.time_type = VMCLOCK_TIME_UTC,
+		.clock_status = VMCLOCK_STATUS_SYNCHRONIZED,
+		.disruption_marker = 1,
+		.flags = VMCLOCK_FLAG_TIME_MONOTONIC,
+	};
+
+	*clock = (struct clock){
+		.is_virtual = true,
+		.counter = virtual.setup.counter,
+		.counter_source = "given",
+		.tick_source = "virtual",
+		.page = &virtual.page.abi,
+		.page_mapped = sizeof(virtual.page.bytes),
+		.page_is_ours = true,
+		.reset = virtual_reset,
+		.now = virtual_now,
+		.ticks_start = virtual_ticks_start,
+		.ticks_stop = virtual_ticks_stop,
+		.run_until = virtual_run_until,
+		.lock = nothing,
+		.unlock = nothing,
+	};
+	virtual.counter = START;
+	vmclock_period_from_hz(clock->counter.hz, virtual.setup.rate_ppt, &line.period_frac,
+			       &line.period_shift);
+	vmclock_page_init(&virtual.page.abi, &line);
+}
+
+void virtual_clock_init(struct clock *clock, const struct virtual_setup *setup)
+{
+	virtual.setup = *setup;
+	virtual_reset(clock);
+}

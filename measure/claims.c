@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What claims are held to, derived from the algorithm, and how one is made: its sentence, and,
+ * where it fails, the switches that it rests on and the core lacks.
+ */
+#include "lib/math.h"
+#include "lib/string.h"
+#include "measure/measure.h"
+#include "measure/reading.h"
+
+#define UNITS_FS      5000 /* 5 ps: tick lengths and the told time come in units, each below 1 ps */
+#define DRIFT_FS      1000 /* 0.001 ns/s */
+#define DEVIATIONS    3
+#define PASS_TRIES    50 /* how often a page that may get better is waited for, */
+#define PASS_MS	      20 /* for so long each time */
+#define ACCOUNT_EVERY 61 /* samples: a prime, so that no pattern of ticks hides from it */
+
+static const char *const missing[] = {
+	"remainder: what a tick of whole cycles cannot hold is lost with every tick",
+	"clawback: mult was changed in mid-tick and ntp_error was not told",
+	"tail: the last rest of time_offset is never delivered",
+	"divzero: a tick while cycle_interval is 0 is not let pass",
+	"reference: the core cannot take the page's line, only time and rate by hand",
+	"feed: nobody hands the page's changes to the core",
+	"skew: what a second delivers is not what is taken off time_offset and adjtime",
+};
+
+bool run_claim(struct run *run, bool ok, const char *sentence, u32 rests_on)
+{
+	/* A lifted core that cannot follow a line is given our way to. */
+	const u32 given = run->tk == &tk_native ? 0 : TK_REFERENCE | TK_FEED;
+	const u32 lacks = ok ? 0 : rests_on & ~(run->switches | given | run->named);
+
+	for (u32 i = 0; i < TB_ARRAY_SIZE(missing); i++)
+		if (lacks & 1U << i)
+			ktap_note(run->ktap, "missing: %s", missing[i]);
+	run->named |= lacks;
+	return ktap_report(run->ktap, ok, sentence);
+}
+
+s64 run_step_fs(const struct run *run)
+{
+	struct tk_state state;
+
+	run->tk->state(&state);
+	return (s64)(((u128)state.cycle_interval * TB_FSEC_PER_NSEC) >> state.shift);
+}
+
+s64 run_bound_fs(const struct run *run)
+{
+	return run_step_fs(run) + UNITS_FS;
+}
+
+/*
+ * Mult stays for as long as no tick comes, one step off at most: so a step over the longest time
+ * between two ticks is what may gather. A late tick judges by the error at the last whole tick, up
+ * to a tick earlier: by so much of a step it may judge wrongly.
+ */
+s64 run_stray_fs(const struct run *run)
+{
+	const u64 late = run->ticker.stats.late_max_cycles > run->late_before_cycles
+				 ? run->ticker.stats.late_max_cycles
+				 : run->late_before_cycles;
+	struct tk_state state;
+	u64 cycles;
+
+	run->tk->state(&state);
+	cycles = run->ticker.stats.gap_max_cycles > run->gap_before_cycles
+			 ? run->ticker.stats.gap_max_cycles
+			 : run->gap_before_cycles;
+	if (cycles < state.cycle_interval)
+		cycles = state.cycle_interval;
+	cycles += late < state.cycle_interval ? late : state.cycle_interval;
+	return (s64)(((u128)cycles * TB_FSEC_PER_NSEC) >> state.shift) + UNITS_FS;
+}
+
+/*
+ * Three standard errors of the slope; at least 0.001 ns/s; and at least what an error that stays
+ * within a band one stray wide can lean over the window T. Of all that do, the one that is low in
+ * the first half and high in the second leans most: by 1.5 band / T.
+ */
+s64 run_drift_bound_fs(const struct run *run)
+{
+	const u64 hz = run->clock->counter.hz;
+	s64 bound = DRIFT_FS, lean, noise;
+
+	lean = (s64)div_s128((s128)run_stray_fs(run) * 3 * 1000000,
+			     2 * (u64)(run->stats->last_us > 0 ? run->stats->last_us : 1));
+	noise = DEVIATIONS * stats_drift_error_fs_per_s(run->stats, hz, run->scratch);
+	if (lean > bound)
+		bound = lean;
+	return noise > bound ? noise : bound;
+}
+
+bool run_claim_drift(struct run *run, u32 rests_on)
+{
+	const s64 drift_fs = stats_drift_fs_per_s(run->stats);
+	const s64 bound_fs = run_drift_bound_fs(run);
+
+	ktap_metric(run->ktap, "drift_bound_ns_per_s", bound_fs, 6, 6, "ns/s");
+	return run_claim(run, magnitude(drift_fs) < bound_fs,
+			 "it does not drift: less than 0.001 ns/s, or than a short run can tell",
+			 rests_on);
+}
+
+/*
+ * What the core's own account makes of the error at `counter`: told time, plus ntp_error, plus the
+ * phase still to be slewed, less the line, fs. With the tick held off. Of a tick under way, its
+ * share of the tick length is due, and what mult makes of it is told.
+ */
+static s64 account_fs(const struct run *run, u64 counter, s64 error_fs)
+{
+	struct tk_state state;
+	u64 off;
+	s128 owed, due;
+
+	run->tk->state(&state);
+	off = (counter - state.cycle_last) & run->clock->counter.mask;
+	if (!state.cycle_interval)
+		return 0; /* being recalibrated: no tick has a length */
+	/* 2^63 cycles of a tick's 2^56 at most: a part of a tick beside whole ones. */
+	due = (s128)(off / state.cycle_interval) * state.ntp_tick +
+	      (s128)div_u128((u128)(off % state.cycle_interval) * state.ntp_tick,
+			     state.cycle_interval, NULL);
+	owed = state.ntp_error + due - (s128)(((u128)off * state.mult) << (32 - state.shift));
+	owed += (s128)state.time_offset * run->params->hz;
+	owed += (s128)state.time_adjust * 1000 * ((s128)1 << 32) + state.time_adjust_frac;
+	/* ns * 2^32, below 2^64 or so: to fs. */
+	return error_fs + (s64)((owed * (s64)TB_FSEC_PER_NSEC) >> 32);
+}
+
+void run_account_sample(struct run *run, u64 counter, s64 error_fs)
+{
+	s64 off_fs;
+
+	if (!run->clock->is_virtual || run->stats->count % ACCOUNT_EVERY)
+		return;
+	off_fs = magnitude(account_fs(run, counter, error_fs));
+	if (off_fs > run->account_max_fs)
+		run->account_max_fs = off_fs;
+}
+
+bool run_claim_account(struct run *run, u32 rests_on)
+{
+	run_metric_ns(run, "account_max_ns", run->account_max_fs);
+	return run_claim(run, run->account_max_fs <= UNITS_FS,
+			 "what it owes by its own account brings it onto the line, within 5 ps",
+			 rests_on);
+}
+
+/* Late or skipped ticks, or ticks on time: what holds of all of them on the virtual clock. */
+void run_claim_stays(struct run *run, u32 rests_on)
+{
+	const struct stats *stats = run->stats;
+	const s64 stray_fs = run_stray_fs(run);
+
+	run_metric_ns(run, "stray_bound_ns", stray_fs);
+	run_claim(run, stats->max_abs_fs <= stray_fs,
+		  "it stays within one mult step over the longest time between two ticks",
+		  rests_on);
+	run_claim(run, magnitude(stats_mean_fs(stats)) <= stray_fs,
+		  "in the mean it is no further from the line than that", rests_on);
+	run_claim_account(run, rests_on);
+	run_claim_drift(run, rests_on);
+}
+
+/*
+ * A publisher that has had no answer for a moment, or is in mid-update, is waited for: what counts
+ * is what becomes of it.
+ */
+static void await_page(struct run *run)
+{
+	for (u32 i = 0; i < PASS_TRIES && vmclock_may_pass(run->line_error); i++)
+		run_settle(run, PASS_MS);
+}
+
+/* A publisher that was killed between two updates leaves a page that looks as good as ever. */
+static bool publisher_stopped(const struct run *run)
+{
+	const struct clock *clock = run->clock;
+	const u64 now = counter_now(run);
+	struct vmclock_line line;
+
+	/* The page as it is now: the line that was read last may be older than the report. */
+	if (clock->is_virtual || !clock->page ||
+	    vmclock_read(clock->page, clock->page_mapped, now, &line) ||
+	    !vmclock_outlived(&line, now))
+		return false;
+	ktap_note(run->ktap,
+		  "the page's line is %llu s old, though it states how fast it goes wrong: its "
+		  "publisher has stopped, and the core runs on by the last line",
+		  vmclock_outlived(&line, now) + VMCLOCK_LINE_SECONDS - 1);
+	return true;
+}
+
+void run_claim_sane(struct run *run)
+{
+	bool stopped;
+
+	ktap_report(run->ktap, !run->stats->backwards, "time never goes back for a reader");
+	await_page(run);
+	stopped = publisher_stopped(run);
+	if (run->refusals || run->line_error)
+		ktap_note(run->ktap, "page refused for good %llu times, at the end: %s",
+			  run->refusals, vmclock_strerror(run->line_error));
+	if (run->feed_error)
+		ktap_note(run->ktap, "reference refused: %s", tk_strerror(run->feed_error));
+	ktap_report(run->ktap, !run->refusals && !run->line_error && !run->feed_error && !stopped,
+		    "every line of the page is taken");
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Following the page: it is read at the start and at each change, and handed to the core. */
+#include "lib/math.h"
+#include "measure/measure.h"
+#include "measure/reading.h"
+
+/* Reads the page into run->line; true if it can be followed. */
+bool run_read_page(struct run *run)
+{
+	struct clock *clock = run->clock;
+	struct vmclock_line line;
+
+	if (!clock->page) {
+		run->line_error = clock->page_error;
+		return false;
+	}
+	vmclock_look(clock->page, &run->seen);
+	run->line_error = vmclock_read(clock->page, clock->page_mapped, counter_now(run), &line);
+	if (run->line_error) {
+		run->refusals += !vmclock_may_pass(run->line_error);
+		return false; /* the old line still serves */
+	}
+	run->line = line;
+	return true;
+}
+
+static void reference_of(const struct run *run, u32 step_ns, struct tk_reference *reference)
+{
+	const struct vmclock_line *line = &run->line;
+
+	*reference = (struct tk_reference){
+		.counter = line->counter_value,
+		.time = vmclock_utc_at(line, line->counter_value),
+		.period_frac = line->period_frac,
+		.period_shift = line->period_shift,
+		.step_ns = step_ns,
+	};
+}
+
+/* A lifted core always can: one that has no reference of its own is given ours. */
+static bool can_follow(const struct run *run)
+{
+	if (run->tk != &tk_native)
+		return true;
+	return run->switches & TK_REFERENCE && run->switches & TK_FEED;
+}
+
+/*
+ * Without a reference to follow: the time by settimeofday, the rate by adjtimex, in its unit of
+ * 2^-16 ppm, of which the tick's own 500 us/s steps take what is beyond 500 ppm.
+ */
+static enum tk_error set_by_hand(struct run *run)
+{
+	const struct tk_ops *tk = run->tk;
+	const u64 hz = tk_counter_registered_hz(&run->clock->counter);
+	const s64 tick_ppm = 100; /* one us of a 10 ms USER_HZ tick */
+	struct tk_timex timex = { .modes = TK_ADJ_FREQUENCY | TK_ADJ_TICK };
+	u64 now = counter_now(run);
+	instant at = vmclock_utc_at(&run->line, now);
+	/* A second's worth of cycles on the line, less a second, is the rate. */
+	instant second = vmclock_utc_at(&run->line, now + hz) - at;
+	s64 rate = instant_to_fsec(second - ((instant)1 << 64)); /* 10^-15: 10^9 is 1 ppm */
+	enum tk_error error;
+	s64 sec;
+	u32 nsec;
+
+	instant_to_timespec(at, &sec, &nsec);
+	error = tk->settime(now, sec, nsec);
+	if (error)
+		return error;
+	timex.tick = 10000 + rate / 1000000000 / tick_ppm;
+	rate -= (timex.tick - 10000) * tick_ppm * 1000000000;
+	timex.freq = (rate * 65536 + (rate < 0 ? -500000000 : 500000000)) / 1000000000;
+	return tk->adjtimex(now, &timex);
+}
+
+static void feed(struct run *run, u32 step_ns)
+{
+	struct tk_reference reference;
+
+	if (can_follow(run)) {
+		reference_of(run, step_ns, &reference);
+		run->feed_error = run->tk->set_reference(counter_now(run), &reference);
+	} else {
+		run->feed_error = set_by_hand(run);
+	}
+	run->feeds++;
+}
+
+/* The page moved: read it again, and have the core follow. A disruption voids what was known. */
+static void page_changed(struct run *run)
+{
+	struct clock *clock = run->clock;
+	const struct vmclock_line before = run->line;
+	bool disrupted;
+	u64 now, moved_fs;
+
+	/* With the tick on: a page whose writer is gone may take a while to be refused. */
+	if (!run_read_page(run))
+		return;
+	disrupted = run->line.disruption_marker != before.disruption_marker ||
+		    run->line.vm_generation_counter != before.vm_generation_counter;
+	now = counter_now(run);
+	moved_fs = (u64)magnitude(
+		instant_to_fsec(vmclock_utc_at(&run->line, now) - vmclock_utc_at(&before, now)));
+	run->disruptions += disrupted;
+	if (!disrupted) {
+		run->moved_fs += moved_fs;
+		if (moved_fs > run->moved_max_fs)
+			run->moved_max_fs = moved_fs;
+	}
+	if (run->following && can_follow(run)) {
+		clock->lock(clock->context);
+		feed(run, disrupted ? 0 : run->params->step_ns);
+		clock->unlock(clock->context);
+	}
+}
+
+void run_notice(struct run *run)
+{
+	const struct clock *clock = run->clock;
+
+	if (clock->page && vmclock_changed(clock->page, &run->seen))
+		page_changed(run);
+}
+
+bool run_start_core(struct run *run)
+{
+	const struct scenario_params *params = run->params;
+	struct clock *clock = run->clock;
+	struct tk_setup setup = {
+		.counter = clock->counter,
+		.hz = params->hz,
+		.switches = run->switches,
+		.now = counter_now(run),
+		.sec = 1700000000,
+	};
+	enum tk_error error;
+
+	run->following = false;
+	run->read_before = false;
+	run->target_fs = 0;
+	run->moved_fs = run->moved_max_fs = 0;
+	run->account_max_fs = 0;
+	if (clock->page && run_read_page(run))
+		instant_to_timespec(vmclock_utc_at(&run->line, setup.now), &setup.sec, &setup.nsec);
+	error = run->tk->init(&setup);
+	if (error)
+		ktap_note(run->ktap, "init: %s", tk_strerror(error));
+	return ktap_report(run->ktap, !error, "the core starts");
+}
+
+static bool follow(struct run *run, u32 step_ns)
+{
+	struct clock *clock = run->clock;
+
+	clock->lock(clock->context);
+	run->feed_error = TK_OK;
+	if (run_read_page(run))
+		feed(run, step_ns);
+	clock->unlock(clock->context);
+	run->following = !run->line_error && !run->feed_error;
+	return run->following;
+}
+
+bool run_refollow(struct run *run)
+{
+	return follow(run, 0);
+}
+
+bool run_follow(struct run *run, bool step)
+{
+	follow(run, step ? 0 : run->params->step_ns);
+	if (run->line_error)
+		ktap_note(run->ktap, "page: %s", vmclock_strerror(run->line_error));
+	if (run->feed_error)
+		ktap_note(run->ktap, "reference: %s", tk_strerror(run->feed_error));
+	return run_claim(run, run->following,
+			 can_follow(run) ? "the core takes the page's line as its reference"
+					 : "the core takes the line's time and rate by hand",
+			 0);
+}
+
+void run_publish(struct run *run, instant time, s64 rate_ppt, u64 disruption_marker)
+{
+	struct clock *clock = run->clock;
+	struct vmclock_line line = run->line;
+
+	line.counter_value = counter_now(run);
+	line.time = time;
+	if (line.time_type == VMCLOCK_TIME_TAI)
+		line.time += (instant)line.tai_offset_sec * ((instant)1 << 64);
+	line.disruption_marker = disruption_marker;
+	vmclock_period_from_hz(clock->counter.hz, rate_ppt, &line.period_frac, &line.period_shift);
+	vmclock_page_update(clock->page, &line);
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a scenario is measured with: a run of it, and the steps of its straight line. It knows a
+ * core by tk.h and the machine by clock.h; the same object code runs in the guest and in the host
+ * process.
+ */
+#ifndef TB_MEASURE_MEASURE_H
+#define TB_MEASURE_MEASURE_H
+
+#include "clock/clock.h"
+#include "lib/ktap.h"
+#include "lib/stats.h"
+#include "measure/params.h"
+#include "tk/tk.h"
+#include "vmclock/vmclock.h"
+
+struct run {
+	const struct scenario_params *params;
+	const struct tk_ops *tk;
+	struct clock *clock;
+	struct ktap *ktap;
+	struct stats *stats;
+	struct ticker ticker;	  /* its stats are the window's */
+	u64 late_before_cycles;	  /* the latest tick of the run before the window */
+	u64 gap_before_cycles;	  /* the same of the longest time between two ticks */
+	u32 switches;		  /* in force: params' for native, its own for a lifted core */
+	struct vmclock_line line; /* the page as last read and, if following, fed */
+	struct vmclock_seen seen; /* the page when it was read last, whether it was taken or not */
+	enum vmclock_error line_error;
+	bool following; /* feed each change of the page to the core */
+	bool sampling;
+	bool read_before; /* last_mono_ns holds something */
+	s64 last_mono_ns; /* of the reader, to see time go back */
+	s64 last_error_fs;
+	s64 account_max_fs; /* since the core started; see run_claim_account() */
+	u32 named;	    /* missing switches that a note of this run has named */
+	u64 start;	    /* counter at the start of the window */
+	u64 feeds, disruptions;
+	u64 refusals; /* of the page, but for those that pass by themselves */
+	/* How far the page's line was from the one before when the core was told, fs: all since the
+	 * core started, and worst. */
+	u64 moved_fs, moved_max_fs;
+	enum tk_error feed_error;
+	s64 *scratch;  /* stats->capacity entries, for percentiles */
+	s64 target_fs; /* how far off the line it is asked to be: statistics are about that */
+	u64 (*stopwatch_ns)(void); /* real time; NULL: none */
+	/* The claim that fails where a tick never returns, and the switch it rests on. NULL: that
+	 * every tick ends. */
+	const char *at_stake;
+	u32 at_stake_rests_on;
+};
+
+/* Cycles in so many seconds / milliseconds of the counter's nominal time. */
+u64 run_cycles_in_ms(const struct run *run, u64 ms);
+
+/* Starts the core at the page's time (or at a fixed one without a page), undisciplined. Reports and
+ * returns false where the core refuses. */
+bool run_start_core(struct run *run);
+
+/*
+ * Reads the page, hands it to the core, and does so again at every change from here on. A core
+ * without `reference` or `feed` is set as user space would: settimeofday once, then the frequency
+ * by adjtimex. Phase: stepped if `step`, else as step_ns says.
+ */
+bool run_follow(struct run *run, bool step);
+
+/* Reads the page and feeds it again, stepping; says nothing. false: the page or the core refuses.
+ */
+bool run_refollow(struct run *run);
+
+/* Looks at the page between samples: what a notification by the hypervisor brings about. */
+void run_notice(struct run *run);
+
+/* Starts the ticks of the core, and stops them. */
+void run_ticks_start(struct run *run);
+void run_ticks_stop(struct run *run);
+
+/* Lets ms pass with ticks and samples; run_settle() without samples. */
+void run_ms(struct run *run, u64 ms);
+void run_settle(struct run *run, u64 ms);
+void run_cycles(struct run *run, u64 cycles);
+
+/* The "# param" lines of a run. */
+void run_params(const struct run *run, const char *scenario, u64 duration_ms, u32 number);
+
+/* A new window for the statistics, from now. */
+void run_window(struct run *run);
+
+/* Reads the page into run->line; true if it can be followed. */
+bool run_read_page(struct run *run);
+
+/* One reading for the statistics: the core's error against the line as it was read last. */
+void run_sample(struct run *run);
+
+/* e at the counter's present value, fs; adds nothing to the statistics. */
+s64 run_error_fs(struct run *run);
+
+/* The reading behind it. */
+void run_read(struct run *run, struct tk_time *time);
+
+/* One mult step over one tick, fs: what dithering cannot do better than; and that plus what the
+ * units of the tick length may add. */
+s64 run_step_fs(const struct run *run);
+s64 run_bound_fs(const struct run *run);
+
+/* One mult step over the longest time between two ticks, and over how late a tick came within a
+ * tick: the furthest that a core on the line may stray, fs. */
+s64 run_stray_fs(const struct run *run);
+
+/* What slope counts as drift, fs/s: 0.001 ns/s, or what this window cannot tell from dithering, or
+ * three standard errors of the slope. A pure drift widens none of them. */
+s64 run_drift_bound_fs(const struct run *run);
+
+/*
+ * A claim. `rests_on`: the switches of enum tk_switch without which it may not hold; where it
+ * fails, a note names those that the core lacks, once a run. Returns ok.
+ */
+bool run_claim(struct run *run, bool ok, const char *sentence, u32 rests_on);
+
+/* The claims on the window's drift; on what the core's own account says (told time + ntp_error +
+ * what is still to be slewed is the line); and both with those on the largest error and the mean.
+ * They add their bounds as metrics. Virtual clock. */
+bool run_claim_drift(struct run *run, u32 rests_on);
+bool run_claim_account(struct run *run, u32 rests_on);
+void run_claim_stays(struct run *run, u32 rests_on);
+
+/* Called for each sample, with its error about target_fs: keeps account_max_fs of some. */
+void run_account_sample(struct run *run, u64 counter, s64 error_fs);
+
+/* "# metric" lines of everything in docs/report.md, for the window. */
+void run_metrics(struct run *run);
+void run_metric_ns(struct run *run, const char *name, s64 fsec);
+/* A time since the window's start, in seconds; a note where it is -1, never. */
+void run_metric_since(struct run *run, const char *name, s64 since_us);
+
+/* Claims of every scenario that follows: no time went back; the page was never refused. */
+void run_claim_sane(struct run *run);
+
+/* The vehicle's page gets a new line through `time` at the counter's present value (page_is_ours).
+ */
+void run_publish(struct run *run, instant time, s64 rate_ppt, u64 disruption_marker);
+
+/* stage.c: a lifted core's switches, by what it does where that tells (tk/stage.h), else by its
+ * source. Starts the core afresh the first time. */
+u32 run_stage_switches(const struct tk_ops *tk);
+bool run_expect_valid(const struct scenario_params *params);
+/* The claim of every run of a lifted core: it has the switches that params->expect says. */
+void run_claim_stage(struct run *run);
+
+#endif

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What a run says in KTAP: its parameters and metrics. */
+#include "lib/math.h"
+#include "lib/string.h"
+#include "measure/measure.h"
+#include "measure/reading.h"
+
+void run_metric_ns(struct run *run, const char *name, s64 fsec)
+{
+	ktap_metric(run->ktap, name, fsec, 6, 6, "ns");
+}
+
+void run_metric_since(struct run *run, const char *name, s64 since_us)
+{
+	if (since_us < 0)
+		ktap_note(run->ktap, "%s: never", name);
+	else
+		ktap_metric(run->ktap, name, since_us, 6, 6, "s");
+}
+
+void run_metrics(struct run *run)
+{
+	const struct stats *stats = run->stats;
+	const u64 hz = run->clock->counter.hz;
+	u64 late = run->ticker.stats.late_max_cycles;
+
+	run_metric_ns(run, "max_abs_ns", stats->max_abs_fs);
+	run_metric_ns(run, "rms_ns", stats_rms_fs(stats));
+	run_metric_ns(run, "mean_ns", stats_mean_fs(stats));
+	if (run->scratch) {
+		run_metric_ns(run, "median_abs_ns",
+			      stats_percentile_abs_fs(stats, 500, run->scratch));
+		run_metric_ns(run, "p99_ns", stats_percentile_abs_fs(stats, 990, run->scratch));
+	}
+	ktap_metric(run->ktap, "drift_ns_per_s", stats_drift_fs_per_s(stats), 6, 6, "ns/s");
+	run_metric_since(run, "converged_10ns_s", stats->within_10ns_us);
+	run_metric_since(run, "converged_1ns_s", stats->within_1ns_us);
+	ktap_metric(run->ktap, "backwards", (s128)stats->backwards, 0, 0, "times");
+	/* ns first, then us with three decimals. */
+	ktap_metric(run->ktap, "late_tick_max_us",
+		    (s128)(late / hz * TB_NSEC_PER_SEC + late % hz * TB_NSEC_PER_SEC / hz), 3, 3,
+		    "us");
+	ktap_metric(run->ktap, "ticks", (s128)run->ticker.stats.ticks, 0, 0, "ticks");
+	ktap_metric(run->ktap, "samples", (s128)stats->count, 0, 0, "samples");
+	ktap_metric(run->ktap, "page_changes", (s128)run->feeds, 0, 0, "times");
+	run_metric_ns(run, "page_moved_max_ns", (s64)run->moved_max_fs);
+}
+
+void run_params(const struct run *run, const char *scenario, u64 duration_ms, u32 number)
+{
+	const struct scenario_params *params = run->params;
+	const struct clock *clock = run->clock;
+	const struct tk_identity *identity = run->tk->identity;
+	struct ktap *ktap = run->ktap;
+	char text[96];
+	size_t at = 0;
+
+	ktap_param(ktap, "core", identity->core);
+	if (identity->kernel)
+		ktap_param(ktap, "kernel", identity->kernel);
+	if (identity->revision)
+		ktap_param(ktap, "revision", identity->revision);
+	if (identity->tree)
+		ktap_param(ktap, "tree", identity->tree);
+	if (identity->timekeeping_sha256)
+		ktap_param(ktap, "timekeeping_sha256", identity->timekeeping_sha256);
+	if (identity->ntp_sha256)
+		ktap_param(ktap, "ntp_sha256", identity->ntp_sha256);
+
+	text[0] = '\0';
+	for (u32 bit = 1; bit <= TK_REMAINDER_V2; bit <<= 1)
+		if (run->switches & bit)
+			at += str_printf(text + at, sizeof(text) - at, "%s%s", at ? "," : "",
+					 tk_switch_name(bit));
+	ktap_param(ktap, "switches",
+		   run->switches == TK_ALL	? "all"
+		   : run->switches == TK_MAILED ? "mailed"
+		   : run->switches		? text
+						: "none");
+	ktap_param(ktap, "clock", clock->is_virtual ? "virtual" : "tsc");
+	str_printf(text, sizeof(text), "%llu", clock->counter.hz);
+	ktap_param(ktap, "counter_hz", text);
+	ktap_param(ktap, "counter_source", clock->counter_source);
+	str_printf(text, sizeof(text), "%llu", clock->counter_error_ppb);
+	ktap_param(ktap, "counter_error_ppb", text);
+	str_printf(text, sizeof(text), "%u", params->hz);
+	ktap_param(ktap, "hz", text);
+	ktap_param(ktap, "tick", clock->tick_source);
+	ktap_param(ktap, "tickless", params->tickless ? "1" : "0");
+	ktap_param(ktap, "scenario", scenario);
+	str_printf(text, sizeof(text), "%llu", duration_ms);
+	ktap_param(ktap, "duration_ms", text);
+	str_printf(text, sizeof(text), "%s%lld.%06lld", params->rate_ppt < 0 ? "-" : "",
+		   magnitude(params->rate_ppt) / 1000000, magnitude(params->rate_ppt) % 1000000);
+	if (clock->is_virtual)
+		ktap_param(ktap, "rate_ppm", text);
+	str_printf(text, sizeof(text), "%lld", params->offset_ns);
+	ktap_param(ktap, "offset_ns", text);
+	str_printf(text, sizeof(text), "%u", params->late_ns);
+	if (clock->is_virtual)
+		ktap_param(ktap, "late_ns", text);
+	str_printf(text, sizeof(text), "%llu", params->seed);
+	ktap_param(ktap, "seed", text);
+	str_printf(text, sizeof(text), "%u", number);
+	ktap_param(ktap, "run", text);
+}
