@@ -11,6 +11,11 @@ TICKBENCH := $(PYTHON) -IS ./tickbench
 
 # -fms-extensions: a struct with a tag as an unnamed member (struct tk_state).
 DIALECT := -std=gnu11 -fms-extensions $(if $(findstring clang,$(CC)),-Wno-microsoft-anon-tag)
+# make separates names at blanks.
+ifneq ($(words $(BUILD)),1)
+$(error BUILD=$(BUILD): it must be one folder, without a blank in its name)
+endif
+
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 # What every vehicle links: freestanding, no vector registers, no red zone (an interrupt may come).
 FREE_CFLAGS := $(DIALECT) -O2 -g $(WARN) -I. -ffreestanding -fno-pic -fno-stack-protector \

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from runner import firmware, ktap, machine, qemu, report, watch
 from runner.accel import Accel
@@ -21,6 +22,7 @@ GUEST_CODES = {0x10: "passed", 0x11: "failed", 0x12: "bailed", 0x14: "skipped", 
 # OVMF says this of an exception, then its registers, and then it hangs.
 FIRMWARE_FAULT = b"!!!! X64 Exception Type"
 FIRMWARE_FAULT_SECONDS = 0.5
+SAMPLES_BYTES = 256 << 20  # a run keeps at most 1 MiB of them
 FIRST_WORD_SECONDS = {"pvh": 20.0, "uefi": 60.0}
 
 
@@ -40,6 +42,24 @@ class Options:
     gdb: bool = False
     extra: tuple[str, ...] = ()
 
+    @property
+    def live(self) -> bool:
+        """The page is one that a publisher keeps writing."""
+        return self.publisher == "live" and not self.page
+
+
+@dataclass(frozen=True)
+class PublisherEnd:
+    """A live publisher ended before the guest did."""
+
+    how: str  # "status 3", "signal 9"
+    finished: int  # runs whose result had come by then
+
+
+# What the runner itself claims of each run on the real clock that has a live publisher's page.
+PUBLISHER_CLAIM = "the publisher keeps the page until the run ends"
+VERDICT_CLAIM = "the host compares the core's time with its own clock"
+
 
 @dataclass
 class Result:
@@ -49,12 +69,32 @@ class Result:
     outcome: watch.Outcome
     samples: Path
     notes: list[str] = field(default_factory=list)
+    lost: PublisherEnd | None = None
 
     def document(self, options: Options, seconds: Sequence[float | None]) -> Document:
         vehicle = report.Vehicle("guest", options.accel.name, options.way,
                                  f"qemu {options.qemu.version}")
         samples = self.samples.name if self.samples.exists() and self.samples.stat().st_size else None
-        return report.document(self.report, vehicle, samples, seconds)
+        made = report.document(self.report, vehicle, samples, seconds)
+        if options.live:
+            for number, run in enumerate(made["runs"]):
+                _judge_publisher(run, self.lost if self.lost and number >= self.lost.finished else None)
+        return made
+
+
+def _judge_publisher(run: report.Document, lost: PublisherEnd | None) -> None:
+    """Adds a failed claim to a run that needed a live publisher and did not have it. A guest cannot tell:
+    the page of a publisher that was killed looks like that of one which is about to write."""
+    if run["clock"] != "tsc" or run["skipped"] is not None:
+        return
+    if lost:
+        sentence = f"{PUBLISHER_CLAIM}: it ended ({lost.how})"
+    elif run["scenario"] == "lock" and "host_difference_ns" not in run["metrics"]:
+        sentence = f"{VERDICT_CLAIM}: it gave no verdict"
+    else:
+        return
+    run["claims"].append({"sentence": sentence, "ok": False, "skipped": None})
+    run["ok"] = False
 
 
 def _copy(source: Path, to: Path) -> Path:
@@ -76,26 +116,78 @@ def boot_files(options: Options, image: Image, scratch: Path) -> qemu.Boot:
 
 
 @contextmanager
-def pages(options: Options, folder: SharedFolder, log: Path) -> Iterator[qemu.Pages | None]:
-    """The page that the guest is given, and whoever writes it."""
+def pages(
+    options: Options, folder: SharedFolder, log: Path
+) -> Iterator[tuple[qemu.Pages | None, Publisher | None]]:
+    """The page that the guest is given, and the publisher if a live one writes it."""
     table = options.build / "vmclock.aml"
     if options.publisher == "none" and not options.page:
-        yield None
+        yield None, None
         return
     need_built(table)
     if options.page:
         if not options.page.is_file() or options.page.stat().st_size < machine.PAGE_BYTES:
             raise CannotRun(Problem.PUBLISHER, f"{options.page} is not a file of 2 MiB")
-        yield qemu.Pages(options.page, None, table)
+        yield qemu.Pages(options.page, None, table), None
         return
     page, mailbox, pid = (folder.path / name for name in ("page", "mailbox", "qemu.pid"))
     program = options.build / "vmclock-host"
     if options.publisher == "live":
-        with Publisher(program, page, mailbox, log, ["--qemu-pidfile", str(pid)]):
-            yield qemu.Pages(page, mailbox, table, pid)
+        with Publisher(program, page, mailbox, log, ["--qemu-pidfile", str(pid)]) as publisher:
+            yield qemu.Pages(page, mailbox, table, pid), publisher
     else:
         with Publisher(program, page, None, log, ["--static", options.publisher.split(":", 1)[1]]):
-            yield qemu.Pages(page, None, table)
+            yield qemu.Pages(page, None, table), None
+
+
+class _Feed:
+    """Takes what comes while a guest runs: the serial log is written, and the publisher watched."""
+
+    def __init__(
+        self, log: IO[bytes], path: Path, samples: Path, publisher: Publisher | None,
+        listen: Callable[[bytes, watch.Limits], None], idle: Callable[[], None],
+    ) -> None:
+        self._log, self._path, self._samples, self._publisher = log, path, samples, publisher
+        self._listen, self._idle = listen, idle
+        self._tail = bytearray()  # what came last: a mark may come in pieces
+        self._serial = bytearray()
+        self._sure = 0  # bytes that had come when the publisher was last seen to run
+        self.lost: PublisherEnd | None = None
+
+    def write(self, data: bytes) -> None:
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[self._log.write(rest):]
+        except OSError as error:
+            raise output_error(error, self._path) from error
+
+    def on_bytes(self, data: bytes, now: watch.Limits) -> None:
+        self.write(data)
+        self._serial += data
+        self._listen(data, now)
+        self._tail += data
+        del self._tail[:-4096]
+        if FIRMWARE_FAULT in self._tail:
+            now.quiet = FIRMWARE_FAULT_SECONDS
+
+    def on_idle(self) -> None:
+        self._idle()
+        self.look_at_publisher()
+        if self._samples.exists() and self._samples.stat().st_size > SAMPLES_BYTES:
+            raise CannotRun(Problem.GUEST_LOUD, f"the guest wrote more than {SAMPLES_BYTES} bytes of samples")
+
+    def look_at_publisher(self) -> None:
+        """Notes when it ended. CannotRun if no run had begun: then nothing is lost."""
+        how = self._publisher.ended() if self._publisher and not self.lost else ""
+        if not how:
+            self._sure = len(self._serial)
+            return
+        if not ktap.parse(self._serial.decode(errors="replace")).runs:
+            raise CannotRun(Problem.PUBLISHER, f"the publisher ended ({how}) before the first run began",
+                            self._publisher.words() if self._publisher else "")
+        sure = ktap.parse(self._serial[:self._sure].decode(errors="replace"))
+        self.lost = PublisherEnd(how, len(sure.results))
 
 
 def run(
@@ -119,7 +211,9 @@ def run(
     with log, ExitStack() as stack:
         shared = stack.enter_context(SharedFolder(output))
         files = boot_files(options, image, shared.path)
-        given = stack.enter_context(pages(options, shared, output / f"publisher{suffix}.log"))
+        given, publisher = stack.enter_context(
+            pages(options, shared, output / f"publisher{suffix}.log"))
+        feed = _Feed(log, serial_log, samples, publisher, listen, idle)
 
         def command(qmp: int) -> list[str]:
             line = qemu.command(options.qemu, files, options.accel, options.groups, given, samples,
@@ -127,30 +221,16 @@ def run(
             on_command(line)
             return line
 
-        tail = bytearray()
-
-        def recent(data: bytes) -> bytes:
-            """What came last: a mark may come in pieces."""
-            tail.extend(data)
-            del tail[:-4096]
-            return bytes(tail)
-
-        def on_bytes(data: bytes, now: watch.Limits) -> None:
-            try:
-                rest = memoryview(data)
-                while rest:
-                    rest = rest[log.write(rest):]
-            except OSError as error:
-                raise output_error(error, serial_log) from error
-            listen(data, now)
-            if FIRMWARE_FAULT in recent(data):
-                now.quiet = FIRMWARE_FAULT_SECONDS
-
-        outcome = watch.watch(command, limits, on_bytes, idle)
-    made = ktap.parse(outcome.serial.decode(errors="replace"))
-    check(outcome, made, options)
+        outcome = watch.watch(command, limits, feed.on_bytes, feed.on_idle)
+        if outcome.end is watch.End.TOO_MUCH:
+            feed.write(f"\n[tickbench: cut after {len(outcome.serial)} bytes]\n".encode())
+        made = ktap.parse(outcome.serial.decode(errors="replace"))
+        check(outcome, made, options)
+        feed.look_at_publisher()
     notes = [shared.note] if shared.note else []
-    return Result(made, outcome, samples, notes)
+    if feed.lost:
+        notes.append(f"the publisher ended ({feed.lost.how}) before the guest did")
+    return Result(made, outcome, samples, notes, feed.lost)
 
 
 def _limits(options: Options) -> watch.Limits:
@@ -181,6 +261,12 @@ def check(outcome: watch.Outcome, made: ktap.Report, options: Options) -> None:
         raise CannotRun(Problem.KVM_INTERNAL_ERROR,
                         "QEMU paused on an internal error of the accelerator",
                         "\n".join(outcome.stderr.splitlines()[:3]))
+    if outcome.end is watch.End.PAUSED:
+        raise CannotRun(Problem.QEMU_PAUSED, f"QEMU went into the state \"{outcome.state}\","
+                        " from which the guest does not go on", words)
+    if outcome.end is watch.End.TOO_MUCH:
+        raise CannotRun(Problem.GUEST_LOUD, f"the guest wrote more than {len(outcome.serial)} bytes"
+                        " over serial", last_lines(outcome.serial[-4096:].decode(errors="replace")))
     if outcome.end is watch.End.NO_STATUS:
         raise CannotRun(Problem.GUEST_RESET, "the guest ended without a status", words or said)
     if FIRMWARE_FAULT in outcome.serial:

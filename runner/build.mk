@@ -24,6 +24,14 @@ $(error make $(CHECKED): unknown: $(UNKNOWN). There are: $(KNOWN))
 endif
 endif
 
+# make would expand a $ in a value: LINUX='$(x)' would be nothing, and the native core be measured.
+EXPANDED := $(foreach v,$(filter-out ARGS TESTS,$(GIVEN)),$(if $(findstring $$,$(value $v)),$v))
+ifneq ($(CHECKED),)
+ifneq ($(EXPANDED),)
+$(error make $(CHECKED): the value of $(EXPANDED) has a $$, which make would expand: give it to ./tickbench)
+endif
+endif
+
 lower = $(shell echo '$1' | tr A-Z a-z)
 quote = '$(subst ','\'',$1)'
 option = $(if $($1),--$(call lower,$1) $(call quote,$($1)))
@@ -49,7 +57,7 @@ endef
 
 run: ## boot the guest, measure, print the table (SCENARIO= CLOCK= CORE= SWITCHES= HZ= DURATION= ...)
 	$(call ready,run $(if $(LINUX),lift))
-	@BUILD=$(BUILD) ./run-qemu.sh $(call option,ACCEL) $(call option,BOOT) $(call option,QEMU) \
+	@$(TICKBENCH) run --build $(BUILD) $(call option,ACCEL) $(call option,BOOT) $(call option,QEMU) \
 		$(call option,TIMEOUT) $(call flag,ICOUNT) $(call flag,PERIODIC) $(call flag,RAW) $(core) $(words) $(ARGS)
 
 sim: ## the same in a host process, on the virtual counter (ARGS='--scenario lock --hz 1000 ...')

@@ -5,6 +5,7 @@ all below it raise CannotRun; here that becomes words and a status."""
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import importlib
 import os
 import shlex
@@ -25,6 +26,7 @@ from runner.errors import CannotRun, Problem, Status, need_built, output_error
 RESULTS = ("serial*.log", "samples*.bin", "publisher*.log", "report.json", "error.png")
 # Options of tickbench-sim that make it print something else than KTAP.
 OWN_OUTPUT = ("--json", "--help", "-h", "--rate")
+SIM_BYTES = 4 << 20  # a whole report has some kilobytes
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -41,10 +43,37 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
     raise Interrupted(number)
 
 
-def prepare(folder: Path) -> None:
-    """An output folder without an earlier run's results."""
+def _unraisable(what: sys.UnraisableHookArgs) -> None:
+    """An interrupt that came in a finalizer or a hook, where Python drops it, comes again."""
+    if isinstance(what.exc_value, Interrupted):
+        number = what.exc_value.number
+        signal.signal(signal.SIGALRM, lambda *_: _interrupt(number, None))
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+    else:
+        sys.__unraisablehook__(what)
+
+
+@contextlib.contextmanager
+def prepared(folder: Path) -> Iterator[None]:
+    """An output folder without an earlier run's results, which no other run may use meanwhile."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise output_error(error, folder) from error
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CannotRun(Problem.OUTPUT_FOLDER, f"another run writes its results to {folder}") from None
+        _tidy(folder)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _tidy(folder: Path) -> None:
+    try:
         for pattern in RESULTS:
             for left in folder.glob(pattern):
                 left.unlink()
@@ -130,7 +159,14 @@ def run(arguments: Sequence[str]) -> Status:
     if given.raw:
         console = Console(stderr=True, highlight=False)
     found = qemu.find(given.qemu)
-    prepare(output)
+    with prepared(output):
+        return _run(given, wanted, output, found, tuple(extra), console)
+
+
+def _run(
+    given: options.argparse.Namespace, wanted: plan.Plan, output: Path, found: qemu.Qemu,
+    extra: tuple[str, ...], console: Console,
+) -> Status:
     chosen = _choose(given, found)
     if chosen.why:
         console.print(chosen.why, markup=False, soft_wrap=True)
@@ -140,7 +176,7 @@ def run(arguments: Sequence[str]) -> Status:
     if publisher not in ("live", "none") and not publisher.startswith("static:"):
         raise CannotRun(Problem.USAGE, f"--publisher {publisher} is not live, static:LINE or none")
     how = boot.Options(found, chosen, wanted.groups, given.build, output, given.boot, publisher,
-                       given.page, given.timeout, given.gdb, tuple(extra))
+                       given.page, given.timeout, given.gdb, extra)
     documents: list[report.Document] = []
     records: list[samples.Samples] = []
     notes: list[str] = []
@@ -152,6 +188,8 @@ def run(arguments: Sequence[str]) -> Status:
         records += _renumbered(samples.read(result.samples), count)
         documents.append(document)
         notes += result.notes
+        if result.lost and given.bisect:
+            raise CannotRun(Problem.PUBLISHER, result.notes[-1])
     if given.raw:
         report.write(report.merge(documents), output / "report.json")
         return table.status(report.merge(documents)["runs"])
@@ -187,9 +225,15 @@ def sim(arguments: Sequence[str]) -> Status:
     console = table.console()
     if not wanted.linux and any(word in OWN_OUTPUT for word in rest):
         return _as_it_is([str(given.build / "tickbench-sim"), *rest])
-    prepare(output)
     if given.raw:
         console = Console(stderr=True, highlight=False)
+    with prepared(output):
+        return _sim(given, wanted, output, rest, console)
+
+
+def _sim(
+    given: options.argparse.Namespace, wanted: plan.Plan, output: Path, rest: list[str], console: Console
+) -> Status:
     documents: list[report.Document] = []
     records: list[samples.Samples] = []
     if not any(word.split("=")[0] == "--scenario" for word in rest):
@@ -238,6 +282,8 @@ def _simulate(
             assert child.stdout
             while data := os.read(child.stdout.fileno(), 65536):
                 text += data
+                if len(text) > SIM_BYTES:
+                    raise CannotRun(Problem.GUEST_LOUD, f"{image.sim} wrote more than {SIM_BYTES} bytes")
                 file.write(data)
                 show.feed(data)
                 if raw:
@@ -283,6 +329,7 @@ USAGE = """usage: tickbench COMMAND [options]
 @contextlib.contextmanager
 def _signals() -> Iterator[None]:
     before = {each: signal.signal(each, _interrupt) for each in SIGNALS}
+    sys.unraisablehook = _unraisable
     try:
         yield
     finally:

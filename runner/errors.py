@@ -31,6 +31,8 @@ class Problem(enum.Enum):
     KVM_INTERNAL_ERROR = "this KVM cannot run the guest: use --accel tcg"
     GUEST_SILENT = "look at it with --gdb, or give it longer with --timeout"
     GUEST_STALLED = "its last lines are in serial.log; give it longer with --timeout, or use --gdb"
+    GUEST_LOUD = "serial.log has what it wrote until then: look there for what repeats"
+    QEMU_PAUSED = "something outside stopped it, for instance a migration by its monitor: run it again"
     GUEST_FAULT = "the register dump is above and in serial.log"
     GUEST_RESET = "the guest reset itself or was powered off from outside: look with --gdb"
     GUEST_BAILED = "see ./run-qemu.sh --help for the parameters"

@@ -24,6 +24,7 @@ class Wrong(enum.Enum):
     MISNAMED = "a run's result has another name"
     CONTRADICTION = "a run passed although one of its claims failed"
     BAD_METRIC = "a metric is not a number"
+    TOO_LONG = "it has more lines, or a longer one, than a report may have"
 
 
 @dataclass(frozen=True)
@@ -106,12 +107,16 @@ ESCAPES = re.compile(r"\x1b(\[[0-9;?=]*[ -/]*[@-~]|[@-Z\\-_])|[\x00-\x08\x0b-\x1
 HEADER = re.compile(r"KTAP version 1\s*$")
 PLAN = re.compile(r"1\.\.(\d{1,9})\s*(?:#.*)?$")
 TEST = re.compile(r"(ok|not ok) (\d{1,9})(?:\s+-)?(?:\s+(.*))?$")
-SKIP = re.compile(r"\s*#\s*skip\b\s*(.*)$", re.IGNORECASE)
+SKIP = re.compile(r"#\s*skip\b\s*(.*)$", re.IGNORECASE)
 SUBTEST = re.compile(r"#\s*Subtest:\s*(.*)$")
 PARAM = re.compile(r"#\s*param (\S+)(?:\s+(.*))?$")
 METRIC = re.compile(r"#\s*metric (\S+) (\S+)(?:\s+(.*))?$")
 BAIL = re.compile(r"Bail out!\s*(.*)$")
 INDENT = "    "
+# What a report may have: memory and time for one that never ends are bounded by these.
+LINES_MAX = 100_000
+LINE_MAX = 4096  # characters
+NOISE_MAX = 1000  # lines that are kept
 
 
 def clean(line: str) -> str:
@@ -139,16 +144,23 @@ class _Parser:
     def wrong(self, kind: Wrong, text: str = "") -> None:
         self.report.problems.append(Problem(kind, self.number, text))
 
+    def noise(self, text: str) -> None:
+        if len(self.report.noise) < NOISE_MAX:
+            self.report.noise.append(text)
+
     def line(self, text: str) -> None:
         self.number += 1
-        text = clean(text)
+        if self.started and len(text) > LINE_MAX:
+            self.wrong(Wrong.TOO_LONG, f"{len(text)} characters")
+        # Firmware may write the header at the end of a line of its own.
+        text = clean(text[:LINE_MAX] if self.started else text[-LINE_MAX:])
         if not self.started:
             if HEADER.search(text):
                 self.started = True
             elif found := BAIL.match(text.strip()):
                 self.report.bail_out = found[1]
             elif text:
-                self.report.noise.append(text)
+                self.noise(text)
         elif text.startswith(INDENT):
             self.inner(text[len(INDENT):])
         elif text:
@@ -178,7 +190,7 @@ class _Parser:
             report.results.append(claim)
             self.close(claim)
         elif not self.common(text, report.params, report.notes):
-            report.noise.append(text)
+            self.noise(text)
 
     def close(self, claim: Claim) -> None:
         run, self.run = self.run, None
@@ -206,7 +218,7 @@ class _Parser:
         run = self.run
         if run is None:
             if text and not HEADER.match(text):
-                self.report.noise.append(text)
+                self.noise(text)
             return
         if found := METRIC.match(text):
             self.metric(run, found)
@@ -216,7 +228,7 @@ class _Parser:
             self.order(claim, run.claims)
             run.claims.append(claim)
         elif text and not self.common(text, run.params, run.notes):
-            self.report.noise.append(text)
+            self.noise(text)
 
     def metric(self, run: Run, found: re.Match[str]) -> None:
         try:
@@ -249,6 +261,13 @@ class _Parser:
 def parse(text: str) -> Report:
     """The report in a serial log, whatever else is in it."""
     parser = _Parser()
-    for line in text.split("\n"):
-        parser.line(line)
+    at = 0
+    while at <= len(text):
+        end = text.find("\n", at)
+        end = len(text) if end < 0 else end
+        if parser.number == LINES_MAX:
+            parser.wrong(Wrong.TOO_LONG, f"over {LINES_MAX} lines")
+            break
+        parser.line(text[at:end])
+        at = end + 1
     return parser.finish()

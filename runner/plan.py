@@ -17,6 +17,8 @@ DEFAULT: tuple[tuple[str, ...], ...] = (
     ("clock=tsc", "scenario=compare", "duration=3"),
     ("clock=virtual", "scenario=all"),
 )
+VALUE_MAX = 127  # bytes of a value (scenario/params.c)
+LINE_MAX = 2047  # bytes of the guest's command line (boot/boot.h)
 AND = "+"  # between groups; a lone -- begins QEMU's own arguments
 WORD = re.compile(r"[a-z][a-z0-9_]*=\S*")
 
@@ -44,6 +46,9 @@ def parse(words: Sequence[str]) -> tuple[tuple[str, ...], ...]:
     for word in words:
         if word != AND and not WORD.fullmatch(word):
             raise CannotRun(Problem.USAGE, f"\"{word}\" is not name=value")
+        name, _, value = word.partition("=")
+        if len(value.encode()) > VALUE_MAX and name != "core":
+            raise CannotRun(Problem.USAGE, f"the value of {name} is longer than {VALUE_MAX} characters")
     groups: list[tuple[str, ...]] = [()]
     for word in words:
         if word == AND:

@@ -49,10 +49,13 @@ def draw(records: Sequence[Samples], runs: Sequence[dict[str, Any]], path: Path)
     records = [record for record in records if len(record.error_ns)]
     if not records:
         return False
-    os.environ.setdefault("MPLBACKEND", "Agg")
+    os.environ["MPLBACKEND"] = "Agg"
+    import matplotlib
     from matplotlib import ticker
     from matplotlib.figure import Figure
 
+    # matplotlib reads a matplotlibrc of the current folder, which may have it start programs (TeX).
+    matplotlib.rcdefaults()
     figure = Figure(figsize=(11, 0.6 + 2.2 * len(records)), layout="constrained")
     axes = figure.subplots(len(records), 2, squeeze=False, width_ratios=[4, 1])
     for (left, right), record in zip(axes, records):

@@ -5,19 +5,37 @@ children are started from the main thread (the death signal is tied to the threa
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO
 
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+# Python's hooks around a fork swallow what a handler raises: these wait until a child is there.
+_HELD = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextlib.contextmanager
+def _signals_held() -> Iterator[None]:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _die_with(parent: int, by: int = signal.SIGKILL) -> Callable[[], None]:
     def in_child() -> None:
+        # A handler of ours must not run here: what is pending ends the child.
+        for number in _HELD:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)
         _libc.prctl(PR_SET_PDEATHSIG, by, 0, 0, 0)
         # The parent may have died before the call above.
         if os.getppid() != parent:
@@ -33,15 +51,17 @@ def start(
     pass_fds: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Starts a program with no input. OSError if it cannot be."""
-    return subprocess.Popen(
-        list(command),
-        stdin=subprocess.DEVNULL,
-        stdout=stdout,
-        stderr=stderr,
-        pass_fds=tuple(pass_fds),
-        start_new_session=True,
-        preexec_fn=_die_with(os.getpid()),
-    )
+    with _signals_held():
+        child = subprocess.Popen(
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            pass_fds=tuple(pass_fds),
+            start_new_session=True,
+            preexec_fn=_die_with(os.getpid()),
+        )
+    return child
 
 
 def hear(
@@ -50,11 +70,12 @@ def hear(
 ) -> tuple[int, str]:
     """Runs a program to its end: its status, and all it said. Interrupted, or should we die, it is
     asked to end, as a make must be to end its own children."""
-    with subprocess.Popen(
-        list(command), cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
-        preexec_fn=_die_with(os.getpid(), signal.SIGTERM),
-    ) as child:
+    with _signals_held():
+        child = subprocess.Popen(
+            list(command), cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
+            preexec_fn=_die_with(os.getpid(), signal.SIGTERM))
+    with child:
         try:
             words, _ = child.communicate()
         except BaseException:

@@ -4,6 +4,7 @@ Assumes build/vmclock-host; the files are in /dev/shm where that is, and never o
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -19,7 +20,7 @@ from runner import process
 from runner.errors import CannotRun, Problem, output_error
 from runner.machine import PAGE_BYTES
 
-PREFIX = "tickbench-"
+PREFIX = "tickbench-run-"
 PAGE_MAGIC = (0x4B4C4356).to_bytes(4, "little")
 READY_SECONDS = 5.0
 
@@ -28,12 +29,40 @@ def shm() -> Path:
     return Path(os.environ.get("TICKBENCH_SHM", "/dev/shm"))
 
 
+def _locked(folder: Path) -> int | None:
+    """A descriptor that holds the folder's lock; None if another has it, or there is no such folder. The
+    lock ends with its holder, and is seen from every PID namespace that shares the file system."""
+    try:
+        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Removed between open and lock?
+        if os.fstat(lock).st_ino == os.stat(folder, follow_symlinks=False).st_ino:
+            return lock
+    except OSError:
+        pass
+    os.close(lock)
+    return None
+
+
 def sweep(folder: Path) -> None:
     """Removes what runs left that were killed before they could."""
-    for left in folder.glob(f"{PREFIX}*-*"):
-        pid = left.name[len(PREFIX):].split("-")[0]
-        if pid.isdigit() and not Path("/proc", pid).exists() and left.is_dir():
+    for left in folder.glob(f"{PREFIX}*"):
+        lock = _locked(left)
+        if lock is not None:
             shutil.rmtree(left, ignore_errors=True)
+            os.close(lock)
+
+
+def _own_folder(where: Path) -> tuple[Path, int]:
+    """A new folder, and the descriptor that keeps its lock."""
+    while True:
+        path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=where))
+        # Another run's sweep may have come first, and then removes it.
+        if (lock := _locked(path)) is not None:
+            return path, lock
 
 
 def _roomy(folder: Path) -> bool:
@@ -63,7 +92,7 @@ class SharedFolder:
             self.note = f"no room in {wanted}: the page is a file in {where}"
         sweep(where)
         try:
-            self.path = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=where))
+            self.path, self._lock = _own_folder(where)
         except OSError as error:
             raise output_error(error, where) from error
         return self
@@ -73,6 +102,7 @@ class SharedFolder:
         trace: TracebackType | None,
     ) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
+        os.close(self._lock)
 
 
 def begins(path: Path, magic: bytes) -> bool:
@@ -137,6 +167,13 @@ class Publisher:
         files = [self.page] + ([self.mailbox] if self.mailbox else [])
         return begins(self.page, PAGE_MAGIC) and all(
             path.exists() and path.stat().st_size >= PAGE_BYTES for path in files)
+
+    def ended(self) -> str:
+        """How it ended ("status 3", "signal 9"); empty while it runs."""
+        status = self._child.poll() if self._child else None
+        if status is None:
+            return ""
+        return f"signal {-status}" if status < 0 else f"status {status}"
 
     def words(self) -> str:
         """What it said."""

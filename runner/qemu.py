@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner import machine
+from runner import machine, plan
 from runner.accel import Accel
 from runner.errors import CannotRun, Problem
 
@@ -93,7 +93,8 @@ class Pages:
         backend = "memory-backend-file,share=on,size=2M"
         page, mailbox = machine.addresses(self.table.read_bytes())
         args = ["-acpitable", f"file={quote(self.table)}",
-                "-object", f"{backend},id=vc,mem-path={quote(self.page)}",
+                # The guest reads the page, and must not be able to change it.
+                "-object", f"{backend},readonly=on,id=vc,mem-path={quote(self.page)}",
                 "-device", f"pc-dimm,memdev=vc,addr={page:#x}"]
         if self.mailbox:
             args += ["-object", f"{backend},id=mb,mem-path={quote(self.mailbox)}",
@@ -136,5 +137,8 @@ def command(
 
 
 def append_line(groups: Sequence[machine.Group]) -> str:
-    """The guest's command line for these groups."""
-    return " -- ".join(" ".join(group) for group in groups)
+    """The guest's command line for these groups; CannotRun if it is longer than the guest takes."""
+    line = " -- ".join(" ".join(group) for group in groups)
+    if len(line.encode()) > plan.LINE_MAX:
+        raise CannotRun(Problem.USAGE, f"all parameters together are longer than {plan.LINE_MAX} characters")
+    return line

@@ -55,8 +55,8 @@ def serial(folder: Path, text: str, status: int) -> str:
     return f"cat {folder}/serial.text; exit {status}"
 
 
-def paused_qemu(folder: Path) -> Path:
-    """A QEMU that says over its monitor that it has stopped on an internal error, and stays."""
+def paused_qemu(folder: Path, state: str = "internal-error") -> Path:
+    """A QEMU that says over its monitor that it has stopped in a state, and stays."""
     return program(folder / "qemu", f"""#!{sys.executable}
 import json, os, re, socket, sys, time
 if sys.argv[1:2] == ["--version"]:
@@ -81,7 +81,7 @@ while True:
             running = False
             say(event="STOP", timestamp={{}})
         else:
-            say(**{{"return": {{"status": "internal-error", "running": False}}}})
+            say(**{{"return": {{"status": {state!r}, "running": False}}}})
 """)
 
 

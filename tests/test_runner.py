@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,8 +17,8 @@ from typing import Any
 import pytest
 
 import fakes
-from conftest import ROOT, Ended, need_kvm, plain_environment
-from runner import accel, machine, plan, qemu
+from conftest import ROOT, SECONDS, Ended, need, need_kvm, plain_environment
+from runner import accel, boot, machine, plan, publisher, qemu, watch
 from runner.errors import CannotRun, Problem
 
 RunQemu = Callable[..., Ended]
@@ -127,6 +128,16 @@ def test_a_qemu_paused_on_an_internal_error_is_ended_at_once(
     assert time.monotonic() - started < 10
 
 
+@pytest.mark.parametrize("state", ["postmigrate", "guest-panicked"])
+def test_a_qemu_that_will_not_go_on_is_not_waited_out(
+    tmp_path: Path, runner: RunQemu, state: str
+) -> None:
+    fakes.paused_qemu(tmp_path, state)
+    ended = runner(None)
+    assert ended.status == 2
+    assert f'"{state}"' in ended.stderr and Problem.QEMU_PAUSED.value in ended.stderr
+
+
 def test_an_exception_in_the_firmware_is_not_waited_out(tmp_path: Path, runner: RunQemu) -> None:
     started = time.monotonic()
     ended = runner("echo '!!!! X64 Exception Type - 0E(#PF) !!!!'; echo RIP - 1234; exec sleep 1000")
@@ -194,12 +205,19 @@ def test_no_shared_memory_falls_back_to_a_file(tmp_path: Path, runner: RunQemu) 
 
 
 def test_what_a_killed_run_left_in_shared_memory_goes(tmp_path: Path, runner: RunQemu) -> None:
-    gone = subprocess.Popen(["true"])
-    gone.wait()
-    left = tmp_path / "shm" / f"tickbench-{gone.pid}-x"
+    left = tmp_path / "shm" / f"{publisher.PREFIX}x"
     left.mkdir(parents=True)
+    (left / "page").touch()
     assert runner(fakes.serial(tmp_path, GOOD, 33)).status == 0
     assert not left.exists()
+
+
+def test_what_a_run_elsewhere_still_uses_stays(tmp_path: Path) -> None:
+    """Also where its process id means nothing here, as in another PID namespace."""
+    with publisher.SharedFolder(tmp_path) as shared:
+        publisher.sweep(shared.path.parent)
+        assert shared.path.is_dir()
+    assert not shared.path.exists()
 
 
 def test_an_output_folder_that_cannot_be_written(tmp_path: Path, runner: RunQemu) -> None:
@@ -236,6 +254,202 @@ def test_wrong_usage_is_told_before_anything_starts(
     assert ended.status == 2
     assert Problem.USAGE.value in ended.stderr
     assert not (tmp_path / "qemu.pid").exists()
+
+
+def test_a_value_or_a_line_that_the_guest_would_cut_is_refused(tmp_path: Path, runner: RunQemu) -> None:
+    kept = runner(fakes.serial(tmp_path, GOOD, 33), "seed=" + "0" * 126 + "7")
+    assert kept.status == 0, kept.stderr
+    (tmp_path / "qemu.pid").unlink()
+    for arguments, words in [(["seed=" + "0" * 126 + "77"], "the value of seed is longer than 127"),
+                             (["seed=" + "0" * 120] * 17, "together are longer than 2047")]:
+        ended = runner("exit 33", *arguments)
+        assert ended.status == 2
+        assert words in ended.stderr and Problem.USAGE.value in ended.stderr
+        assert not (tmp_path / "qemu.pid").exists()
+
+
+def test_two_runs_do_not_share_an_output_folder(tmp_path: Path, build: Path, runner: RunQemu) -> None:
+    out, done = tmp_path / "same", tmp_path / "done"
+    fakes.qemu(tmp_path, f"echo KTAP version 1; while [ ! -e {done} ]; do sleep 0.05; done; exit 0")
+    first = subprocess.Popen(
+        [str(ROOT / "run-qemu.sh"), "--accel", "tcg", "--qemu", str(tmp_path / "qemu"), "--no-page",
+         "--output", str(out)], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        env={**plain_environment(), "BUILD": str(build), "TICKBENCH_SHM": str(tmp_path / "shm")})
+    try:
+        until = time.monotonic() + 60
+        while not (out / "serial.log").exists() or not (out / "serial.log").stat().st_size:
+            assert time.monotonic() < until and first.poll() is None
+            time.sleep(0.02)
+        second = subprocess.run(
+            [str(ROOT / "run-qemu.sh"), "--accel", "tcg", "--qemu", str(tmp_path / "qemu"),
+             "--output", str(out)], capture_output=True, text=True,
+            env={**plain_environment(), "BUILD": str(build)})
+        assert second.returncode == 2
+        assert f"another run writes its results to {out}" in second.stderr
+        assert (out / "serial.log").read_text() == "KTAP version 1\n"
+        done.touch()
+        first.wait(60)
+    finally:
+        first.kill()
+        first.wait()
+    # The folder is free again.
+    assert runner(fakes.serial(tmp_path, GOOD, 33), "--output", str(out)).status == 0
+
+
+class TestPublisherThatEnds:
+    """A guest cannot tell that the publisher of its page is dead: the runner must."""
+
+    HOST = "# metric rms_ns", "# metric host_difference_ns 1.000000 ns\n    # metric rms_ns"
+
+    def log(self, *runs: tuple[str, str]) -> str:
+        """Of runs with a clock each, in which the host gave its verdict."""
+        text = fakes.log(*((name, ["ok it holds"]) for name, _ in runs)).replace(*self.HOST)
+        for _, clock in runs:
+            text = text.replace("clock virtual", f"clock {clock}", 1) if clock == "tsc" else text
+        return text
+
+    def body(self, folder: Path, text: str, at: str) -> str:
+        """Kills the publisher once the log has come as far as `at`."""
+        first, rest = text.split(at, 1)
+        (folder / "first").write_text(first + at)
+        (folder / "rest").write_text(rest)
+        return (f"cat {folder}/first; kill -9 $(cat {folder}/build/vmclock-host.pid); sleep 0.5;"
+                f" cat {folder}/rest; exit 33")
+
+    def test_one_that_lives_passes(self, tmp_path: Path, runner: RunQemu) -> None:
+        ended = runner(fakes.serial(tmp_path, self.log(("lock", "tsc"), ("compare", "tsc")), 33))
+        assert ended.status == 0, ended.stdout
+
+    def test_killed_in_a_run_it_fails_that_run(self, tmp_path: Path, runner: RunQemu) -> None:
+        ended = runner(self.body(tmp_path, self.log(("lock", "tsc"), ("freq", "virtual")), "# metric"))
+        assert ended.status == 1, ended.stderr
+        assert "publisher ended (signal 9)" in ended.stdout
+        runs = json.loads((ended.output / "report.json").read_text())["runs"]
+        assert [run["ok"] for run in runs] == [False, True], "the virtual clock needs no publisher"
+        assert [claim["ok"] for claim in runs[0]["claims"]] == [True, False]
+        assert runs[0]["claims"][-1]["sentence"].endswith("it ended (signal 9)")
+
+    def test_for_a_bisect_it_says_nothing_about_the_commit(self, tmp_path: Path, runner: RunQemu) -> None:
+        ended = runner(self.body(tmp_path, self.log(("lock", "tsc")), "# metric"), "--bisect")
+        assert ended.status == 125
+        assert Problem.PUBLISHER.value in ended.stderr
+
+    def test_killed_before_the_first_run_it_ends_all(self, tmp_path: Path, runner: RunQemu) -> None:
+        ended = runner(f"echo KTAP version 1; kill -9 $(cat {tmp_path}/build/vmclock-host.pid);"
+                       " exec sleep 1000")
+        assert ended.status == 2
+        assert "the publisher ended (signal 9) before the first run began" in ended.stderr
+
+    def test_a_host_without_a_verdict_is_a_failed_claim(self, tmp_path: Path, runner: RunQemu) -> None:
+        silent = self.log(("lock", "tsc")).replace("host_difference_ns", "else_ns")
+        ended = runner(fakes.serial(tmp_path, silent, 33))
+        assert ended.status == 1
+        claims = json.loads((ended.output / "report.json").read_text())["runs"][0]["claims"]
+        assert claims[-1] == {"sentence": f"{boot.VERDICT_CLAIM}: it gave no verdict", "ok": False,
+                              "skipped": None}
+        # A given line has no publisher behind it that could judge.
+        static = "static:counter=0,time=0,period-hz=1000000000"
+        assert runner(fakes.serial(tmp_path, silent, 33), "--publisher", static).status == 0
+
+
+class TestOutputWithoutEnd:
+    """What a guest or QEMU writes has a bound, in memory and in the log."""
+
+    @pytest.mark.parametrize("line", ["tr '\\0' x", "tr '\\0' '\\n'"], ids=["no newline", "newlines"])
+    def test_of_the_serial_port_the_log_is_cut(self, runner: RunQemu, line: str) -> None:
+        ended = runner(f"head -c 64M /dev/zero | {line}; exit 33")
+        limit = watch.Limits().serial_bytes
+        assert ended.status == 2
+        assert f"wrote more than {limit} bytes" in ended.stderr and Problem.GUEST_LOUD.value in ended.stderr
+        end = f"\n[tickbench: cut after {limit} bytes]\n"
+        log = (ended.output / "serial.log").read_bytes()
+        assert len(log) == limit + len(end) and log.endswith(end.encode())
+
+    def test_of_stderr_beginning_and_end_are_kept(self, tmp_path: Path) -> None:
+        path = fakes.qemu(tmp_path, "echo first >&2; head -c 8M /dev/zero >&2; echo last >&2; exit 1")
+        limits = watch.Limits()
+        outcome = watch.watch(lambda fd: [str(path)], limits)
+        assert outcome.end is watch.End.QEMU_FAILED
+        assert outcome.stderr.startswith("first\n") and outcome.stderr.endswith("last\n")
+        left_out = 8 * 2**20 + len("first\nlast\n") - limits.stderr_bytes
+        assert f"[{left_out} bytes left out]" in outcome.stderr
+        assert len(outcome.stderr) < limits.stderr_bytes + 100
+
+    def test_the_time_limit_holds_for_stderr_without_end(self, tmp_path: Path) -> None:
+        path = fakes.qemu(tmp_path, "exec 3>&1; exec yes >&2")
+        outcome = watch.watch(lambda fd: [str(path)], watch.Limits(total=0.5))
+        assert outcome.end is watch.End.TOO_LONG
+        assert not alive(tmp_path / "qemu.pid")
+
+    def test_samples_without_end_are_ended(
+        self, tmp_path: Path, build: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(boot, "SAMPLES_BYTES", 1000)
+        found = qemu.Qemu(str(fakes.qemu(
+            tmp_path, f"head -c 1001 /dev/zero >{tmp_path}/samples.bin; exec sleep 1000")), "7.2")
+        with pytest.raises(CannotRun) as error:
+            boot.run(boot.Options(found, accel.Accel("tcg", accel.TCG_ARGS), (("scenario=lock",),), build,
+                                  tmp_path, publisher="none"),
+                     plan.Image("native", build / "tickbench.elf", build / "x", build / "x"))
+        assert error.value.problem is Problem.GUEST_LOUD
+        assert not alive(tmp_path / "qemu.pid")
+
+
+def test_a_guest_cannot_write_the_page_but_the_mailbox(tmp_path: Path, build: Path) -> None:
+    """In QEMU's own memory map, by its test protocol in place of a guest."""
+    files = {name: tmp_path / name for name in ("page", "mailbox")}
+    for path in files.values():
+        path.write_bytes(b"P" * machine.PAGE_BYTES)
+    pages = qemu.Pages(files["page"], files["mailbox"], tmp_path / "none")
+    arguments = [word for word in pages.args() if word not in ("-acpitable", f"file={tmp_path}/none")]
+    child = subprocess.Popen(
+        [need("qemu-system-x86_64", "qemu-system-x86"), "-M", "q35", "-m", "512M,slots=2,maxmem=16G",
+         "-nodefaults", "-display", "none", "-accel", "tcg", "-S", "-qtest", "stdio", *arguments],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert child.stdin and child.stdout
+    limit = threading.Timer(SECONDS, child.kill)
+    limit.start()
+    try:
+        for address in (machine.PAGE_ADDRESS, machine.MAILBOX_ADDRESS):
+            child.stdin.write(f"writeb {address:#x} 0x41\nreadb {address:#x}\n")
+            child.stdin.flush()
+        answers = [child.stdout.readline().strip() for _ in range(4)]
+    finally:
+        limit.cancel()
+        child.kill()
+        child.communicate()
+    assert answers == ["OK", f"OK {ord('P'):#018x}", "OK", f"OK {0x41:#018x}"]
+    assert files["page"].read_bytes()[:1] == b"P" and files["mailbox"].read_bytes()[:1] == b"A"
+
+
+def make_refuses(*variables: str) -> str:
+    ended = subprocess.run(["make", "-C", str(ROOT), "-n", "run", *variables], capture_output=True,
+                           text=True, env=plain_environment())
+    assert ended.returncode == 2
+    return ended.stderr
+
+
+def test_make_refuses_a_value_that_it_would_expand(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    for value in ("$(x)", "$$x", f"$(shell touch {mark})"):
+        assert "LINUX has a $, which make would expand" in make_refuses(f"LINUX={value}")
+    assert not mark.exists()
+
+
+def test_make_refuses_a_build_folder_with_a_blank() -> None:
+    assert "without a blank in its name" in make_refuses("BUILD=a b")
+
+
+def test_the_runner_takes_folders_with_blanks(tmp_path: Path, run_qemu: RunQemu) -> None:
+    folder = tmp_path / "a b"
+    folder.mkdir()
+    fakes.build_folder(folder / "build")
+    fakes.program(tmp_path / "qemu", f"#!/bin/sh\n[ \"$1\" = --version ] && echo '{fakes.VERSION}' && exit\n"
+                                     f"cat {tmp_path}/text; exit 33\n")
+    (tmp_path / "text").write_text(GOOD)
+    ended = run_qemu("--accel", "tcg", "--no-page", "--qemu", str(tmp_path / "qemu"), "--output",
+                     str(folder / "out"), build=folder / "build")
+    assert ended.status == 0, ended.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
