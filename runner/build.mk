@@ -25,7 +25,7 @@ endif
 endif
 
 # make would expand a $ in a value: LINUX='$(x)' would be nothing, and the native core be measured.
-EXPANDED := $(foreach v,$(filter-out ARGS TESTS,$(GIVEN)),$(if $(findstring $$,$(value $v)),$v))
+EXPANDED := $(strip $(foreach v,$(filter-out ARGS TESTS,$(GIVEN)),$(if $(findstring $$,$(value $v)),$v)))
 ifneq ($(CHECKED),)
 ifneq ($(EXPANDED),)
 $(error make $(CHECKED): the value of $(EXPANDED) has a $$, which make would expand: give it to ./tickbench)

@@ -436,6 +436,13 @@ def test_make_refuses_a_value_that_it_would_expand(tmp_path: Path) -> None:
     assert not mark.exists()
 
 
+def test_make_takes_several_plain_values() -> None:
+    ended = subprocess.run(["make", "-C", str(ROOT), "-n", "run", "SCENARIO=lock", "HZ=250", "DURATION=1"],
+                           capture_output=True, text=True, env=plain_environment())
+    assert ended.returncode == 0, ended.stderr
+    assert all(word in ended.stdout for word in ("scenario=lock", "hz=250", "duration=1"))
+
+
 def test_make_refuses_a_build_folder_with_a_blank() -> None:
     assert "without a blank in its name" in make_refuses("BUILD=a b")
 
