@@ -400,8 +400,9 @@ def test_a_guest_cannot_write_the_page_but_the_mailbox(tmp_path: Path, build: Pa
     files = {name: tmp_path / name for name in ("page", "mailbox")}
     for path in files.values():
         path.write_bytes(b"P" * machine.PAGE_BYTES)
-    pages = qemu.Pages(files["page"], files["mailbox"], tmp_path / "none")
-    arguments = [word for word in pages.args() if word not in ("-acpitable", f"file={tmp_path}/none")]
+    table = build / "vmclock.aml"
+    pages = qemu.Pages(files["page"], files["mailbox"], table)
+    arguments = [word for word in pages.args() if word not in ("-acpitable", f"file={table}")]
     child = subprocess.Popen(
         [need("qemu-system-x86_64", "qemu-system-x86"), "-M", "q35", "-m", "512M,slots=2,maxmem=16G",
          "-nodefaults", "-display", "none", "-accel", "tcg", "-S", "-qtest", "stdio", *arguments],
