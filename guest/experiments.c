@@ -4,36 +4,15 @@
 #include "guest/console.h"
 #include "guest/tsc_clock.h"
 
-/* Refuses before a plan could be printed: the header is still owed. */
-#define refuse(...)                                       \
-	do {                                              \
-		out_printf(&console, "KTAP version 1\n"); \
-		bail_out(__VA_ARGS__);                    \
-	} while (0)
-
-void experiments_parse(struct experiments *experiments, const char *line)
+void experiments_take(struct experiments *experiments, const char *line)
 {
-	const char *why;
-	char word[64];
-	u32 runs;
+	char why[EXPERIMENTS_WHY_MAX];
 
-	experiments->count = experiments->runs = 0;
-	do {
-		struct scenario_params *params = &experiments->params[experiments->count];
-		enum params_error error;
-
-		if (experiments->count == EXPERIMENTS_MAX)
-			refuse("there are more than %u experiments: run fewer at once",
-			       EXPERIMENTS_MAX);
-		error = params_parse_line(params, &line, word, sizeof(word));
-		if (error)
-			refuse("%s: %s", word, params_strerror(error));
-		runs = scenarios_count(params, &why);
-		if (!runs)
-			refuse("scenario=%s core=%s: %s", params->scenario, params->core, why);
-		experiments->runs += runs;
-		experiments->count++;
-	} while (*line);
+	if (experiments_parse(experiments, line, why))
+		return;
+	/* No plan was printed yet: the header is still owed. */
+	out_printf(&console, "KTAP version 1\n");
+	bail_out("%s", why);
 }
 
 void experiments_check(const struct experiments *experiments, const struct machine *machine)

@@ -1,22 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The experiments of a command line: parsed once, then checked against the machine, then run. */
+/* The experiments of the guest's command line: checked against the machine, then run. */
 #ifndef TB_GUEST_EXPERIMENTS_H
 #define TB_GUEST_EXPERIMENTS_H
 
 #include "guest/machine.h"
-#include "scenario/scenario.h"
+#include "scenario/experiments.h"
 
-#define EXPERIMENTS_MAX 256
-
-struct experiments {
-	struct scenario_params params[EXPERIMENTS_MAX];
-	u32 count; /* at least 1 after experiments_parse() */
-	u32 runs;  /* of all of them: an experiment may be several scenarios */
-};
-
-/* Parses the whole line. Ends the guest with a sentence if a word is wrong, or there are too many.
- */
-void experiments_parse(struct experiments *experiments, const char *line);
+/* Parses the whole line. Ends the guest with a sentence if it cannot be run. */
+void experiments_take(struct experiments *experiments, const char *line);
 
 /* Ends the guest with a sentence if the machine lacks what an experiment asks for by name. */
 void experiments_check(const struct experiments *experiments, const struct machine *machine);

@@ -80,7 +80,7 @@ void kernel_main(struct boot_info *boot)
 	provoke_take(&wanted, boot->cmdline);
 	while (wanted.hang)
 		asm volatile("hlt");
-	experiments_parse(&experiments, boot->cmdline);
+	experiments_take(&experiments, boot->cmdline);
 	ktap_begin(&ktap, &console, experiments.runs);
 	if (wanted.fault[0] && !fault_provoke(wanted.fault))
 		bail_out("fault=%s: there is no such fault to provoke", wanted.fault);

@@ -9,6 +9,7 @@
 
 #include "clock/clock.h"
 #include "lib/ktap.h"
+#include "lib/samples.h"
 #include "lib/stats.h"
 #include "measure/params.h"
 #include "tk/tk.h"
@@ -79,6 +80,9 @@ void run_ticks_stop(struct run *run);
 void run_ms(struct run *run, u64 ms);
 void run_settle(struct run *run, u64 ms);
 void run_cycles(struct run *run, u64 cycles);
+
+/* What stands before a run's samples when they leave the vehicle. */
+struct sample_header run_sample_header(const struct run *run, const char *scenario, u32 number);
 
 /* The "# param" lines of a run. */
 void run_params(const struct run *run, const char *scenario, u64 duration_ms, u32 number);

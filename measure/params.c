@@ -75,6 +75,7 @@ static const char *const sentences[PARAMS_ERRORS] = {
 	[PARAMS_UNKNOWN] = "there is no such parameter",
 	[PARAMS_NOT_NUMBER] = "not a number of the form this parameter takes",
 	[PARAMS_RANGE] = "outside this parameter's range",
+	[PARAMS_LONG] = "longer than any value of a parameter",
 	[PARAMS_CHOICE] = "not one of the words this parameter takes",
 };
 
@@ -177,7 +178,7 @@ enum params_error params_parse_line(struct scenario_params *params, const char *
 		while (at[length] && at[length] != ' ' && at[length] != '\t' &&
 		       at[length] != '\n' && at[length] != '\r')
 			length++;
-		if (!length || (length == 2 && at[0] == '-' && at[1] == '-')) {
+		if (!length || (length == 1 && at[0] == '+')) {
 			*text = at + length;
 			return PARAMS_OK;
 		}
@@ -186,10 +187,9 @@ enum params_error params_parse_line(struct scenario_params *params, const char *
 		str_copy(word, length + 1 < word_size ? length + 1 : word_size, at);
 		if (name_length == length || name_length >= word_size)
 			return PARAMS_UNKNOWN;
-		str_copy(value,
-			 length - name_length < sizeof(value) ? length - name_length
-							      : sizeof(value),
-			 at + name_length + 1);
+		if (length - name_length > sizeof(value))
+			return PARAMS_LONG;
+		str_copy(value, length - name_length, at + name_length + 1);
 		word[name_length] = '\0';
 		error = params_set(params, word, value);
 		if (error) {

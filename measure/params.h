@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The one parameter struct of an experiment, and its one parser: `name=value` on the guest's
- * command line, `--name value` (with - for _) in the host process. A command line may hold several
- * experiments, separated by a lone `--`; each starts from the defaults.
+ * The one parameter struct of an experiment, and its one parser: `name=value` words. A command line
+ * may hold several experiments, separated by a lone `+`; each starts from the defaults.
  */
 #ifndef TB_MEASURE_PARAMS_H
 #define TB_MEASURE_PARAMS_H
@@ -55,6 +54,7 @@ enum params_error {
 	PARAMS_UNKNOWN,	   /* no such parameter */
 	PARAMS_NOT_NUMBER, /* cannot be parsed */
 	PARAMS_RANGE,	   /* outside its range */
+	PARAMS_LONG,	   /* a value of more than 127 characters */
 	PARAMS_CHOICE,	   /* not one of the words it takes */
 	PARAMS_ERRORS,
 };
@@ -65,7 +65,7 @@ void params_defaults(struct scenario_params *params);
 enum params_error params_set(struct scenario_params *params, const char *name, const char *value);
 
 /*
- * Takes the next experiment off a command line: parses words up to a lone "--" or the end into
+ * Takes the next experiment off a command line: parses words up to a lone `+` or the end into
  * params (fresh defaults), and moves *text behind it. On error, `word` holds what was wrong.
  */
 enum params_error params_parse_line(struct scenario_params *params, const char **text, char *word,

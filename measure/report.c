@@ -104,3 +104,18 @@ void run_params(const struct run *run, const char *scenario, u64 duration_ms, u3
 	str_printf(text, sizeof(text), "%u", number);
 	ktap_param(ktap, "run", text);
 }
+
+struct sample_header run_sample_header(const struct run *run, const char *scenario, u32 number)
+{
+	struct sample_header header = {
+		.magic = SAMPLE_MAGIC,
+		.run = number,
+		.count = run->stats->kept,
+		.decimation = run->stats->decimation,
+		.counter_hz = run->clock->counter.hz,
+		.start_counter = run->start,
+	};
+
+	str_copy(header.scenario, sizeof(header.scenario), scenario);
+	return header;
+}

@@ -8,7 +8,6 @@ to the verdict. Assumes a machine that is otherwise idle, and says medians and w
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import statistics
@@ -19,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner import BUILD, firmware, kbuild, lift, machine, process, qemu, trees
+from runner import BUILD, firmware, kbuild, lift, process, qemu, scenarios, simulate, trees
 from runner.accel import TCG_ARGS, Accel
 from runner.errors import CannotRun, Problem, Status, need_built
 from runner.kbuild import Variant
@@ -48,11 +47,8 @@ class Line:
 
 
 def _sim_rate(program: Path, core: str) -> Rate:
-    done = subprocess.run([str(need_built(program)), "--json", "--scenario", "rate", "--core", core],
-                          capture_output=True, text=True)
-    if done.returncode:
-        raise CannotRun(Problem.PROGRAM_FAILED, f"{program} ended with status {done.returncode}", done.stderr)
-    metrics = json.loads(done.stdout)["runs"][0]["metrics"]
+    (run,) = simulate.runs(program, ["scenario=rate", f"core={core}"])
+    metrics = run["metrics"]
     return Rate(metrics["ticks_per_s"], metrics["ns_per_read"])
 
 
@@ -85,10 +81,10 @@ def sim_rates(native: Path, lifted: Sequence[tuple[str, Path]], hz: int) -> list
     return lines
 
 
-def _boot(elf: Path, accel: Accel, groups: Sequence[machine.Group], until: bytes) -> tuple[float, bytes]:
+def _boot(elf: Path, accel: Accel, groups: Sequence[scenarios.Group], until: bytes) -> tuple[float, bytes]:
     """Seconds from QEMU's start to a line that holds `until`, and the line; the guest is ended then."""
     command = qemu.command(qemu.find(None), qemu.Boot("pvh", firmware.qboot(), need_built(elf)), accel, groups,
-                           None, None)
+                           scenarios.read(elf.parent), None, None)
     began = time.monotonic()
     child = process.start(command)
     try:

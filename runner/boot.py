@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from runner import firmware, ktap, machine, qemu, report, watch
+from runner import firmware, ktap, qemu, report, scenarios, watch
+from runner.addresses import PAGE_BYTES
 from runner.accel import Accel
 from runner.errors import CannotRun, Problem, need_built, output_error
 from runner.plan import Image
@@ -33,6 +34,7 @@ class Options:
     qemu: qemu.Qemu
     accel: Accel
     groups: tuple[tuple[str, ...], ...]
+    scenarios: scenarios.Scenarios
     build: Path
     output: Path
     way: str = "pvh"
@@ -126,7 +128,7 @@ def pages(
         return
     need_built(table)
     if options.page:
-        if not options.page.is_file() or options.page.stat().st_size < machine.PAGE_BYTES:
+        if not options.page.is_file() or options.page.stat().st_size < PAGE_BYTES:
             raise CannotRun(Problem.PUBLISHER, f"{options.page} is not a file of 2 MiB")
         yield qemu.Pages(options.page, None, table), None
         return
@@ -216,7 +218,7 @@ def run(
         feed = _Feed(log, serial_log, samples, publisher, listen, idle)
 
         def command(qmp: int) -> list[str]:
-            line = qemu.command(options.qemu, files, options.accel, options.groups, given, samples,
+            line = qemu.command(options.qemu, files, options.accel, options.groups, options.scenarios, given, samples,
                                 qmp, options.gdb, options.extra)
             on_command(line)
             return line
@@ -236,9 +238,10 @@ def run(
 def _limits(options: Options) -> watch.Limits:
     if options.gdb:
         return watch.Limits(first=1e9, quiet=1e9, total=1e9)
-    total = options.timeout or machine.timeout_seconds(options.groups, options.accel.slow)
+    total = options.timeout or scenarios.quiet_seconds(
+        options.scenarios.seconds(options.groups), options.accel.slow)
     first = FIRST_WORD_SECONDS[options.way] * (3.0 if options.accel.slow else 1.0)
-    return watch.Limits(first=min(first, total), quiet=machine.quiet_seconds(0, options.accel.slow), total=total)
+    return watch.Limits(first=min(first, total), quiet=scenarios.quiet_seconds(0, options.accel.slow), total=total)
 
 
 def last_lines(text: str, count: int = 8) -> str:

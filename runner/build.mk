@@ -38,8 +38,6 @@ option = $(if $($1),--$(call lower,$1) $(call quote,$($1)))
 flag = $(if $(filter-out 0 no,$($1)),--$(call lower,$1))
 core = $(if $(LINUX),--core $(call quote,linux:$(LINUX)))
 words = $(foreach v,$(PARAMS),$(if $(filter command,$(origin $v)),$(call quote,$(call lower,$v)=$($v))))
-dashed = $(foreach v,$(filter-out CORE,$(PARAMS)),$(if $(filter command,$(origin $v)),\
-	--$(subst _,-,$(call lower,$v)) $(call quote,$($v)))) $(call option,CORE)
 
 all: $(BUILD)/probe.elf
 
@@ -60,9 +58,9 @@ run: ## boot the guest, measure, print the table (SCENARIO= CLOCK= CORE= SWITCHE
 	@$(TICKBENCH) run --build $(BUILD) $(call option,ACCEL) $(call option,BOOT) $(call option,QEMU) \
 		$(call option,TIMEOUT) $(call flag,ICOUNT) $(call flag,PERIODIC) $(call flag,RAW) $(core) $(words) $(ARGS)
 
-sim: ## the same in a host process, on the virtual counter (ARGS='--scenario lock --hz 1000 ...')
+sim: ## the same in a host process, on the virtual counter (SCENARIO= CORE= SWITCHES= HZ= DURATION= ...)
 	$(call ready,run $(if $(LINUX),lift))
-	@$(TICKBENCH) sim --build $(BUILD) $(call flag,PERIODIC) $(call flag,RAW) $(core) $(dashed) $(ARGS)
+	@$(TICKBENCH) sim --build $(BUILD) $(call flag,PERIODIC) $(call flag,RAW) $(core) $(words) $(ARGS)
 
 test: ## all tests (TESTS='tests/test_ktap.py -k garbage' for some, LINUX=TREE with it, JUNIT=FILE for XML)
 	$(call ready,test lift)

@@ -19,13 +19,11 @@ from typing import NoReturn
 
 from rich.console import Console
 
-from runner import accel, boot, firmware, ktap, machine, options, plan, plot, process
-from runner import progress, qemu, report, samples, table, watch
+from runner import accel, boot, firmware, options, plan, plot, process, progress, qemu, report
+from runner import samples, scenarios, simulate, table, watch
 from runner.errors import CannotRun, Problem, Status, need_built, output_error
 
 RESULTS = ("serial*.log", "samples*.bin", "publisher*.log", "report.json", "error.png")
-# Options of tickbench-sim that make it print something else than KTAP.
-OWN_OUTPUT = ("--json", "--help", "-h", "--rate")
 SIM_BYTES = 4 << 20  # a whole report has some kilobytes
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -175,8 +173,8 @@ def _run(
         publisher = accel.ICOUNT_PAGE
     if publisher not in ("live", "none") and not publisher.startswith("static:"):
         raise CannotRun(Problem.USAGE, f"--publisher {publisher} is not live, static:LINE or none")
-    how = boot.Options(found, chosen, wanted.groups, given.build, output, given.boot, publisher,
-                       given.page, given.timeout, given.gdb, extra)
+    how = boot.Options(found, chosen, wanted.groups, scenarios.read(given.build), given.build, output,
+                       given.boot, publisher, given.page, given.timeout, given.gdb, extra)
     documents: list[report.Document] = []
     records: list[samples.Samples] = []
     notes: list[str] = []
@@ -207,7 +205,7 @@ def _one_boot(
     with progress.Show(console, image.label, quiet=raw) as show:
         def listen(data: bytes, limits: watch.Limits) -> None:
             for step in show.feed(data):
-                limits.quiet = machine.quiet_seconds(step.expected(), how.accel.slow)
+                limits.quiet = scenarios.quiet_seconds(step.expected(), how.accel.slow)
             if raw:
                 _loud(data)
 
@@ -216,56 +214,33 @@ def _one_boot(
 
 
 def sim(arguments: Sequence[str]) -> Status:
-    """`make sim`: the same in the host process."""
-    given, rest = options.sim_parser().parse_known_args(list(arguments))
-    # A lifted core is built for its HZ; the last one counts, as in tickbench-sim.
-    hz = [f"hz={value}" for option, value in zip(rest, rest[1:]) if option == "--hz"][-1:]
-    wanted = apply_core(plan.Plan((tuple(hz),)), given.core)
+    """`tickbench sim`: the same in the host process."""
+    given = options.sim_parser().parse_intermixed_args(list(arguments))
+    wanted = apply_core(plan.Plan(plan.parse(given.words, plan.SIM_DEFAULT)), given.core)
     output = given.output or given.build / "sim"
     console = table.console()
-    if not wanted.linux and any(word in OWN_OUTPUT for word in rest):
-        return _as_it_is([str(given.build / "tickbench-sim"), *rest])
     if given.raw:
         console = Console(stderr=True, highlight=False)
     with prepared(output):
-        return _sim(given, wanted, output, rest, console)
+        return _sim(given, wanted, output, console)
 
 
-def _sim(
-    given: options.argparse.Namespace, wanted: plan.Plan, output: Path, rest: list[str], console: Console
-) -> Status:
+def _sim(given: options.argparse.Namespace, wanted: plan.Plan, output: Path, console: Console) -> Status:
     documents: list[report.Document] = []
     records: list[samples.Samples] = []
-    if not any(word.split("=")[0] == "--scenario" for word in rest):
-        rest += ["--scenario", "all"]
     made = images(wanted, given, "sim", console)
     for image in made:
         suffix = f"-{image.label}" if len(made) > 1 else ""
         data = output / f"samples{suffix}.bin"
-        core = ["--core", "linux"] if wanted.linux else []
-        text, status, seconds = _simulate(image, [*core, *rest, "--samples", str(data)], console,
+        text, status, seconds = _simulate(image, ["--samples", str(data), *plan.words(wanted.groups)], console,
                                           output / f"serial{suffix}.log", given.raw)
-        parsed = ktap.parse(text)
-        if parsed.bail_out is not None:
-            raise CannotRun(Problem.GUEST_BAILED, f"tickbench-sim cannot run this: {parsed.bail_out}")
-        if parsed.problems or status not in (0, 1, 4):
-            raise CannotRun(Problem.PROGRAM_FAILED, f"{image.sim} failed (status {status})",
-                            "\n".join(each.words() for each in parsed.problems[:8]) if text else "")
         count = sum(len(each["runs"]) for each in documents)
+        documents.append(simulate.document(image.sim, text, status, data.name, seconds))
         records += _renumbered(samples.read(data), count)
-        documents.append(report.document(parsed, report.Vehicle("sim"), data.name, seconds))
     if given.raw:
         report.write(report.merge(documents), output / "report.json")
         return table.status(report.merge(documents)["runs"])
     return finish(documents, records, output, console)
-
-
-def _as_it_is(command: Sequence[str]) -> Status:
-    """Becomes the program: what it prints is not a report in KTAP."""
-    try:
-        os.execv(command[0], list(command))
-    except OSError as error:
-        raise CannotRun(Problem.NOT_BUILT, f"cannot start {command[0]} ({error.strerror})") from error
 
 
 def _simulate(

@@ -8,22 +8,19 @@ time, late and tickless. Assumes the host process and its scenarios lock, nohz, 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import subprocess
 import sys
 import textwrap
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from runner import BUILD
+from runner import BUILD, simulate
 from runner.errors import CannotRun, Problem, Status, need_built, output_error
 from runner.table import console
 
@@ -33,7 +30,7 @@ COUNTERS = {2_596_146_000: "TSC of 2596.146 MHz", 1_000_000_000: "counter of 1 G
 RATE_PPM = "12.345678"
 OFFSET_NS = 10_000
 LATE_NS = 900_000  # of a tick of 1 ms
-MODES = {"on time": ("lock",), "late": ("lock", "--late-ns", str(LATE_NS)), "tickless": ("nohz",)}
+MODES = {"on time": ("lock",), "late": ("lock", f"late_ns={LATE_NS}"), "tickless": ("nohz",)}
 COLUMNS = (*(f"{mode}: {what}" for mode in MODES for what in ("drift ns/s", "max ns", "rms ns")),
            "10 us slewed: within 1 ns after", "rest at the end, ns", "time_offset left",
            "tick while recalibrating")
@@ -65,7 +62,7 @@ def native_rungs(program: Path) -> list[Rung]:
     """All, all but each, none, what it takes to follow a line, and each on top of that."""
     def rung(label: str, switches: Sequence[str]) -> Rung:
         text = "all" if len(switches) == len(SWITCHES) else ",".join(switches) or "none"
-        return Rung(label, program, ("--switches", text))
+        return Rung(label, program, (f"switches={text}",))
 
     return [
         rung("native, all", SWITCHES),
@@ -79,26 +76,18 @@ def native_rungs(program: Path) -> list[Rung]:
 
 def linux_rung(label: str, program: Path) -> Rung:
     """A kernel's own core, in the host process that it was linked into."""
-    return Rung(label, program, ("--core", "linux"))
+    return Rung(label, program, ("core=linux",))
 
 
 def command(rung: Rung, counter_hz: int, seconds: int, scenario: str, *more: str) -> list[str]:
     """tickbench-sim's arguments for one experiment: counter_hz in Hz, seconds of virtual time."""
-    return ["--scenario", scenario, "--counter-hz", str(counter_hz), "--rate-ppm", RATE_PPM,
-            "--seconds", str(seconds), *rung.arguments, *more]
-
-
-def _run(rung: Rung, arguments: Sequence[str]) -> list[dict[str, Any]]:
-    done = subprocess.run([str(rung.program), "--json", *arguments], capture_output=True, text=True)
-    if done.returncode not in (Status.PASSED, Status.FAILED):
-        raise CannotRun(Problem.PROGRAM_FAILED, f"{rung.program.name} ended with status {done.returncode}",
-                        done.stderr)
-    return json.loads(done.stdout)["runs"]
+    return [f"scenario={scenario}", f"counter_hz={counter_hz}", f"rate_ppm={RATE_PPM}",
+            f"duration={seconds}", *rung.arguments, *more]
 
 
 def _recalibrates(rung: Rung, counter_hz: int) -> str:
     """Whether a tick that finds cycle_interval 0 is let pass; a core that divides by it is given up."""
-    (run,) = _run(rung, command(rung, counter_hz, 10, "recalibrate"))
+    (run,) = simulate.runs(rung.program, command(rung, counter_hz, 10, "recalibrate"))
     if "a tick divided by zero" in run["notes"]:
         return "divides by zero"
     if any("does not end" in note for note in run["notes"]):
@@ -111,9 +100,9 @@ def measure(rung: Rung, counter_hz: int, seconds: int) -> Figures:
     program ends with another status than 0 or 1."""
     arguments: list[str] = []
     for scenario, *more in MODES.values():
-        arguments += [*command(rung, counter_hz, seconds, scenario, *more), "--"]
-    *modes, slew = _run(rung, [*arguments, *command(rung, counter_hz, 400, "slew", "--offset-ns",
-                                                    str(OFFSET_NS))])
+        arguments += [*command(rung, counter_hz, seconds, scenario, *more), "+"]
+    *modes, slew = simulate.runs(rung.program, [*arguments, *command(
+        rung, counter_hz, 400, "slew", f"offset_ns={OFFSET_NS}")])
     arrived = slew["metrics"]
     mean = arrived.get("plus_end_mean_ns")
     return Figures(

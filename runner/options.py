@@ -89,11 +89,20 @@ def run_parser() -> Parser:
     return parser
 
 
+SIM_HELP = """\
+experiments are name=value words, joined by a lone +, as for `tickbench run`. Without any: all scenarios.
+
+  ./tickbench sim scenario=lock hz=250 + scenario=slew
+  ./tickbench sim --core linux:~/src/linux scenario=lock
+  ./tickbench sim switches=none duration=20"""
+
+
 def sim_parser() -> Parser:
-    """`tickbench sim`'s options; those it does not know are tickbench-sim's."""
-    parser = Parser(prog="tickbench sim", allow_abbrev=False,
-                    description="Runs the host process build/tickbench-sim, and prints the table.",
-                    epilog="all other options are tickbench-sim's own")
+    """`tickbench sim`'s options."""
+    parser = Parser(prog="tickbench sim", epilog=SIM_HELP, allow_abbrev=False,
+                    formatter_class=argparse.RawDescriptionHelpFormatter,
+                    description="Runs the host process build/tickbench-sim, and prints the table.")
+    parser.add_argument("words", nargs="*", metavar="name=value", help="experiments, see below")
     parser.add_argument("--core", metavar="CORE", help="native, or linux:TREE[,TREE...]")
     parser.add_argument("--periodic", action="store_true", help=PERIODIC)
     parser.add_argument("--raw", action="store_true", help="its output as it comes, and no table")

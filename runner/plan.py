@@ -19,6 +19,8 @@ DEFAULT: tuple[tuple[str, ...], ...] = (
 )
 VALUE_MAX = 127  # bytes of a value (scenario/params.c)
 LINE_MAX = 2047  # bytes of the guest's command line (boot/boot.h)
+# What `make sim` measures.
+SIM_DEFAULT: tuple[tuple[str, ...], ...] = (("scenario=all",),)
 AND = "+"  # between groups; a lone -- begins QEMU's own arguments
 WORD = re.compile(r"[a-z][a-z0-9_]*=\S*")
 
@@ -41,7 +43,7 @@ class Plan:
     linux: tuple[str, ...] = ()  # trees to lift; none: native
 
 
-def parse(words: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+def parse(words: Sequence[str], default: tuple[tuple[str, ...], ...] = DEFAULT) -> tuple[tuple[str, ...], ...]:
     """Groups of the words; none given: the default."""
     for word in words:
         if word != AND and not WORD.fullmatch(word):
@@ -56,7 +58,12 @@ def parse(words: Sequence[str]) -> tuple[tuple[str, ...], ...]:
         else:
             groups[-1] += (word,)
     kept = tuple(group for group in groups if group)
-    return kept or DEFAULT
+    return kept or default
+
+
+def words(groups: Sequence[Sequence[str]]) -> list[str]:
+    """The groups as words again, with + between them."""
+    return [word for n, group in enumerate(groups) for word in ((AND,) if n else ()) + tuple(group)]
 
 
 def with_values(groups: Sequence[Sequence[str]], values: Sequence[str]) -> tuple[tuple[str, ...], ...]:

@@ -11,7 +11,8 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from runner import ktap, machine
+from runner import ktap
+from runner.scenarios import expected_seconds
 
 
 LAST_PARAM = "run"  # a run's parameters are complete with it
@@ -26,12 +27,11 @@ class Step:
     params: dict[str, str] = field(default_factory=dict)
 
     def expected(self) -> float:
-        words = [f"scenario={self.name}"]
-        words += [f"{name}={self.params[name]}" for name in ("clock", "hz") if name in self.params]
-        duration = self.params.get("duration_ms", "")
-        if duration.isdigit():
-            words.append(f"duration={int(duration) / 1000:.3f}")
-        return machine.expected_seconds([words])
+        """About how many seconds it takes, by the parameters that it printed."""
+        duration, hz = self.params.get("duration_ms", ""), self.params.get("hz", "")
+        return expected_seconds(self.params.get("clock", "virtual"),
+                                int(duration) / 1000 if duration.isdigit() else 0.0,
+                                float(hz) if hz.isdigit() else 1000.0)
 
 
 class Show:

@@ -18,7 +18,7 @@ from typing import IO
 
 from runner import process
 from runner.errors import CannotRun, Problem, output_error
-from runner.machine import PAGE_BYTES
+from runner.addresses import PAGE_BYTES
 
 PREFIX = "tickbench-run-"
 PAGE_MAGIC = (0x4B4C4356).to_bytes(4, "little")

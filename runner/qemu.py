@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner import machine, plan
+from runner import plan, scenarios
+from runner.addresses import addresses
 from runner.accel import Accel
 from runner.errors import CannotRun, Problem
 
@@ -91,7 +92,7 @@ class Pages:
 
     def args(self) -> list[str]:
         backend = "memory-backend-file,share=on,size=2M"
-        page, mailbox = machine.addresses(self.table.read_bytes())
+        page, mailbox = addresses(self.table.read_bytes())
         args = ["-acpitable", f"file={quote(self.table)}",
                 # The guest reads the page, and must not be able to change it.
                 "-object", f"{backend},readonly=on,id=vc,mem-path={quote(self.page)}",
@@ -108,7 +109,8 @@ def command(
     qemu: Qemu,
     boot: Boot,
     accel: Accel,
-    groups: Sequence[machine.Group],
+    groups: Sequence[scenarios.Group],
+    table: scenarios.Scenarios,
     pages: Pages | None,
     samples: Path | None,
     qmp_fd: int | None = None,
@@ -117,10 +119,10 @@ def command(
 ) -> list[str]:
     """The whole command line. Serial goes to stdout."""
     cpu = list(accel.args)
-    for flag in machine.cpu_flags(groups):
+    for flag in table.cpu_flags(groups):
         cpu[cpu.index("-cpu") + 1] += f",+{flag}"
     args = [qemu.path, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-            "-M", "q35", "-m", f"{machine.memory_mib(groups)}M,slots=2,maxmem=16G", *cpu,
+            "-M", "q35", "-smp", str(table.cpus(groups)), "-m", f"{table.memory_mib(groups)}M,slots=2,maxmem=16G", *cpu,
             "-device", EXIT_DEVICE,
             "-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial"]
     args += boot.args(append_line(groups))
@@ -136,9 +138,9 @@ def command(
     return [*args, *extra]
 
 
-def append_line(groups: Sequence[machine.Group]) -> str:
+def append_line(groups: Sequence[scenarios.Group]) -> str:
     """The guest's command line for these groups; CannotRun if it is longer than the guest takes."""
-    line = " -- ".join(" ".join(group) for group in groups)
+    line = f" {plan.AND} ".join(" ".join(group) for group in groups)
     if len(line.encode()) > plan.LINE_MAX:
         raise CannotRun(Problem.USAGE, f"all parameters together are longer than {plan.LINE_MAX} characters")
     return line

@@ -45,8 +45,6 @@ FIELDS: Mapping[str, tuple[type, ...]] = {
     "seconds": (int, float, type(None)),
 }
 CHOICES = {"core": ("native", "linux"), "vehicle": ("guest", "sim"), "clock": ("tsc", "virtual")}
-# tickbench-sim --json leaves these out where there is nothing to say.
-OPTIONAL = ("skipped", "claims", "notes", "counter_source")
 
 
 @dataclass(frozen=True)
@@ -150,8 +148,7 @@ def _run_faults(run: Any) -> list[str]:
     found = []
     for name, types in FIELDS.items():
         if name not in run:
-            if name not in OPTIONAL:
-                found.append(f"{name} is missing")
+            found.append(f"{name} is missing")
         elif not isinstance(run[name], types) or (
             isinstance(run[name], bool) and bool not in types
         ):

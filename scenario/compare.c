@@ -63,7 +63,7 @@ static void compare_run(struct run *run)
 const struct scenario scenario_compare = {
 	.name = "compare",
 	.claim = "the locked core keeps the line's rate",
-	.needs_page = true,
+	.needs = { .page = true },
 	.duration_ms = { [CLOCK_VIRTUAL] = 200000, [CLOCK_TSC] = 6000 },
 	.run = compare_run,
 };

@@ -58,8 +58,7 @@ static void freq_run(struct run *run)
 const struct scenario scenario_freq = {
 	.name = "freq",
 	.claim = "the core follows a period that changes",
-	.needs_page = true,
-	.virtual_only = true,
+	.needs = { .page = true, .virtual_clock = true },
 	.duration_ms = { [CLOCK_VIRTUAL] = 100000, [CLOCK_TSC] = 0 },
 	.run = freq_run,
 };

@@ -35,8 +35,7 @@ static void late_run(struct run *run)
 const struct scenario scenario_late = {
 	.name = "late",
 	.claim = "a core whose ticks come late does not drift from the line",
-	.needs_page = true,
-	.virtual_only = true,
+	.needs = { .page = true, .virtual_clock = true },
 	.duration_ms = { [CLOCK_VIRTUAL] = 1000000, [CLOCK_TSC] = 0 },
 	.run = late_run,
 };

@@ -109,7 +109,7 @@ static void lock_run(struct run *run)
 const struct scenario scenario_lock = {
 	.name = "lock",
 	.claim = "a core that follows the page's line stays on it",
-	.needs_page = true,
+	.needs = { .page = true },
 	.duration_ms = { [CLOCK_VIRTUAL] = 1000000, [CLOCK_TSC] = 10000 },
 	.run = lock_run,
 };

@@ -38,7 +38,7 @@ static void nohz_run(struct run *run)
 const struct scenario scenario_nohz = {
 	.name = "nohz",
 	.claim = "a core whose ticks are mostly skipped does not drift from the line",
-	.needs_page = true,
+	.needs = { .page = true },
 	.duration_ms = { [CLOCK_VIRTUAL] = 1000000, [CLOCK_TSC] = 5000 },
 	.run = nohz_run,
 };

@@ -60,8 +60,7 @@ static void rate_run(struct run *run)
 const struct scenario scenario_rate = {
 	.name = "rate",
 	.claim = "a benchmark: ticks a second, and the time of a read",
-	.needs_page = true,
-	.virtual_only = true,
+	.needs = { .page = true, .virtual_clock = true },
 	.on_request = true,
 	.duration_ms = { [CLOCK_VIRTUAL] = 1, [CLOCK_TSC] = 1 },
 	.run = rate_run,

@@ -83,7 +83,7 @@ static void recalibrate_run(struct run *run)
 const struct scenario scenario_recalibrate = {
 	.name = "recalibrate",
 	.claim = "ticks during a recalibration are let pass",
-	.needs_page = true,
+	.needs = { .page = true },
 	.duration_ms = { [CLOCK_VIRTUAL] = 100000, [CLOCK_TSC] = 5000 },
 	.run = recalibrate_run,
 };

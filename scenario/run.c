@@ -45,9 +45,9 @@ static void run_one(const struct scenario *scenario, const struct scenario_param
 	stats_reset(io->stats);
 	ktap_subtest_begin(io->ktap, scenario->name);
 	run_params(&run, scenario->name, params.duration_ms, io->run);
-	if (scenario->virtual_only && !clock->is_virtual) {
+	if (scenario->needs.virtual_clock && !clock->is_virtual) {
 		ktap_skip(io->ktap, scenario->claim, "needs clock=virtual");
-	} else if (scenario->needs_page && !run_read_page(&run)) {
+	} else if (scenario->needs.page && !run_read_page(&run)) {
 		ktap_skip(io->ktap, scenario->claim, vmclock_strerror(run.line_error));
 	} else {
 		run.refusals = 0;

@@ -8,11 +8,21 @@
 
 #include "measure/measure.h"
 
+#define SCENARIO_MEMORY_MIB 512
+
+/* What a scenario needs of the machine; the runner builds it, and a run without it is skipped. */
+struct scenario_needs {
+	bool page;	       /* a page with a line */
+	bool virtual_clock;    /* clock=virtual */
+	u32 memory_mib;	       /* of the guest; 0: SCENARIO_MEMORY_MIB */
+	u32 cpus;	       /* 0: one */
+	const char *cpu_flags; /* of QEMU's -cpu, joined by commas; NULL: none */
+};
+
 struct scenario {
 	const char *name;
 	const char *claim; /* one sentence */
-	bool needs_page;   /* skipped, with the reason, where there is no usable one */
-	bool virtual_only;
+	struct scenario_needs needs;
 	bool on_request;    /* not among `all` */
 	u64 duration_ms[2]; /* default, by enum clock_kind */
 	void (*run)(struct run *run);

@@ -229,7 +229,7 @@ static void slew_run(struct run *run)
 const struct scenario scenario_slew = {
 	.name = "slew",
 	.claim = "an offset is slewed along its exponential and delivered whole",
-	.needs_page = true,
+	.needs = { .page = true },
 	.duration_ms = { [CLOCK_VIRTUAL] = 400000, [CLOCK_TSC] = 12000 },
 	.run = slew_run,
 };

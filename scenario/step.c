@@ -103,7 +103,7 @@ static void step_run(struct run *run)
 const struct scenario scenario_step = {
 	.name = "step",
 	.claim = "a clock off its line is back on it at the next look at the page",
-	.needs_page = true,
+	.needs = { .page = true },
 	.duration_ms = { [CLOCK_VIRTUAL] = 80000, [CLOCK_TSC] = 8000 },
 	.run = step_run,
 };

@@ -4,7 +4,7 @@ SIM_SRC := $(wildcard sim/*.c)
 SIM_OBJ := $(patsubst %.c,$(BUILD)/host/%.o,$(SIM_SRC))
 SIM_SAN_OBJ := $(patsubst %.c,$(BUILD)/san/%.o,$(SIM_SRC) $(filter-out $(GUEST_ONLY_SRC),$(SHARED_SRC)))
 
-all: $(BUILD)/tickbench-sim
+all: $(BUILD)/tickbench-sim $(BUILD)/scenarios.json
 
 # Not position independent: the shared objects are the guest's.
 $(BUILD)/tickbench-sim: $(SIM_OBJ) $(SHARED_OBJ)
@@ -12,3 +12,7 @@ $(BUILD)/tickbench-sim: $(SIM_OBJ) $(SHARED_OBJ)
 
 $(BUILD)/tickbench-sim-san: $(SIM_SAN_OBJ)
 	$(CC) $(SAN_CFLAGS) -o $@ $^
+
+# What the runner knows of scenarios.
+$(BUILD)/scenarios.json: $(BUILD)/tickbench-sim
+	$< --list >$@

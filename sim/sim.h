@@ -3,13 +3,26 @@
 #ifndef TB_SIM_SIM_H
 #define TB_SIM_SIM_H
 
-#include "lib/print.h"
+#include "scenario/scenario.h"
 
-/*
- * A sink for KTAP that writes the report document (docs/report.md) to `out` instead; `samples` is
- * the file's name or NULL. json_end() closes the document.
- */
-const struct output *json_begin(const struct output *out, const char *samples);
-void json_end(void);
+enum status {
+	STATUS_PASSED = 0,
+	STATUS_FAILED = 1,
+	STATUS_CANNOT = 2,
+	STATUS_SKIPPED = 4,
+};
+
+/* Prints a sentence on stderr and ends with STATUS_CANNOT. */
+void cannot(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+
+/* guard.c: struct run_io's guard(), and what it needs of the process once. */
+bool guard(void (*body)(struct run *run), struct run *run, const char **why);
+void guard_init(void);
+
+/* page.c: maps a file as the page of this clock. Ends the process if it is none. */
+void use_page(struct clock *clock, const char *path);
+
+/* list.c: every scenario as a JSON document on stdout, for the runner. */
+void list_scenarios(void);
 
 #endif

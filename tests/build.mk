@@ -17,7 +17,7 @@ lib-tests: $(BUILD)/lib-tool $(BUILD)/native-tool
 # in the place of native.o and between the others.
 FAULT_OBJ := $(BUILD)/free/tests/fault/native.o $(BUILD)/free/tests/fault/machine.o \
 	$(filter-out %/native/native.o,$(SHARED_OBJ))
-FAULT_WRAP := $(addprefix --wrap=,params_set provoke_take ntp_drain_skew vmclock_read scenarios_run \
+FAULT_WRAP := $(addprefix --wrap=,experiments_parse provoke_take ntp_drain_skew vmclock_read scenarios_run \
 	virtual_clock_init)
 comma := ,
 

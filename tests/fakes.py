@@ -4,8 +4,11 @@ the runner, which must hold without a guest. Assumes a POSIX shell and Python.""
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
+
+from runner import scenarios
 
 VERSION = "QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)"
 
@@ -106,5 +109,9 @@ def build_folder(folder: Path) -> Path:
     folder.mkdir()
     for name in ("tickbench.elf", "tickbench.efi", "probe.elf", "vmclock.aml"):
         (folder / name).write_bytes(b"fake")
+    (folder / scenarios.LIST).write_text(json.dumps([{
+        "name": "lock", "claim": "it holds", "default": True,
+        "needs": {"page": True, "virtual_clock": False, "memory_mib": 512, "cpus": 1, "cpu_flags": ""},
+        "duration_ms": {"virtual": 1000000, "tsc": 10000}}]))
     publisher(folder / "vmclock-host")
     return folder

@@ -23,7 +23,7 @@ def loaded_modules(built: Path, folder: Path) -> set[str]:
     """The modules that a whole run of the host process loads, by the interpreter's own account."""
     ended = subprocess.run(
         [sys.executable, "-X", "importtime", "-IS", COMMAND, "sim", "--build", str(built), "--output",
-         str(folder / "first"), "--scenario", "lock", "--duration", "1"], cwd=folder, capture_output=True,
+         str(folder / "first"), "scenario=lock", "duration=1"], cwd=folder, capture_output=True,
         text=True, timeout=SECONDS)
     assert ended.returncode == 0, ended.stderr[-2000:]
     names = {line.rsplit("|", 1)[1].strip() for line in ended.stderr.splitlines()
@@ -56,7 +56,7 @@ def test_no_module_comes_from_the_current_folder_or_the_environment(built: Path,
     fakes.qemu(tmp_path / "bin", fakes.serial(tmp_path / "bin", GOOD, 33))
     output = ["--output", str(tmp_path / "out")]
     commands = [
-        [COMMAND, "sim", "--build", str(built), *output, "--scenario", "lock", "--duration", "1"],
+        [COMMAND, "sim", "--build", str(built), *output, "scenario=lock", "duration=1"],
         [str(ROOT / "run-qemu.sh"), "--accel", "tcg", "--qemu", str(tmp_path / "bin/qemu"), *output],
         [COMMAND, "show", str(tmp_path / "out/report.json")],
         *([COMMAND, name, "--help"] for name in ("lift", "ladder", "soak", "bench")),
@@ -125,8 +125,8 @@ def test_an_interrupt_while_modules_load_leaves_no_traceback(module: str) -> Non
 def test_an_interrupt_at_any_moment_leaves_no_traceback(built: Path, tmp_path: Path) -> None:
     for number in range(8):
         child = subprocess.Popen(
-            [COMMAND, "sim", "--build", str(built), "--output", str(tmp_path / "out"), "--scenario", "lock",
-             "--seconds", "1000000"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            [COMMAND, "sim", "--build", str(built), "--output", str(tmp_path / "out"), "scenario=lock",
+             "duration=1000000"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         # From the first moment at which the program is ours, in steps over its start.
         while b"tickbench" not in Path(f"/proc/{child.pid}/cmdline").read_bytes():
             time.sleep(0.001)
@@ -161,8 +161,8 @@ sys.exit(cli.main(["run"]))
 
 def test_a_run_that_is_interrupted_says_so_with_130(built: Path, tmp_path: Path) -> None:
     child = subprocess.Popen(
-        [COMMAND, "sim", "--build", str(built), "--output", str(tmp_path / "out"), "--scenario", "lock",
-         "--seconds", "1000000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        [COMMAND, "sim", "--build", str(built), "--output", str(tmp_path / "out"), "scenario=lock",
+         "duration=1000000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     until = time.monotonic() + SECONDS
     while not (tmp_path / "out" / "serial.log").exists():
         assert time.monotonic() < until and child.poll() is None

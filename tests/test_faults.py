@@ -30,10 +30,10 @@ MEAN = "in the mean it is no further from the line than that"
 ACCOUNT = "what it owes by its own account brings it onto the line, within 5 ps"
 DRIFT = "it does not drift: less than 0.001 ns/s, or than a short run can tell"
 # As short as the claim's own bounds let a run be.
-BRIEF = {"slew": ("--hz", "100", "--duration", "400"), "step": ("--duration", "8")}
-USUAL = ("--duration", "10")
-NO_REFERENCE = ("--switches", "remainder,clawback,tail,divzero,skew")
-LATE = ("--late-ns", "100000")
+BRIEF = {"slew": ("hz=100", "duration=400"), "step": ("duration=8",)}
+USUAL = ("duration=10",)
+NO_REFERENCE = ("switches=remainder,clawback,tail,divzero,skew",)
+LATE = ("late_ns=100000",)
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ OWN = (
     Row("recalibrate", "a tick while cycle_interval is 0 is let pass", "recalibrate-divides",
         note="a tick divided by zero"),
     Row("slew", ACCOUNT, "drain-sign"),
-    Row("slew", "time_offset is exactly 0: nothing is left to be slewed", "drain-lost", ("--duration", "500")),
+    Row("slew", "time_offset is exactly 0: nothing is left to be slewed", "drain-lost", ("duration=500",)),
     Row("slew", "of an offset too small to share nothing is left", "drain-lost"),
     Row("slew", "adjtime is delivered, but for the share of two ticks", "mult-above"),
     Row("slew", "of adjtime nothing is left to be slewed", "drain-lost"),
@@ -114,8 +114,8 @@ OWN = (
     Row("recalibrate", "a tick while cycle_interval is 0 is let pass", "recalibrate-lost"),
     Row("recalibrate", "nothing is lost: it strays by no more than one mult step over a pause",
         "recalibrate-forgets"),
-    Row("torn", "no torn line is accepted", "stress-mixed", ("--duration", "0.05")),
-    Row("torn", "the page changed meanwhile", "stress-still", ("--duration", "0.05")),
+    Row("torn", "no torn line is accepted", "stress-mixed", ("duration=0.05",)),
+    Row("torn", "the page changed meanwhile", "stress-still", ("duration=0.05",)),
     Row("rate", "the rate is measured", "stopwatch-stands"),
     Row("clocks", "the counter runs at the rate that is believed of it", "second-slow"),
 )
@@ -164,7 +164,7 @@ def claims_failed(report: str) -> set[str]:
 
 def run_sim(program: Path, row: Row, fault: str) -> subprocess.CompletedProcess[str]:
     options = (*USUAL, *BRIEF.get(row.scenario, ()), *row.options)
-    return subprocess.run([str(program), "--scenario", row.scenario, *options, *(("--fault", fault) if fault else ())],
+    return subprocess.run([str(program), f"scenario={row.scenario}", *options, *((f"fault={fault}",) if fault else ())],
                           capture_output=True, text=True, timeout=120)
 
 
@@ -194,7 +194,7 @@ def test_the_second_counter_and_the_stress_pass_where_they_are_sound(faulty: Pat
 def test_a_lifted_core_without_the_switches_that_are_expected_fails_the_claim() -> None:
     program = lifted(Kernel("7.2"), 1000, "tickbench-sim").folder / "tickbench-sim"
     for expected, failed in (("clawback", False), ("clawback,tail", True)):
-        ended = subprocess.run([str(program), "--core", "linux", "--scenario", "rate", "--expect", expected],
+        ended = subprocess.run([str(program), "core=linux", "scenario=rate", f"expect={expected}"],
                                capture_output=True, text=True, timeout=120)
         assert (AS_EXPECTED in claims_failed(ended.stdout)) is failed, ended.stdout
         assert ("not as expected: tail" in ended.stdout) is failed, ended.stdout
@@ -298,7 +298,7 @@ def test_every_claim_of_the_audit_has_an_entry_and_no_entry_is_stale() -> None:
 def faulty_build(faulty: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A build folder whose guest is the test build's."""
     folder = tmp_path_factory.mktemp("faulty")
-    for name in ("vmclock-host", "vmclock.aml", "probe.elf", "tickbench.efi"):
+    for name in ("vmclock-host", "vmclock.aml", "probe.elf", "tickbench.efi", "scenarios.json"):
         (folder / name).symlink_to(faulty.parent / name)
     (folder / "tickbench.elf").symlink_to(faulty.parent / "tickbench-fault.elf")
     return folder
@@ -332,8 +332,8 @@ def test_the_list_of_claims_has_what_a_run_reports(built: Path) -> None:
     """The list is read from the sources: what a run says must be in it."""
     claims = claims_of_scenarios()
     for switches in ("all", "none"):
-        ended = subprocess.run([str(built / "tickbench-sim"), "--scenario", "all", "--duration", "8", "--switches",
-                                switches], capture_output=True, text=True, timeout=120)
+        ended = subprocess.run([str(built / "tickbench-sim"), "duration=8", f"switches={switches}"],
+                               capture_output=True, text=True, timeout=120)
         scenario, said = "", set()
         for line in ended.stdout.splitlines():
             if line.startswith("    # Subtest: "):

@@ -31,9 +31,10 @@ def tsc(rungs: dict[str, ladder.Rung]) -> dict[str, ladder.Figures]:
 
 def test_every_switch_is_removed_and_added_once(rungs: dict[str, ladder.Rung]) -> None:
     for switch in ladder.SWITCHES:
-        without = rungs[f"all but {switch}"].arguments[1].split(",")
+        without = rungs[f"all but {switch}"].arguments[0].removeprefix("switches=").split(",")
         assert sorted([*without, switch]) == sorted(ladder.SWITCHES)
-    added = {rungs[label].arguments[1].split(",")[-1] for label in rungs if label.startswith(("+ ", "only "))}
+    added = {rungs[label].arguments[0].removeprefix("switches=").split(",")[-1]
+             for label in rungs if label.startswith(("+ ", "only "))}
     assert added == set(ladder.SWITCHES)
 
 

@@ -144,9 +144,9 @@ def test_a_fault_dumps_the_registers_and_ends_with_its_own_status(
     ("hz=abc", "hz=abc: not a number"),
     ("clock=sundial", "not one of the words"),
     # Nothing runs if a later experiment is wrong.
-    ("scenario=lock duration=1 -- hz=0", "hz=0: outside"),
+    ("scenario=lock duration=1 + hz=0", "hz=0: outside"),
     ("scenario=lock fault=nonsense", "no such fault"),
-    ("scenario=lock duration=1 -- clock=tsc scenario=lock tick=deadline", "the CPU has no TSC-deadline timer"),
+    ("scenario=lock duration=1 + clock=tsc scenario=lock tick=deadline", "the CPU has no TSC-deadline timer"),
 ])
 def test_a_bad_parameter_is_named_and_nothing_runs(line: str, said: str, boot: Boot) -> None:
     run = boot(line)
@@ -195,7 +195,7 @@ def test_tickless_leaves_out_ticks_but_keeps_time(boot: Boot) -> None:
 
 
 def test_samples_leave_as_one_record_a_run(boot: Boot) -> None:
-    run = boot("clock=tsc scenario=lock duration=0.2 -- scenario=lock duration=2",
+    run = boot("clock=tsc scenario=lock duration=0.2 + scenario=lock duration=2",
                accel=ICOUNT, page=line_page(10**9))
     records = samples.parse(run.samples.read_bytes())
     assert [record.scenario for record in records] == ["lock", "lock"]

@@ -76,7 +76,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def simulate(folder: Path, *arguments: str) -> list[str]:
     """What the host process measures, without what it says of itself."""
-    done = subprocess.run([str(folder / "tickbench-sim"), "--core", "linux", *arguments],
+    done = subprocess.run([str(folder / "tickbench-sim"), "core=linux", *arguments],
                           capture_output=True, text=True, timeout=100)
     assert done.returncode in (0, 1), done.stdout + done.stderr
     return [line.strip() for line in done.stdout.splitlines() if "# metric" in line or "ok " in line]
@@ -118,8 +118,8 @@ def test_the_lifted_sources_are_byte_for_byte_what_was_fetched(kernel: Kernel) -
 
 def test_the_report_names_the_sources_that_are_in_the_program(kernel: Kernel) -> None:
     done = lifted(kernel, 1000)
-    said = subprocess.run([str(done.folder / "tickbench-sim"), "--core", "linux", "--scenario", "lock",
-                           "--duration", "1"], capture_output=True, text=True).stdout
+    said = subprocess.run([str(done.folder / "tickbench-sim"), "core=linux", "scenario=lock",
+                           "duration=1"], capture_output=True, text=True).stdout
     for name, source in (("timekeeping_sha256", SOURCES[0]), ("ntp_sha256", SOURCES[1])):
         expected = sha256((done.tree.path / source).read_bytes())
         assert f"# param {name} {expected}\n" in said
@@ -133,8 +133,8 @@ def test_the_object_defines_the_core_and_nothing_else(kernel: Kernel) -> None:
 
 
 def test_a_core_starts_afresh_in_the_same_process(kernel: Kernel) -> None:
-    once = ["--scenario", "slew", "--duration", "20"]
-    lines = simulate(lifted(kernel, 1000).folder, *once, "--", *once, "--core", "linux")
+    once = ["scenario=slew", "duration=20"]
+    lines = simulate(lifted(kernel, 1000).folder, *once, "+", *once, "core=linux")
     first, second = lines[:len(lines) // 2], lines[len(lines) // 2:]
     number = re.compile(r"^((?:not )?ok) \d+")
     assert [number.sub(r"\1", line) for line in first] == [number.sub(r"\1", line) for line in second]
@@ -142,15 +142,15 @@ def test_a_core_starts_afresh_in_the_same_process(kernel: Kernel) -> None:
 
 def test_without_nohz_it_measures_the_same() -> None:
     periodic = lift.lift(NEWEST.word, Variant("um", 1000, False), build_path())
-    same = ["--scenario", "lock", "--duration", "20"]
+    same = ["scenario=lock", "duration=20"]
     assert simulate(periodic.folder, *same) == simulate(lifted(NEWEST, 1000).folder, *same)
 
 
 def guest_agrees(kernel: Kernel, hz: int, run_qemu: Callable[..., Ended], built: Path) -> None:
     lifted(kernel, hz, arch="x86")
     scenarios = "lock,slew,nohz,freq"
-    host = simulate(lifted(kernel, hz).folder, "--hz", str(hz), "--scenario", scenarios,
-                    "--duration", "20")
+    host = simulate(lifted(kernel, hz).folder, f"hz={hz}", f"scenario={scenarios}",
+                    "duration=20")
     ended = run_qemu("--accel", "tcg", "--no-page", "--core", f"linux:{kernel.word}", "clock=virtual",
                      f"hz={hz}", f"scenario={scenarios}", "duration=20", build=built)
     guest = [line.strip() for line in ended.serial.splitlines()
@@ -187,14 +187,14 @@ def test_sim_lifts_for_the_hz_that_it_is_asked_for(built: Path, tmp_path: Path) 
 
 @pytest.mark.parametrize("rate", ["12.345678", "-345.678"])
 def test_7_3_stays_on_the_line(rate: str) -> None:
-    lines = simulate(lifted(NEWEST, 1000).folder, "--scenario", "lock", "--rate-ppm", rate)
+    lines = simulate(lifted(NEWEST, 1000).folder, "scenario=lock", f"rate_ppm={rate}")
     # One mult step over one tick at 2596.146 MHz is 0.155 ns.
     assert metric(lines, "max_abs_ns") <= 0.16
     assert abs(metric(lines, "drift_ns_per_s")) < 0.001
 
 
 def test_7_2_drifts_by_the_remainder_it_keeps_subtracting() -> None:
-    lines = simulate(lifted(OLDEST_FIXED, 1000).folder, "--scenario", "lock", "--rate-ppm", "12.345678")
+    lines = simulate(lifted(OLDEST_FIXED, 1000).folder, "scenario=lock", "rate_ppm=12.345678")
     assert metric(lines, "drift_ns_per_s") == pytest.approx(64.60, abs=0.05)
 
 
@@ -209,7 +209,7 @@ def test_a_checkout_is_lifted_with_its_uncommitted_edit_and_left_alone(
     assert done.stage.timekeeping_sha256 == sha256((checkout / detect.TIMEKEEPING).read_bytes())
     assert done.tree.revision == "v1-dirty"
     assert git(checkout, "status", "--porcelain", "--ignored") == f"M {detect.TIMEKEEPING}"
-    assert metric(simulate(done.folder, "--scenario", "lock", "--duration", "5"), "max_abs_ns") < 0.2
+    assert metric(simulate(done.folder, "scenario=lock", "duration=5"), "max_abs_ns") < 0.2
 
 
 def test_a_revision_is_lifted_while_the_checkout_is_elsewhere(checkout: Path, scratch: Path) -> None:
@@ -253,7 +253,7 @@ def test_a_tree_built_in_place_is_lifted_and_left_alone(
     before = listing(checkout)
     done = lift.lift(str(checkout), UM, scratch)
     assert listing(checkout) == before
-    assert metric(simulate(done.folder, "--scenario", "lock", "--duration", "5"), "max_abs_ns") < 0.2
+    assert metric(simulate(done.folder, "scenario=lock", "duration=5"), "max_abs_ns") < 0.2
     # An edit goes through the links.
     replace(checkout / detect.TIMEKEEPING, BEFORE, AFTER)
     again = lift.lift(str(checkout), UM, scratch)
@@ -265,7 +265,7 @@ def test_after_an_edit_only_its_unit_is_compiled(checkout: Path, scratch: Path) 
     units = {name: (first.folder / f"wrap_{name}.o").stat().st_mtime_ns for name in ("timekeeping", "ntp")}
     replace(checkout / detect.TIMEKEEPING, BEFORE, AFTER)
     done = lift.lift(str(checkout), UM, scratch)
-    simulate(done.folder, "--scenario", "lock", "--duration", "1")
+    simulate(done.folder, "scenario=lock", "duration=1")
     assert (done.folder / "wrap_timekeeping.o").stat().st_mtime_ns > units["timekeeping"]
     assert (done.folder / "wrap_ntp.o").stat().st_mtime_ns == units["ntp"]
     assert re.search(r"kbuild [0-9.]+ s, compile [0-9.]+ s, link [0-9.]+ s$", done.timing())
@@ -483,7 +483,7 @@ def test_a_tree_that_can_follow_a_line_does_so_by_itself(
         file.write(REFERENCE_FUNCTION.replace("CONDITION", condition))
     done = lift.lift(str(checkout), UM, scratch)
     assert "REFERENCE" in done.stage.switches
-    lines = simulate(done.folder, "--scenario", "lock", "--duration", "5", "--rate-ppm", "12.345678")
+    lines = simulate(done.folder, "scenario=lock", "duration=5", "rate_ppm=12.345678")
     # Taken, but its frequency was not followed: 12.345678 ppm too fast, as this function leaves it.
     assert any("the core takes the page's line" in line and line.startswith("ok") for line in lines)
     assert metric(lines, "drift_ns_per_s") == pytest.approx(-12345.678, rel=0.01)

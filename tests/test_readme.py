@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT, plain_environment
+from runner import report, simulate
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"(?:<!--\s*(?P<mark>[^>]*?)\s*-->\s*\n)?```sh\n(?P<text>.*?)```", re.DOTALL)
@@ -49,9 +50,8 @@ def test_command_runs(command: str, built: Path, tmp_path: Path) -> None:
             (build / entry.name).symlink_to(entry)
     if "report.json" in command:
         (build / "run").mkdir()
-        (build / "run" / "report.json").write_text(subprocess.run(
-            [str(built / "tickbench-sim"), "--json", "--seconds", "1", "--scenario", "lock"],
-            capture_output=True, text=True, check=True).stdout)
+        runs = simulate.runs(built / "tickbench-sim", ["scenario=lock", "duration=1"])
+        report.write({"schema": report.SCHEMA, "runs": runs}, build / "run" / "report.json")
     environment = {name: value for name, value in plain_environment().items() if name != "BUILD"}
     ended = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True,
                            timeout=240, env={**environment, "PATH": "/usr/bin:" + os.environ["PATH"]})

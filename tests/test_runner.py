@@ -18,7 +18,8 @@ import pytest
 
 import fakes
 from conftest import ROOT, SECONDS, Ended, need, need_kvm, plain_environment
-from runner import accel, boot, machine, plan, publisher, qemu, watch
+from runner import accel, boot, plan, publisher, qemu, scenarios, watch
+from runner.addresses import MAILBOX_ADDRESS, PAGE_ADDRESS, PAGE_BYTES
 from runner.errors import CannotRun, Problem
 
 RunQemu = Callable[..., Ended]
@@ -388,8 +389,8 @@ class TestOutputWithoutEnd:
         found = qemu.Qemu(str(fakes.qemu(
             tmp_path, f"head -c 1001 /dev/zero >{tmp_path}/samples.bin; exec sleep 1000")), "7.2")
         with pytest.raises(CannotRun) as error:
-            boot.run(boot.Options(found, accel.Accel("tcg", accel.TCG_ARGS), (("scenario=lock",),), build,
-                                  tmp_path, publisher="none"),
+            boot.run(boot.Options(found, accel.Accel("tcg", accel.TCG_ARGS), (("scenario=lock",),),
+                                  scenarios.read(build), build, tmp_path, publisher="none"),
                      plan.Image("native", build / "tickbench.elf", build / "x", build / "x"))
         assert error.value.problem is Problem.GUEST_LOUD
         assert not alive(tmp_path / "qemu.pid")
@@ -399,7 +400,7 @@ def test_a_guest_cannot_write_the_page_but_the_mailbox(tmp_path: Path, build: Pa
     """In QEMU's own memory map, by its test protocol in place of a guest."""
     files = {name: tmp_path / name for name in ("page", "mailbox")}
     for path in files.values():
-        path.write_bytes(b"P" * machine.PAGE_BYTES)
+        path.write_bytes(b"P" * PAGE_BYTES)
     table = build / "vmclock.aml"
     pages = qemu.Pages(files["page"], files["mailbox"], table)
     arguments = [word for word in pages.args() if word not in ("-acpitable", f"file={table}")]
@@ -411,7 +412,7 @@ def test_a_guest_cannot_write_the_page_but_the_mailbox(tmp_path: Path, build: Pa
     limit = threading.Timer(SECONDS, child.kill)
     limit.start()
     try:
-        for address in (machine.PAGE_ADDRESS, machine.MAILBOX_ADDRESS):
+        for address in (PAGE_ADDRESS, MAILBOX_ADDRESS):
             child.stdin.write(f"writeb {address:#x} 0x41\nreadb {address:#x}\n")
             child.stdin.flush()
         answers = [child.stdout.readline().strip() for _ in range(4)]
@@ -502,7 +503,7 @@ def test_arguments_reach_guest_and_qemu(tmp_path: Path, runner: RunQemu) -> None
                    "clock=virtual", "--", "-d", "int")
     assert ended.status == 0, ended.stderr
     args = (tmp_path / "qemu.args").read_text().splitlines()
-    assert args[args.index("-append") + 1] == "scenario=lock hz=250 -- clock=virtual"
+    assert args[args.index("-append") + 1] == "scenario=lock hz=250 + clock=virtual"
     assert args[-2:] == ["-d", "int"]
 
 
@@ -587,16 +588,34 @@ class TestPlan:
         assert made.groups == (("hz=250", "core=linux"),)
         assert plan.hz(made) == 250
 
-    def test_the_default_run_ends_within_a_minute(self) -> None:
-        assert machine.expected_seconds(plan.DEFAULT) < 45
+    def test_the_default_run_is_expected_to_end_within_a_minute(self, built: Path) -> None:
+        assert scenarios.read(built).seconds(plan.DEFAULT) < 60
 
-    def test_the_table_of_needs_knows_every_scenario(self, built: Path) -> None:
+    def test_the_table_of_scenarios_is_the_programs(self, built: Path) -> None:
         helped = subprocess.run([str(built / "tickbench-sim"), "--help"], capture_output=True,
                                 text=True, check=True).stdout
         lines = [line.strip() for line in helped.split("Scenarios:\n")[1].split("\n\n")[0].splitlines()]
-        assert {line.split()[0] for line in lines} == set(machine.SCENARIOS)
+        table = scenarios.read(built).by_name
+        assert [line.split()[0] for line in lines] == list(table)
         assert {line.split()[0] for line in lines if "only when asked for" in line} == {
-            name for name, needs in machine.SCENARIOS.items() if needs.on_request}
+            name for name, scenario in table.items() if not scenario.by_default}
+        assert all(scenario.claim in helped for scenario in table.values())
+
+    def test_needs_become_the_machine(self) -> None:
+        table = scenarios.parse(json.dumps([
+            {"name": name, "claim": "", "default": default, "duration_ms": {"virtual": 1000, "tsc": 2000},
+             "needs": {"page": False, "virtual_clock": False, "memory_mib": mib, "cpus": cpus, "cpu_flags": flags}}
+            for name, default, mib, cpus, flags in [("a", True, 512, 1, ""), ("b", False, 1024, 2, "x2apic,rdpid")]]))
+        assert table.memory_mib([["scenario=a"]]) == 512 and table.cpus([["clock=tsc"]]) == 1
+        both = [["scenario=a"], ["scenario=b,a", "clock=tsc", "duration=7"]]
+        assert (table.memory_mib(both), table.cpus(both), table.cpu_flags(both)) == (1024, 2, ["rdpid", "x2apic"])
+        # A second of 1000 virtual ticks, its start, and 7 s of the real clock for each of two.
+        assert table.seconds(both) == 1.0 + 1000 / scenarios.TICKS_PER_SECOND + 14
+
+    def test_a_damaged_table_is_named(self, tmp_path: Path) -> None:
+        (tmp_path / scenarios.LIST).write_text("[{}]")
+        with pytest.raises(CannotRun, match="scenarios.json is damaged"):
+            scenarios.read(tmp_path)
 
     def test_a_comma_in_a_path_is_one_path(self) -> None:
         assert qemu.quote("/a,b") == "/a,,b"

@@ -4,7 +4,6 @@ same to the last bit in every run; and what it says to bad input."""
 
 from __future__ import annotations
 
-import json
 import os
 import struct
 import subprocess
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 
 from conftest import make, build_path
+from runner import simulate
 
 Sim = Callable[..., dict[str, Any]]
 
@@ -36,9 +36,9 @@ def run(program: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def measured(program: Path, *arguments: str, status: int = 0) -> dict[str, Any]:
     """The only run of a report."""
-    ended = run(program, "--json", *arguments)
+    ended = run(program, *arguments)
     assert ended.returncode == status, ended.stderr + ended.stdout[-2000:]
-    (only,) = json.loads(ended.stdout)["runs"]
+    (only,) = simulate.document(program, ended.stdout, ended.returncode)["runs"]
     return only
 
 
@@ -48,7 +48,7 @@ def sim(built: Path) -> Sim:
 
 
 def test_lock_stays_within_one_mult_step_for_1000_seconds(sim: Sim) -> None:
-    lock = sim("--scenario", "lock", "--rate-ppm", "12.345678", "--counter-hz", "2596146000")
+    lock = sim("scenario=lock", "rate_ppm=12.345678", "counter_hz=2596146000")
     metrics = lock["metrics"]
     assert metrics["ticks"] == 1_000_000
     assert metrics["max_abs_ns"] <= 0.16
@@ -58,7 +58,7 @@ def test_lock_stays_within_one_mult_step_for_1000_seconds(sim: Sim) -> None:
 
 
 def test_without_any_switch_it_drifts_as_a_kernel_without_fixes_does(sim: Sim) -> None:
-    lock = sim("--scenario", "lock", "--switches", "none", status=1)
+    lock = sim("scenario=lock", "switches=none", status=1)
     # R = 1/HZ in shifted ns - X = -1083830 / 2^24 ns is lost at each of 1000 ticks a second.
     assert lock["metrics"]["drift_ns_per_s"] == pytest.approx(1083830 / 2**24 * 1000, abs=0.05)
     assert lock["metrics"]["drift_ns_per_s"] == pytest.approx(64.60, abs=0.05)
@@ -71,7 +71,7 @@ def without(name: str) -> str:
 
 @pytest.mark.parametrize("name", SWITCHES)
 def test_each_switch_taken_off_alone_fails_the_default_run_and_is_named(built: Path, name: str) -> None:
-    ended = run(built / "tickbench-sim", "--switches", without(name))
+    ended = run(built / "tickbench-sim", f"switches={without(name)}")
     assert ended.returncode == 1
     assert "    not ok" in ended.stdout
     named = {line.split()[2] for line in ended.stdout.splitlines() if line.startswith("    # missing: ")}
@@ -82,20 +82,20 @@ LINE = "it stays within one mult step over the longest time between two ticks"
 DRIFT = "it does not drift: less than 0.001 ns/s, or than a short run can tell"
 
 
-@pytest.mark.parametrize("arguments", [("--tickless", "1"), ("--late-ns", "50000")])
+@pytest.mark.parametrize("arguments", [("tickless=1",), ("late_ns=50000",)])
 def test_a_pure_drift_fails_with_late_and_skipped_ticks_too(sim: Sim, arguments: tuple[str, ...]) -> None:
-    lock = sim("--scenario", "lock", "--switches", "none", *arguments, status=1)
+    lock = sim("scenario=lock", "switches=none", *arguments, status=1)
     assert lock["metrics"]["drift_ns_per_s"] == pytest.approx(64.6, abs=0.05)
     failed = [claim["sentence"] for claim in lock["claims"] if not claim["ok"]]
     assert LINE in failed and DRIFT in failed
     # Its residuals are those of the dither: the drift itself does not widen its bound.
-    good = sim("--scenario", "lock", *arguments)
+    good = sim("scenario=lock", *arguments)
     assert lock["metrics"]["drift_bound_ns_per_s"] == pytest.approx(
         good["metrics"]["drift_bound_ns_per_s"], abs=0.001)
 
 
 def test_late_ticks_stay_within_one_step_of_the_longest_time_between_two(sim: Sim) -> None:
-    metrics = sim("--scenario", "late")["metrics"]
+    metrics = sim("scenario=late")["metrics"]
     # A tick of 1 ms, half a tick late, plus that half a tick again of judging by the last whole tick.
     assert 1.9 * STEP_NS < metrics["stray_bound_ns"] <= 2 * STEP_NS + 0.006
     assert metrics["max_abs_ns"] <= metrics["stray_bound_ns"]
@@ -104,11 +104,11 @@ def test_late_ticks_stay_within_one_step_of_the_longest_time_between_two(sim: Si
 
 def test_a_new_line_in_mid_tick_costs_no_more_than_one_on_a_tick(sim: Sim) -> None:
     for rate in ("12.345678", "0", "77.3"):
-        assert sim("--scenario", "freq", "--rate-ppm", rate)["metrics"]["max_abs_ns"] <= STEP_NS + 0.005
+        assert sim("scenario=freq", f"rate_ppm={rate}")["metrics"]["max_abs_ns"] <= STEP_NS + 0.005
 
 
 def test_slew_follows_the_exponential_and_arrives(sim: Sim) -> None:
-    metrics = sim("--scenario", "slew")["metrics"]
+    metrics = sim("scenario=slew")["metrics"]
     for sign, factor in (("plus", 1), ("minus", -1)):
         for seconds, due in ((10, 4406), (70, 9884), (150, 9999.2)):
             assert metrics[f"{sign}_after_{seconds}s_ns"] == pytest.approx(factor * due, rel=0.01)
@@ -119,7 +119,7 @@ def test_slew_follows_the_exponential_and_arrives(sim: Sim) -> None:
 
 def test_without_tail_an_offset_never_quite_arrives(sim: Sim) -> None:
     with_tail, without = (
-        sim("--scenario", "slew", "--offset-ns", "10000", "--switches", switches, "--duration", "600",
+        sim("scenario=slew", "offset_ns=10000", f"switches={switches}", "duration=600",
             status=status)["metrics"]["plus_end_mean_ns"]
         for switches, status in (("remainder,clawback,tail,reference,feed", 1),
                                  ("remainder,clawback,reference,feed", 1)))
@@ -128,7 +128,7 @@ def test_without_tail_an_offset_never_quite_arrives(sim: Sim) -> None:
 
 
 def test_tickless_strays_but_does_not_drift(sim: Sim) -> None:
-    metrics = sim("--scenario", "nohz")["metrics"]
+    metrics = sim("scenario=nohz")["metrics"]
     # A tenth of the ticks come; some rounding of that tenth is chance, but the seed is given.
     assert 90_000 < metrics["ticks"] < 110_000
     assert abs(metrics["drift_ns_per_s"]) < 0.01
@@ -136,7 +136,7 @@ def test_tickless_strays_but_does_not_drift(sim: Sim) -> None:
 
 
 def test_compare_finds_the_rate_that_was_put_in(sim: Sim) -> None:
-    metrics = sim("--scenario", "compare", "--rate-ppm", "-3.25")["metrics"]
+    metrics = sim("scenario=compare", "rate_ppm=-3.25")["metrics"]
     assert metrics["counter_drift_ppb"] == pytest.approx(3250, abs=0.001)
     # The undisciplined core has mult's own rounding on top: less than half a step of it.
     assert metrics["free_drift_ppb"] == pytest.approx(3250, abs=0.5 / 6462355 * 1e9)
@@ -147,7 +147,7 @@ def test_compare_finds_the_rate_that_was_put_in(sim: Sim) -> None:
 @pytest.mark.parametrize("hz", [100, 250, 1000])
 @pytest.mark.parametrize("counter_hz", [2_596_146_000, 3_579_545, 4_999_999_999])
 def test_holds_at_every_rate(sim: Sim, scenario: str, hz: int, counter_hz: int) -> None:
-    run_ = sim("--scenario", scenario, "--hz", str(hz), "--counter-hz", str(counter_hz))
+    run_ = sim(f"scenario={scenario}", f"hz={hz}", f"counter_hz={counter_hz}")
     assert run_["ok"] is True
     assert run_["metrics"]["backwards"] == 0
 
@@ -158,52 +158,50 @@ def test_every_scenario_is_clean_under_the_sanitizers(sanitized: Path, switches:
     hz = "100" if counter_hz == 1000 else "1000"
     # Without divzero a recalibration divides by zero, which is a report of its own.
     scenarios = "all" if switches == "all" else "lock,compare,slew,nohz,late,step,freq"
-    ended = run(sanitized, "--scenario", scenarios, "--switches", switches, "--counter-hz", str(counter_hz), "--hz", hz,
-                "--duration", "60", "--late-ns", "400000")
+    ended = run(sanitized, f"scenario={scenarios}", f"switches={switches}", f"counter_hz={counter_hz}", f"hz={hz}",
+                "duration=60", "late_ns=400000")
     # A core without fixes fails claims; what must not happen is a report of a sanitizer.
     assert ended.returncode in (0, 1, 4), ended.stderr
     assert "runtime error" not in ended.stderr and "Sanitizer" not in ended.stderr
 
 
 def test_two_runs_are_the_same_to_the_last_bit(built: Path) -> None:
-    first, second = (run(built / "tickbench-sim", "--scenario", "nohz,step,freq").stdout for _ in range(2))
+    first, second = (run(built / "tickbench-sim", "scenario=nohz,step,freq").stdout for _ in range(2))
     assert first == second and "not ok" not in first
 
 
 def test_optimised_and_sanitized_agree_to_the_last_bit(built: Path, sanitized: Path) -> None:
-    arguments = ("--scenario", "lock,slew", "--duration", "300")
+    arguments = ("scenario=lock,slew", "duration=300")
     assert run(built / "tickbench-sim", *arguments).stdout == run(sanitized, *arguments).stdout
 
 
 def test_a_run_does_not_depend_on_those_before_it(built: Path, sim: Sim) -> None:
-    ended = run(built / "tickbench-sim", "--json", "--scenario", "freq,step,lock", "--duration", "100")
-    after = json.loads(ended.stdout)["runs"][2]
-    alone = sim("--scenario", "lock", "--duration", "100")
+    after = simulate.runs(built / "tickbench-sim", ["scenario=freq,step,lock", "duration=100"])[2]
+    alone = sim("scenario=lock", "duration=100")
     assert after["metrics"] == alone["metrics"]
 
 
 def test_recalibration_loses_nothing_and_divides_by_nothing(sim: Sim) -> None:
-    run_ = sim("--scenario", "recalibrate")
+    run_ = sim("scenario=recalibrate")
     assert run_["ok"] is True
     assert run_["metrics"]["max_abs_ns"] <= run_["metrics"]["longest_pause_ticks"] * STEP_NS
 
 
 def test_without_divzero_a_tick_while_recalibrating_divides_by_zero(sim: Sim) -> None:
-    run_ = sim("--scenario", "recalibrate", "--switches", without("divzero"), status=1)
+    run_ = sim("scenario=recalibrate", f"switches={without('divzero')}", status=1)
     assert [claim["sentence"] for claim in run_["claims"] if not claim["ok"]] == [
         "a tick while cycle_interval is 0 is let pass"]
     assert "a tick divided by zero" in run_["notes"]
 
 
 def test_a_run_is_as_good_after_one_that_was_given_up(built: Path, sim: Sim) -> None:
-    ended = run(built / "tickbench-sim", "--json", "--switches", without("divzero"), "--scenario",
-                "recalibrate,nohz")
-    assert json.loads(ended.stdout)["runs"][1]["metrics"] == sim("--scenario", "nohz")["metrics"]
+    runs = simulate.runs(built / "tickbench-sim", [f"switches={without('divzero')}", "scenario=recalibrate,nohz"])
+    assert runs[1]["metrics"] == sim("scenario=nohz")["metrics"]
 
 
 def test_samples_say_what_the_report_says(built: Path, tmp_path: Path) -> None:
     path = tmp_path / "samples.bin"
-    run_ = measured(built / "tickbench-sim", "--scenario", "lock", "--duration", "30", "--samples", str(path))
+    run_ = measured(built / "tickbench-sim", "scenario=lock", "duration=30", "--samples", str(path))
     data = path.read_bytes()
     magic, number, count, decimation, _, counter_hz, start, name = struct.unpack_from("<8sIIIIQQ24s", data)
     assert (magic, number, counter_hz) == (b"TBSAMPL1", 0, run_["counter_hz"])
@@ -215,22 +213,24 @@ def test_samples_say_what_the_report_says(built: Path, tmp_path: Path) -> None:
 
 
 BAD = [
-    (("--scenario", "lok"), "no such scenario"),
-    (("--hz", "0"), "outside"),
-    (("--hz", "ten"), "not a number"),
-    (("--counter-hz", "0"), "outside"),
-    (("--counter-hz", str(2**40)), "outside"),
-    (("--counter-hz", "-1"), "not a number"),
-    (("--rate-ppm", "1e3"), "not a number"),
-    (("--rate-ppm", "501"), "outside"),
-    (("--rate-ppm", "0.0000001"), "not a number"),
-    (("--switches", "all,none"), "not one of the words"),
-    (("--switches", "clawbak"), "not one of the words"),
-    (("--clock", "tsc"), "needs the guest"),
-    (("--core", "linux"), "no such core"),
-    (("--frequency", "1"), "no such parameter"),
-    (("--seconds",), "needs a value"),
-    (("lock",), "Options start with --"),
+    (("scenario=lok",), "no such scenario"),
+    (("hz=0",), "outside"),
+    (("hz=ten",), "not a number"),
+    (("counter_hz=0",), "outside"),
+    ((f"counter_hz={2**40}",), "outside"),
+    (("counter_hz=-1",), "not a number"),
+    (("rate_ppm=1e3",), "not a number"),
+    (("rate_ppm=501",), "outside"),
+    (("rate_ppm=0.0000001",), "not a number"),
+    (("switches=all,none",), "not one of the words"),
+    (("switches=clawbak",), "not one of the words"),
+    (("clock=tsc",), "needs the guest"),
+    (("core=linux",), "no such core"),
+    (("frequency=1",), "no such parameter"),
+    (("--samples",), "needs a file"),
+    (("lock",), "no such parameter"),
+    (("--hz", "100"), "parameters are name=value"),
+    (("seed=" + "0" * 126 + "77",), "longer than any value"),
     (("--samples", "/nonexistent/x"), "/nonexistent/x"),
     (("--page", "/nonexistent/x"), "/nonexistent/x"),
 ]
@@ -247,7 +247,7 @@ def test_a_report_that_cannot_be_written_is_told(built: Path) -> None:
     if not os.path.exists("/dev/full"):
         pytest.skip("there is no /dev/full")
     with open("/dev/full", "w") as full:
-        ended = subprocess.run([str(built / "tickbench-sim"), "--scenario", "lock", "--duration", "1"],
+        ended = subprocess.run([str(built / "tickbench-sim"), "scenario=lock", "duration=1"],
                                stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
     assert ended.returncode == 2 and "cannot be written" in ended.stderr
 
@@ -262,7 +262,7 @@ def test_help_lists_every_scenario_and_its_claim(built: Path) -> None:
 def test_no_page_is_a_skip_with_status_4(built: Path, tmp_path: Path) -> None:
     page = tmp_path / "page"
     page.write_bytes(bytes(4096))
-    ended = run(built / "tickbench-sim", "--scenario", "lock", "--page", str(page))
+    ended = run(built / "tickbench-sim", "scenario=lock", "--page", str(page))
     assert ended.returncode == 4 and "SKIP" in ended.stdout
 
 

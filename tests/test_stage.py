@@ -35,7 +35,7 @@ def same_state(done: lift.Lifted, ticks: int = 1_000_000) -> difference.Outcome:
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([str(folder / SIM), "--core", "linux", "--duration", "5", *arguments],
+    return subprocess.run([str(folder / SIM), "core=linux", "duration=5", *arguments],
                           capture_output=True, text=True, timeout=100)
 
 
@@ -98,22 +98,22 @@ def test_plain_removal_of_the_remainder_is_compared_as_such(v7_2: Varied) -> Non
 
 def test_a_kernel_without_its_clawback_fails_and_says_so(v7_3: Varied) -> None:
     folder = v7_3.lifted(*NO_CLAWBACK, programs=(SIM,)).folder
-    done = run(folder, "--scenario", "lock")
+    done = run(folder, "scenario=lock")
     assert done.returncode == 1
     assert re.search(r"not ok \d+ the core has the switches that its release has", done.stdout)
     assert re.search(r"# linux 7\.3\S* has clawback in its release; this tree does not", done.stdout)
     assert "# param switches remainder,tail,skew\n" in done.stdout
     # Who means it says so; who means another one does not get away with it.
-    assert run(folder, "--scenario", "lock", "--expect", "remainder,tail,skew").returncode == 0
-    assert run(folder, "--scenario", "lock", "--expect", "any").returncode == 0
-    wrong = run(folder, "--scenario", "lock", "--expect", "remainder,skew")
+    assert run(folder, "scenario=lock", "expect=remainder,tail,skew").returncode == 0
+    assert run(folder, "scenario=lock", "expect=any").returncode == 0
+    wrong = run(folder, "scenario=lock", "expect=remainder,skew")
     assert wrong.returncode == 1 and "# not as expected: tail" in wrong.stdout
-    assert run(folder, "--scenario", "lock", "--expect", "tial").returncode == 2
+    assert run(folder, "scenario=lock", "expect=tial").returncode == 2
 
 
 def test_a_tick_that_never_ends_is_cut_off_and_reported() -> None:
     folder = lifted(Kernel("7.3"), 1000).folder
-    done = run(folder, "--scenario", "recalibrate,lock")
+    done = run(folder, "scenario=recalibrate,lock")
     assert done.returncode == 1
     assert "# the tick does not end while cycle_interval is 0; it was cut off" in done.stdout
     assert re.search(r"not ok \d+ a tick while cycle_interval is 0 is let pass", done.stdout)
@@ -124,12 +124,12 @@ def test_a_tick_that_never_ends_is_cut_off_and_reported() -> None:
 def test_a_guarded_tick_is_let_pass(v7_3: Varied) -> None:
     done = v7_3.lifted(*GUARD, programs=(DIFF, SIM))
     assert difference.stage(done.folder / DIFF).stopped_tick == "is let pass"
-    assert run(done.folder, "--scenario", "recalibrate").returncode == 0
+    assert run(done.folder, "scenario=recalibrate").returncode == 0
 
 
 def test_the_shim_yields_to_what_a_tree_defines_itself(v7_3: Varied) -> None:
     done = v7_3.lifted(*OWN_SYMBOL, programs=(SIM,))
-    assert run(done.folder, "--scenario", "lock").returncode == 0
+    assert run(done.folder, "scenario=lock").returncode == 0
 
 
 @pytest.mark.parametrize(("release", "switches"), [
@@ -146,17 +146,17 @@ def test_what_releases_have(release: str, switches: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(("registered", "drift"), [("hz", -107.9), ("khz", 35.2)])
 def test_a_tsc_of_odd_frequency_drifts_as_it_is_registered(registered: str, drift: float) -> None:
     """1/HZ is no whole number of cycles of it: what 7.2 loses of each tick depends on what it takes for a tick."""
-    done = run(lifted(Kernel("7.2"), 1000).folder, "--scenario", "lock", "--counter-hz", "2400001337",
-               "--registered", registered)
+    done = run(lifted(Kernel("7.2"), 1000).folder, "scenario=lock", "counter_hz=2400001337",
+               f"registered={registered}")
     found = re.search(r"# metric drift_ns_per_s (\S+) ", done.stdout)
     assert found and float(found[1]) == pytest.approx(drift, abs=0.1), done.stdout
 
 
 @pytest.mark.parametrize("registered", ["hz", "khz"])
 def test_native_is_registered_as_a_kernel_is(registered: str) -> None:
-    done = run(lifted(Kernel("7.2"), 1000).folder, "--scenario", "lock", "--counter-hz", "2400001337",
-               "--registered", registered, "--", "--core", "native", "--switches", "reference,feed,clawback",
-               "--scenario", "lock", "--counter-hz", "2400001337", "--registered", registered, "--duration", "5")
+    done = run(lifted(Kernel("7.2"), 1000).folder, "scenario=lock", "counter_hz=2400001337",
+               f"registered={registered}", "+", "core=native", "switches=reference,feed,clawback",
+               "scenario=lock", "counter_hz=2400001337", f"registered={registered}", "duration=5")
     drifts = re.findall(r"# metric drift_ns_per_s (\S+) ", done.stdout)
     assert len(drifts) == 2 and drifts[0] == drifts[1]
 

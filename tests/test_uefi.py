@@ -78,7 +78,7 @@ def volume(built: Path, folder: Path, words: bytes | None) -> list[str]:
 
 
 def test_reports_the_same_as_pvh(boot: Boot, built: Path, tmp_path: Path) -> None:
-    words = "scenario=lock duration=2 -- scenario=freq"
+    words = "scenario=lock duration=2 + scenario=freq"
     uefi = boot(*volume(built, tmp_path, words.encode()))
     assert uefi.status == PASSED, uefi.serial
     assert "# tickbench, booted by UEFI" in uefi.serial

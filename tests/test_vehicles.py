@@ -42,7 +42,7 @@ def test_native_is_the_same_in_both_vehicles(
     built: Path, run_qemu: Callable[..., Ended], switches: str
 ) -> None:
     names = ",".join(SCENARIOS)
-    sim = in_sim(built / "tickbench-sim", "--scenario", names, "--switches", switches, "--seconds", "300")
+    sim = in_sim(built / "tickbench-sim", f"scenario={names}", f"switches={switches}", "duration=300")
     guest = in_guest(run_qemu, f"scenario={names}", "clock=virtual", f"switches={switches}", "duration=300")
     assert said(sim) == said(guest)
     assert len(said(sim)) > 20 * len(SCENARIOS) / 2
@@ -73,8 +73,7 @@ def torn(report: str) -> dict[str, int]:
 
 @pytest.mark.alone
 def test_the_host_process_accepts_no_torn_line(built: Path, stressed: Path) -> None:
-    found = torn(in_sim(built / "tickbench-sim", "--scenario", "torn", "--page", str(stressed), "--seconds",
-                        str(TORN_SECONDS)))
+    found = torn(in_sim(built / "tickbench-sim", "scenario=torn", "--page", str(stressed), f"duration={TORN_SECONDS}"))
     # Each can take a microsecond or more: the writer has the cache line most of the time.
     assert found["reads"] > 100_000 and found["torn"] == 0 < found["accepted"]
     # Reader and writer ran at the same time, not by turns.

@@ -4,7 +4,7 @@
  * was told to --wrap each __wrap_ function here.
  */
 #include "lib/string.h"
-#include "scenario/scenario.h"
+#include "scenario/experiments.h"
 #include "tests/fault/fault.h"
 #include "tk/native/native.h"
 #include "vmclock/stress.h"
@@ -47,26 +47,8 @@ static bool choose(const char *name)
 	return false;
 }
 
-/* fault=NAME in the host process: a parameter among the others. */
-enum params_error __real_params_set(struct scenario_params *params, const char *name,
-				    const char *value);
-enum params_error __wrap_params_set(struct scenario_params *params, const char *name,
-				    const char *value);
-
-enum params_error __wrap_params_set(struct scenario_params *params, const char *name,
-				    const char *value)
-{
-	if (!strcmp(name, "fault"))
-		return choose(value) ? PARAMS_OK : PARAMS_CHOICE;
-	return __real_params_set(params, name, value);
-}
-
-/* fault=NAME in the guest: beside the exceptions, which it provokes by the same word. */
-struct provocation;
-void __real_provoke_take(struct provocation *words, char *line) __attribute__((weak));
-void __wrap_provoke_take(struct provocation *words, char *line);
-
-void __wrap_provoke_take(struct provocation *words, char *line)
+/* Takes fault=NAME out of a command line; other words stay. */
+static void take_fault(char *line)
 {
 	static const char mark[] = "fault=";
 	const size_t lead = sizeof(mark) - 1;
@@ -82,6 +64,33 @@ void __wrap_provoke_take(struct provocation *words, char *line)
 		if (choose(name))
 			memset(word, ' ', length);
 	}
+}
+
+/* In the host process: a parameter among the others. */
+bool __real_experiments_parse(struct experiments *experiments, const char *line,
+			      char why[EXPERIMENTS_WHY_MAX]);
+bool __wrap_experiments_parse(struct experiments *experiments, const char *line,
+			      char why[EXPERIMENTS_WHY_MAX]);
+
+bool __wrap_experiments_parse(struct experiments *experiments, const char *line,
+			      char why[EXPERIMENTS_WHY_MAX])
+{
+	static char copy[65536];
+
+	if (!str_copy(copy, sizeof(copy), line))
+		return false;
+	take_fault(copy);
+	return __real_experiments_parse(experiments, copy, why);
+}
+
+/* In the guest: beside the exceptions, which it provokes by the same word. */
+struct provocation;
+void __real_provoke_take(struct provocation *words, char *line) __attribute__((weak));
+void __wrap_provoke_take(struct provocation *words, char *line);
+
+void __wrap_provoke_take(struct provocation *words, char *line)
+{
+	take_fault(line);
 	__real_provoke_take(words, line);
 }
 
