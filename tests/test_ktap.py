@@ -4,10 +4,14 @@ printed. Assumes nothing but the text."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fakes
+from conftest import ROOT, SECONDS
 from runner import ktap
 from runner.ktap import Wrong
 
@@ -107,3 +111,43 @@ def test_noise_in_the_middle_never_makes_a_failure_a_pass(noise: bytes, at: int)
     at = failing.rfind("\n", 0, at) + 1
     text = failing[:at] + noise.decode(errors="replace") + "\n" + failing[at:]
     assert not ktap.parse(text).ok
+
+
+# Pieces that make a backtracking expression try much, and lines that a parser keeps.
+PIECES = ["ok 1 ", "not ok 1 ", " ", "\t", "#", "# skip", "\x1b[", "\x1b[0;", "0", "KTAP version 1", "1..",
+          "    ", "    # Subtest: ", "    # param x ", "    # metric x 1 ", "Bail out!", "-", "\r", "x"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(PIECES), st.integers(1, 20000)), min_size=1, max_size=4),
+       st.booleans())
+def test_no_piece_however_often_repeated_passes_unplanned_or_is_kept_whole(
+    pieces: list[tuple[str, int]], lines: bool
+) -> None:
+    """Quadratic work on such a text would take hours, and the test would not end."""
+    text = "KTAP version 1\n" + "".join((piece + "\n" * lines) * count for piece, count in pieces)
+    report = ktap.parse(text)
+    if report.ok:
+        assert report.plan == len(report.results)
+    assert len(report.noise) <= ktap.NOISE_MAX
+    assert all(len(line) <= ktap.LINE_MAX for line in (*report.noise, *report.notes))
+
+
+def test_a_line_of_blanks_before_a_mark_takes_no_quadratic_time() -> None:
+    """At 4 MiB, as the runner keeps at most, in a process of its own: one that does not end is killed."""
+    script = ("import sys; sys.path.insert(0, sys.argv[1]); from runner import ktap\n"
+              "for line in ('ok 1 a' + ' ' * 4194304 + 'x', 'ok 1 a' + '# ' * 2097152, '\\x1b[' + '0' * 4194304):\n"
+              "    report = ktap.parse('KTAP version 1\\n' + line)\n"
+              "    assert ktap.Wrong.TOO_LONG in {each.kind for each in report.problems}\n")
+    subprocess.run([sys.executable, "-c", script, str(ROOT)], check=True, timeout=SECONDS)
+
+
+def test_a_report_of_too_many_lines_is_broken_and_bounded() -> None:
+    text = "KTAP version 1\n" + "    # Subtest: x\n" * (ktap.LINES_MAX + 5000)
+    report = ktap.parse(text)
+    assert Wrong.TOO_LONG in kinds(report) and not report.ok
+    assert len(report.runs) == ktap.LINES_MAX - 1
+
+
+def test_a_header_at_the_end_of_a_long_line_of_firmwares_is_found() -> None:
+    assert ktap.parse("=" * 3 * ktap.LINE_MAX + GOOD).ok
