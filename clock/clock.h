@@ -85,6 +85,7 @@ struct clock {
 struct virtual_setup {
 	struct tk_counter counter;
 	s64 rate_ppt; /* the true period is longer than nominal by this * 10^-12 */
+	u64 start;    /* the counter's value at the start of each run */
 };
 
 /* The virtual clock: a simulated counter, advanced as fast as the CPU allows, with a page of its

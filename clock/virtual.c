@@ -8,8 +8,7 @@
 #include "clock/clock.h"
 
 #define START_SEC 1767225600LL /* 2026-01-01 */
-#define START	  (1ULL << 40)
-#define IDLE	  10 /* tickless: one tick in so many comes */
+#define IDLE	  10	       /* tickless: one tick in so many comes */
 
 static struct {
 	u64 counter;
@@ -62,15 +61,20 @@ static void deliver(struct ticker *ticker, u64 late)
 		stats->late_max_cycles = late;
 }
 
-/* Moves the due time past the present; counts the ticks that are skipped. */
+/* Moves the due time past the present; counts the ticks that are skipped. As Linux does, it skips
+ * no more than what the counter's width can tell: what is after half of it would seem to be before.
+ */
 static void schedule_next(struct ticker *ticker)
 {
+	const u64 most = (virtual.setup.counter.mask >> 1) - virtual.late_cycles;
 	u64 idle = 0;
 
 	for (;; idle++) {
 		virtual.due += ticker->interval;
-		if ((s64)(virtual.counter - virtual.due) < 0 &&
-		    !(ticker->tickless && random_next(&virtual.random) % IDLE))
+		if ((s64)(virtual.counter - virtual.due) >= 0)
+			continue;
+		if (!ticker->tickless || !(random_next(&virtual.random) % IDLE) ||
+		    virtual.due + 2 * ticker->interval - virtual.last > most)
 			break;
 	}
 	if (idle > ticker->stats.longest_idle)
@@ -97,7 +101,7 @@ static void nothing(void *context)
 static void virtual_reset(struct clock *clock)
 {
 	struct vmclock_line line = {
-		.counter_value = START,
+		.counter_value = virtual.setup.start,
 		.time = instant_make(START_SEC, 0),
 		.time_type = VMCLOCK_TIME_UTC,
 		.clock_status = VMCLOCK_STATUS_SYNCHRONIZED,
@@ -121,7 +125,7 @@ static void virtual_reset(struct clock *clock)
 		.lock = nothing,
 		.unlock = nothing,
 	};
-	virtual.counter = START;
+	virtual.counter = virtual.setup.start;
 	vmclock_period_from_hz(clock->counter.hz, virtual.setup.rate_ppt, &line.period_frac,
 			       &line.period_shift);
 	vmclock_page_init(&virtual.page.abi, &line);

@@ -258,10 +258,10 @@ s64 stats_drift_error_fs_per_s(const struct stats *stats, u64 counter_hz, s64 *s
 	below = residuals(stats, time_shift, error_shift, scratch);
 	if (!below)
 		return 0;
-	/* Below 2^47, times 2^33 Hz. */
+	/* Below 2^47, times 2^33 Hz, times the 2^15 that 2^60 fs were shifted by. */
 	deviation = root(long_run_variance(scratch, stats->kept));
-	return (s64)(div_u128((u128)deviation * (counter_hz >> time_shift), root(below), &rest)
-		     << error_shift);
+	return (s64)div_u128(((u128)deviation * (counter_hz >> time_shift)) << error_shift,
+			     root(below), &rest);
 }
 
 /* In-place heapsort: no allocation, n log n at worst. */

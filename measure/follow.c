@@ -15,7 +15,11 @@ bool run_read_page(struct run *run)
 		return false;
 	}
 	vmclock_look(clock->page, &run->seen);
-	run->line_error = vmclock_read(clock->page, clock->page_mapped, counter_now(run), &line);
+	/* A counter before its line's is refused as another machine's. The virtual one may have
+	 * wrapped, and its own page is not another's: 0 leaves that check out. */
+	run->line_error = vmclock_read(
+		clock->page, clock->page_mapped,
+		clock->is_virtual && clock->page_is_ours ? 0 : counter_now(run), &line);
 	if (run->line_error) {
 		run->refusals += !vmclock_may_pass(run->line_error);
 		return false; /* the old line still serves */
@@ -24,13 +28,26 @@ bool run_read_page(struct run *run)
 	return true;
 }
 
+bool run_page_time_fits(const struct run *run)
+{
+	const s64 sec = (s64)(vmclock_utc_at(&run->line, counter_now(run)) >> 64);
+
+	return sec >= 0 && sec < TK_SEC_MAX;
+}
+
 static void reference_of(const struct run *run, u32 step_ns, struct tk_reference *reference)
 {
 	const struct vmclock_line *line = &run->line;
+	const u64 now = counter_now(run);
+	/* A core takes a counter half its width behind to be ahead: on a narrow one, an old line is
+	 * told by a newer point of it. */
+	const bool near =
+		magnitude((s64)(now - line->counter_value)) <= (s64)(run->clock->counter.mask >> 2);
+	const u64 counter = near ? line->counter_value : now;
 
 	*reference = (struct tk_reference){
-		.counter = line->counter_value,
-		.time = vmclock_utc_at(line, line->counter_value),
+		.counter = counter,
+		.time = vmclock_utc_at(line, counter),
 		.period_frac = line->period_frac,
 		.period_shift = line->period_shift,
 		.step_ns = step_ns,
@@ -142,7 +159,7 @@ bool run_start_core(struct run *run)
 	run->target_fs = 0;
 	run->moved_fs = run->moved_max_fs = 0;
 	run->account_max_fs = 0;
-	if (clock->page && run_read_page(run))
+	if (clock->page && run_read_page(run) && run_page_time_fits(run))
 		instant_to_timespec(vmclock_utc_at(&run->line, setup.now), &setup.sec, &setup.nsec);
 	error = run->tk->init(&setup);
 	if (error)

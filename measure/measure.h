@@ -93,6 +93,9 @@ void run_window(struct run *run);
 /* Reads the page into run->line; true if it can be followed. */
 bool run_read_page(struct run *run);
 
+/* Whether the time that run->line has now is one that a core can start from. */
+bool run_page_time_fits(const struct run *run);
+
 /* One reading for the statistics: the core's error against the line as it was read last. */
 void run_sample(struct run *run);
 

@@ -56,6 +56,8 @@ static const struct field fields[] = {
 	  "whole khz" },
 	{ "counter_bits", KIND_U32, AT(counter_bits), 24, 64, 0, NULL,
 	  "width of the virtual counter" },
+	{ "counter_start", KIND_U64, AT(counter_start), 0, 0, 0, NULL,
+	  "what the virtual counter starts from" },
 	{ "rate_ppm", KIND_FIXED, AT(rate_ppt), -500000000, 500000000, 6, NULL,
 	  "virtual clock: how much longer than nominal its period truly is, ppm" },
 	{ "duration", KIND_FIXED, AT(duration_ms), 1, 1000000000, 3, NULL,
@@ -96,6 +98,7 @@ void params_defaults(struct scenario_params *params)
 		.hz = 1000,
 		.counter_hz = 0,
 		.counter_bits = 64,
+		.counter_start = 1ULL << 40,
 		.rate_ppt = 12345678,
 		.seed = 1,
 		.step_ns = 1000000,
@@ -218,6 +221,16 @@ void params_help(const struct output *out)
 	}
 }
 
+bool params_counter_wide_enough(const struct scenario_params *params)
+{
+	const struct virtual_setup setup = params_virtual_setup(params);
+	const u64 late =
+		(u64)div_u128((u128)params->late_ns * setup.counter.hz, TB_NSEC_PER_SEC, NULL);
+
+	return params->clock != CLOCK_VIRTUAL ||
+	       3 * (setup.counter.hz / params->hz + 1) + late <= setup.counter.mask >> 1;
+}
+
 struct virtual_setup params_virtual_setup(const struct scenario_params *params)
 {
 	return (struct virtual_setup){
@@ -227,5 +240,6 @@ struct virtual_setup params_virtual_setup(const struct scenario_params *params)
 			.khz = params->registered == REGISTER_KHZ,
 		},
 		.rate_ppt = params->rate_ppt,
+		.start = params->counter_start,
 	};
 }

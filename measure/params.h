@@ -32,6 +32,7 @@ struct scenario_params {
 	bool tickless;	 /* skip ticks while idle */
 	u64 counter_hz;	 /* virtual: nominal; tsc: 0 measures it, else believe this */
 	u32 counter_bits; /* 24 to 64 */
+	u64 counter_start;
 	s64 rate_ppt; /* virtual: true period is longer than nominal by this * 10^-12 (given in ppm)
 		       */
 	u32 registered;	 /* enum register_kind */
@@ -56,6 +57,7 @@ enum params_error {
 	PARAMS_RANGE,	   /* outside its range */
 	PARAMS_LONG,	   /* a value of more than 127 characters */
 	PARAMS_CHOICE,	   /* not one of the words it takes */
+	PARAMS_LONG,	   /* longer than any value may be */
 	PARAMS_ERRORS,
 };
 
@@ -70,6 +72,10 @@ enum params_error params_set(struct scenario_params *params, const char *name, c
  */
 enum params_error params_parse_line(struct scenario_params *params, const char **text, char *word,
 				    size_t word_size);
+
+/* Whether three ticks and the latest one fit half of the virtual counter's width: beyond that, time
+ * would seem to go back. true for the real counter. */
+bool params_counter_wide_enough(const struct scenario_params *params);
 
 /* The virtual clock that an experiment asks for. */
 struct virtual_setup params_virtual_setup(const struct scenario_params *params);

@@ -49,6 +49,9 @@ static void run_one(const struct scenario *scenario, const struct scenario_param
 		ktap_skip(io->ktap, scenario->claim, "needs clock=virtual");
 	} else if (scenario->needs.page && !run_read_page(&run)) {
 		ktap_skip(io->ktap, scenario->claim, vmclock_strerror(run.line_error));
+	} else if (scenario->needs_page && !run_page_time_fits(&run)) {
+		ktap_skip(io->ktap, scenario->claim,
+			  "the page's time is not one that a core can hold: 1970 to 2232");
 	} else {
 		run.refusals = 0;
 		run_guarded(scenario, &run, io);
@@ -97,6 +100,11 @@ u32 scenarios_count(const struct scenario_params *params, const char **why)
 	}
 	if (!core_find(params->core)) {
 		*why = "there is no such core in this image: native, or linux where one was lifted";
+		return 0;
+	}
+	if (!params_counter_wide_enough(params)) {
+		*why = "the counter wraps too soon for such ticks: more counter_bits, a lower "
+		       "counter_hz, a higher hz, or a lower late_ns";
 		return 0;
 	}
 	if (!strcmp(list, "all")) {

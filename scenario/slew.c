@@ -13,7 +13,6 @@
 #define TAIL_NS		100
 #define TAIL_UNITS	4096 /* of time_offset; 2^(2 + time constant 10) */
 #define TAIL_SECONDS	200
-#define TAIL_END_MS	200000			      /* at one unit a tick and the lowest HZ */
 #define ADJTIME_RATE_FS (500000LL * TB_FSEC_PER_NSEC) /* a second */
 #define ADJTIME_US	1234			      /* at 500 us a second, and a rest */
 #define ADJTIME_MS	10000			      /* long enough for it, with time to spare */
@@ -165,7 +164,8 @@ static void tail_once(struct run *run)
 		run->tk->state(&state);
 	} while (state.time_offset >= TAIL_UNITS && ++seconds < TAIL_SECONDS);
 	set_constant(run, 10);
-	run_settle(run, TAIL_END_MS);
+	/* At a unit a tick, from the second after. */
+	run_settle(run, (TAIL_UNITS / run->params->hz + 3) * 1000);
 	run_ticks_stop(run);
 	run->tk->state(&state);
 	ktap_metric(run->ktap, "tail_time_offset_left", state.time_offset, 0, 0, "2^-32ns/HZ");

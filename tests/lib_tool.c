@@ -64,6 +64,9 @@ static void statistics(void)
 	       stats_mean_fs(&stats), stats_rms_fs(&stats), stats_drift_fs_per_s(&stats),
 	       stats_percentile_abs_fs(&stats, 990, scratch), stats.within_10ns_us,
 	       stats.within_1ns_us, stats.kept, stats.decimation);
+	printf(" %lld", stats_drift_error_fs_per_s(&stats, number(2) ? number(2) : 1000, scratch));
+	for (u32 i = 0; i < stats.kept; i++)
+		printf(" %llu", stats.samples[i].counter);
 }
 
 static void tick_length(void)

@@ -99,6 +99,8 @@ OWN = (
     Row("slew", "of adjtime nothing is left to be slewed", "drain-lost"),
     Row("compare", "the locked core drifts less than 1 ppb from the line", "reference-rate"),
     Row("compare", "the locked core drifts less than 1 ppb from the line", "reference-lost"),
+    Row("compare", "left alone, the core runs at the rate of its counter's mult", "tick-length"),
+    Row("compare", "the locked core stays on the line, within a mult step over a tick", "reference-1us"),
     Row("slew", "the offset forth is slewed along its exponential, within 1 %", "offset-sign"),
     Row("slew", "the offset back is slewed along its exponential, within 1 %", "drain-sign"),
     Row("slew", "the offset back is slewed along its exponential, within 1 %", "offset-lost"),

@@ -10,6 +10,7 @@ from fractions import Fraction
 from math import isqrt
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -157,7 +158,7 @@ def test_printf_formats_as_c_does(ask: Ask) -> None:
 
 def statistics(ask: Ask, errors: list[int], capacity: int = 4096) -> list[int]:
     lines = [f"{i} {i * 1000} {error}" for i, error in enumerate(errors)]
-    return [int(word) for word in ask("\n".join([f"stats {capacity}", *lines, "."])).split()]
+    return [int(word) for word in ask("\n".join([f"stats {capacity} 1000", *lines, "."])).split()[:10]]
 
 
 def test_statistics_are_those_of_the_textbook(ask: Ask) -> None:
@@ -183,6 +184,68 @@ def test_statistics_are_those_of_the_textbook(ask: Ask) -> None:
 def test_a_full_buffer_keeps_evenly_spaced_samples(ask: Ask) -> None:
     count, _, _, _, _, _, _, _, kept, decimation = statistics(ask, [0] * 1000, 64)
     assert count == 1000 and decimation == 4 and kept == -(-1000 // 16)
+
+
+SERIES_LENGTH = 20_000
+CAPACITY = 1024
+
+
+def series() -> dict[str, np.ndarray]:
+    """Errors in fs, one each ms: long enough to be thinned five times."""
+    random, n = np.random.default_rng(6), np.arange(SERIES_LENGTH)
+    dither = np.where(n % 7 < 3, 60_000, -45_000)
+    return {
+        "white": random.normal(0, 1e5, SERIES_LENGTH),
+        "dither": dither,
+        "offset": dither + 12e6,
+        "far off and drifting": dither + 9e14 + n * 1e6,
+        "drifting": dither + n * 64.6,
+        "pure drift": n * 1000.0,
+        "sawtooth": n % 3000 * 500.0,
+        "random walk": np.cumsum(random.normal(0, 1e4, SERIES_LENGTH)),
+    }
+
+
+def drift_error(times: np.ndarray, errors: np.ndarray) -> float:
+    """The standard error of the slope, as lib/stats.h defines it."""
+    residuals = errors - np.polyval(np.polyfit(times - times.mean(), errors, 1), times - times.mean())
+    variances, length = [], 1
+    while len(errors) // length >= 8:
+        whole = residuals[: len(errors) // length * length].reshape(-1, length)
+        variances.append(float(np.mean(whole.mean(axis=1) ** 2)) * length)
+        length *= 2
+    return float(np.sqrt(max(variances) / np.sum((times - times.mean()) ** 2)))
+
+
+@pytest.mark.parametrize("name", series())
+def test_statistics_are_those_of_numpy(ask: Ask, name: str) -> None:
+    errors = series()[name].astype(np.int64)
+    lines = [f"{2**64 - 5000 + i & 2**64 - 1} {i * 1000} {error}" for i, error in enumerate(errors)]
+    told = [int(word) for word in ask("\n".join([f"stats {CAPACITY} 1000", *lines, "."])).split()]
+    count, worst, mean, rms, drift, p99, _, _, kept, decimation, error, *counters = told
+    assert (count, worst) == (SERIES_LENGTH, np.abs(errors).max())
+    assert mean == pytest.approx(errors.mean(), abs=1)
+    assert rms == pytest.approx(np.sqrt(np.mean(errors.astype(float) ** 2)), rel=1e-6, abs=1000)  # of whole ps
+    times = np.arange(SERIES_LENGTH) / 1000
+    about = errors - errors.mean()
+    slope = np.sum((times - times.mean()) * about) / np.sum((times - times.mean()) ** 2)
+    assert drift == pytest.approx(slope, abs=1 + abs(slope) * 1e-9)
+    # Every 32nd is kept, whatever had to be given up on the way, across a counter's wrap too.
+    thinned = np.arange(0, SERIES_LENGTH, 32)
+    assert decimation == 5 and kept == len(thinned)
+    assert counters == [(2**64 - 5000 + int(i)) & 2**64 - 1 for i in thinned]
+    assert p99 == sorted(np.abs(errors[thinned]))[-(-kept * 990 // 1000) - 1]
+    assert error == pytest.approx(drift_error(times[thinned], errors[thinned].astype(float)), rel=1e-3, abs=2)
+
+
+def test_a_drift_does_not_widen_the_error_of_its_slope(ask: Ask) -> None:
+    """The dither under it does, and alike with and without it."""
+    def told(name: str) -> int:
+        lines = [f"{i} {i * 1000} {int(error)}" for i, error in enumerate(series()[name])]
+        return int(ask("\n".join([f"stats {CAPACITY} 1000", *lines, "."])).split()[10])
+
+    assert told("pure drift") == 0 < told("dither")
+    assert told("drifting") == pytest.approx(told("dither"), rel=0.01, abs=2)
 
 
 def test_convergence_is_the_first_time_after_which_it_stays(ask: Ask) -> None:

@@ -165,6 +165,42 @@ def test_every_scenario_is_clean_under_the_sanitizers(sanitized: Path, switches:
     assert "runtime error" not in ended.stderr and "Sanitizer" not in ended.stderr
 
 
+@pytest.mark.parametrize(("hz", "bits"), [(3_579_545, 24), (3_579_545, 32), (2_596_146_000, 24)])
+def test_a_narrow_counter_is_as_good_as_a_wide_one(sim: Sim, built: Path, hz: int, bits: int) -> None:
+    """Even for a line so old, and ticks so far apart, that the counter has wrapped since."""
+    arguments = (f"counter_hz={hz}", f"counter_bits={bits}")
+    ended = run(built / "tickbench-sim", *arguments)
+    assert ended.returncode == 0, ended.stdout
+    wide = sim("scenario=compare", f"counter_hz={hz}")["metrics"]
+    narrow = sim("scenario=compare", *arguments)["metrics"]
+    # Two points of one line, each rounded to 2^-64 s.
+    if hz < 10**9:
+        assert narrow["locked_error_ns"] == pytest.approx(wide["locked_error_ns"], abs=1e-5)
+
+
+@pytest.mark.parametrize("before", [1, 10**9, 10**12])
+def test_every_scenario_passes_across_2_to_the_64(sanitized: Path, before: int) -> None:
+    """The wrap comes in the first tick, within the first second, or some 400 s later."""
+    ended = run(sanitized, f"counter_start={2**64 - before}")
+    assert ended.returncode == 0 and not ended.stderr, ended.stdout + ended.stderr
+
+
+def test_the_free_core_runs_at_the_mult_of_its_counter(sim: Sim) -> None:
+    for arguments in ((), ("counter_hz=3579545",), ("hz=24",), ("counter_hz=2400001337",)):
+        metrics = sim("scenario=compare", *arguments)["metrics"]
+        # A wrong cs_tick_adj is 127 ppm on the PM timer: 12.7 ms in these 100 s.
+        assert metrics["free_off_mult_bound_ns"] < 2000
+
+
+def test_a_page_time_that_no_core_can_hold_is_a_skip(built: Path, tmp_path: Path) -> None:
+    from pagetool import Page
+
+    page = tmp_path / "page"
+    page.write_bytes(Page(time_sec=8277292036 + 1).pack().ljust(4096, b"\0"))
+    ended = run(built / "tickbench-sim", "scenario=lock", "--page", str(page))
+    assert ended.returncode == 4 and "the page's time is not one that a core can hold" in ended.stdout
+
+
 def test_two_runs_are_the_same_to_the_last_bit(built: Path) -> None:
     first, second = (run(built / "tickbench-sim", "scenario=nohz,step,freq").stdout for _ in range(2))
     assert first == second and "not ok" not in first
@@ -227,6 +263,8 @@ BAD = [
     (("clock=tsc",), "needs the guest"),
     (("core=linux",), "no such core"),
     (("frequency=1",), "no such parameter"),
+    (("counter_bits=24", "hz=24"), "wraps too soon"),
+    (("counter_bits=32", "late_ns=900000000"), "wraps too soon"),
     (("--samples",), "needs a file"),
     (("lock",), "no such parameter"),
     (("--hz", "100"), "parameters are name=value"),

@@ -17,13 +17,18 @@ static u64 ticks, reads, references;
 static enum tk_error fault_init(const struct tk_setup *setup)
 {
 	struct tk_setup weak = *setup;
+	enum tk_error error;
 
 	ticks = reads = references = 0;
 	if (fault_is("init-refused"))
 		return TK_EINVAL;
 	if (fault_is("recalibrate-divides"))
 		weak.switches &= ~(u32)TK_DIVZERO;
-	return native_init(&weak);
+	error = native_init(&weak);
+	/* As a cs_tick_adj that is 1 ppm wrong. */
+	if (fault_is("tick-length"))
+		core.ntp.tick_length += core.ntp.tick_length / 1000000;
+	return error;
 }
 
 static void fault_tick(u64 now)
