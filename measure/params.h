@@ -57,7 +57,6 @@ enum params_error {
 	PARAMS_RANGE,	   /* outside its range */
 	PARAMS_LONG,	   /* a value of more than 127 characters */
 	PARAMS_CHOICE,	   /* not one of the words it takes */
-	PARAMS_LONG,	   /* longer than any value may be */
 	PARAMS_ERRORS,
 };
 

@@ -49,7 +49,7 @@ static void run_one(const struct scenario *scenario, const struct scenario_param
 		ktap_skip(io->ktap, scenario->claim, "needs clock=virtual");
 	} else if (scenario->needs.page && !run_read_page(&run)) {
 		ktap_skip(io->ktap, scenario->claim, vmclock_strerror(run.line_error));
-	} else if (scenario->needs_page && !run_page_time_fits(&run)) {
+	} else if (scenario->needs.page && !run_page_time_fits(&run)) {
 		ktap_skip(io->ktap, scenario->claim,
 			  "the page's time is not one that a core can hold: 1970 to 2232");
 	} else {
