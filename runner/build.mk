@@ -41,7 +41,7 @@ words = $(foreach v,$(PARAMS),$(if $(filter command,$(origin $v)),$(call quote,$
 
 all: $(BUILD)/probe.elf
 
-$(BUILD)/probe.elf: runner/probe.asm
+$(BUILD)/probe.elf: runner/guest/probe.asm
 	@mkdir -p $(@D)
 	nasm -f bin -o $@ $<
 

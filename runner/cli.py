@@ -19,9 +19,10 @@ from typing import NoReturn
 
 from rich.console import Console
 
-from runner import accel, boot, firmware, options, plan, plot, process, progress, qemu, report
-from runner import samples, scenarios, simulate, table, watch
-from runner.errors import CannotRun, Problem, Status, need_built, output_error
+from runner import options, plan, process, scenarios, simulate
+from runner.errors import need_built, output_error, CannotRun, Problem, Status
+from runner.guest import accel, boot, firmware, qemu, watch
+from runner.report import plot, progress, report, samples, table
 
 RESULTS = ("serial*.log", "samples*.bin", "publisher*.log", "report.json", "error.png")
 SIM_BYTES = 4 << 20  # a whole report has some kilobytes
@@ -90,7 +91,7 @@ def images(
         return [plan.Image("native", build / "tickbench.elf", build / "tickbench.efi",
                            build / "tickbench-sim")]
     hz = plan.hz(wanted)
-    from runner import lift
+    from runner.lift import lift
 
     def say(text: str) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -285,8 +286,8 @@ def _of(module: str) -> Callable[[Sequence[str]], int]:
 
 
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
-    "run": run, "sim": sim, "show": show, "lift": _of("lift"), "ladder": _of("ladder"),
-    "soak": _of("difference"), "bench": _of("bench"),
+    "run": run, "sim": sim, "show": show, "lift": _of("lift.lift"), "ladder": _of("study.ladder"),
+    "soak": _of("study.soak"), "bench": _of("study.bench"),
 }
 USAGE = """usage: tickbench COMMAND [options]
 

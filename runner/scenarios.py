@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.errors import CannotRun, Problem, need_built
+from runner.errors import need_built, CannotRun, Problem
 
 LIST = "scenarios.json"
 # An emulated CPU makes so many virtual ticks a second at least.

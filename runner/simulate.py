@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from runner import ktap, report
-from runner.errors import CannotRun, Problem, Status, need_built
+from runner.errors import need_built, CannotRun, Problem, Status
+from runner.report import ktap, report
 
 
 def document(program: Path, ktap_text: str, status: int, samples: str | None = None,

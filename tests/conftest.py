@@ -110,7 +110,7 @@ def need(program: str, package: str) -> str:
 
 
 def need_kvm() -> None:
-    from runner.accel import kvm_obstacle
+    from runner.guest.accel import kvm_obstacle
 
     obstacle = kvm_obstacle()
     if obstacle:

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from conftest import build_path
-from runner import lift, trees
 from runner.errors import CannotRun, Problem
-from runner.kbuild import Variant
+from runner.lift import lift, trees
+from runner.lift.kbuild import Variant
 
 # 6.12.107 has none of the fixes; the newest of each release may have moved on, and is told by its source.
 RELEASES = ("6.1", "6.12.107", "6.12", "7.2", "7.3")

@@ -112,7 +112,7 @@ runpy.run_path(command[0], run_name="__main__")
 """
 
 
-@pytest.mark.parametrize("module", ["site", "runner.cli", "rich.console", "numpy", "runner.kbuild"])
+@pytest.mark.parametrize("module", ["site", "runner.cli", "rich.console", "numpy", "runner.lift.kbuild"])
 def test_an_interrupt_while_modules_load_leaves_no_traceback(module: str) -> None:
     """At that very moment: the module that is about to be loaded sends it."""
     ended = subprocess.run([sys.executable, "-c", INTERRUPT_ON, module, COMMAND, "lift", "--help"],

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from liftable import KERNELS, Kernel, lifted
-from runner import difference
+from runner.study import soak
 
 # The issue's figure, and what a second or two of this machine's time give.
 RANDOM_TICKS = 10_000_000
@@ -26,27 +26,27 @@ def kernel(request: pytest.FixtureRequest) -> Kernel:
 
 @pytest.fixture(scope="session")
 def program(kernel: Kernel) -> Path:
-    return lifted(kernel, 1000, difference.PROGRAM).folder / difference.PROGRAM
+    return lifted(kernel, 1000, soak.PROGRAM).folder / soak.PROGRAM
 
 
 def same(program: Path, script: Sequence[str]) -> int:
     """Runs a script; fails with the difference. Gives the ticks that were compared."""
-    outcome = difference.compare_script(program, script)
+    outcome = soak.compare_script(program, script)
     assert not outcome.differs, f"{outcome.words}replay: printf '{chr(92) + 'n'.join(script)}' | {program} -"
     return outcome.ticks
 
 
 def test_ten_million_random_ticks_without_a_difference(program: Path) -> None:
-    outcome = difference.compare_random(program, 20260517, RANDOM_TICKS)
-    assert not outcome.differs, difference.explain(program, outcome)
+    outcome = soak.compare_random(program, 20260517, RANDOM_TICKS)
+    assert not outcome.differs, soak.explain(program, outcome)
     assert outcome.ticks >= RANDOM_TICKS
 
 
 @pytest.mark.parametrize("hz", [100, 250])
 def test_a_million_random_ticks_at_other_hz(kernel: Kernel, hz: int) -> None:
-    other = lifted(kernel, hz, difference.PROGRAM).folder / difference.PROGRAM
-    outcome = difference.compare_random(other, hz, 1_000_000)
-    assert not outcome.differs, difference.explain(other, outcome)
+    other = lifted(kernel, hz, soak.PROGRAM).folder / soak.PROGRAM
+    outcome = soak.compare_random(other, hz, 1_000_000)
+    assert not outcome.differs, soak.explain(other, outcome)
 
 
 FIXED = {
@@ -139,7 +139,7 @@ def test_each_switch_matters(program: Path, switch: str) -> None:
 
 def test_nothing_to_compare_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        difference.main(["7.3", "--ticks", "0"])
+        soak.main(["7.3", "--ticks", "0"])
     assert ended.value.code == 2 and "less than 1" in capsys.readouterr().err
 
 
@@ -150,7 +150,7 @@ class TestShrinking:
         def differs(candidate: Sequence[str]) -> bool:
             return any(line.startswith("adjtime") for line in candidate) and candidate[-1].startswith("ticks")
 
-        short = difference.shrink(differs, script)
+        short = soak.shrink(differs, script)
         assert [line.split()[0] for line in short] == ["init", "adjtime", "ticks"]
         assert short[1:] == ["adjtime 0", "ticks 0 0 0 0"]
 
@@ -162,5 +162,5 @@ class TestShrinking:
             calls += 1
             return True
 
-        difference.shrink(differs, ["init 1000 64 9999999 5"] * 40, tries=100)
+        soak.shrink(differs, ["init 1000 64 9999999 5"] * 40, tries=100)
         assert calls <= 100

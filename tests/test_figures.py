@@ -12,8 +12,8 @@ import pytest
 
 from conftest import ROOT
 from liftable import Kernel, lifted
-from runner import bench, ladder
 from runner.errors import CannotRun
+from runner.study import bench, ladder
 
 
 @pytest.fixture(scope="session")

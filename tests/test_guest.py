@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from conftest import need, need_kvm
-from runner import firmware, samples
+from runner.guest import firmware
+from runner.report import samples
 
 PASSED, FAILED, CANNOT_RUN, SKIPPED, FAULT = (code << 1 | 1 for code in (0x10, 0x11, 0x12, 0x14, 0x1f))
 PAGE_ADDRESS = 0x200000000

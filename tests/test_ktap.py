@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 import fakes
 from conftest import ROOT, SECONDS
-from runner import ktap
-from runner.ktap import Wrong
+from runner.report import ktap
+from runner.report.ktap import Wrong
 
 GOOD = fakes.log(("lock", ["ok it converges", "ok it stays"]), ("slew", ["ok it ends at 10000 ns"]))
 

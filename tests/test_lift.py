@@ -19,9 +19,9 @@ import pytest
 
 from conftest import ROOT, Ended, build_path, plain_environment
 from liftable import KERNELS, Kernel, lifted
-from runner import debian, detect, farm, kbuild, lift, trees
 from runner.errors import CannotRun, Problem
-from runner.kbuild import Variant
+from runner.lift import debian, detect, kbuild, lift, linkfarm, trees
+from runner.lift.kbuild import Variant
 
 UM = Variant("um", 1000, True)
 NEWEST = Kernel("7.3")
@@ -249,7 +249,7 @@ def test_a_tree_built_in_place_is_lifted_and_left_alone(
     for goals in ([f"KCONFIG_ALLCONFIG={options}", "allnoconfig"],
                   ["kernel/time/ntp.o", "kernel/time/timekeeping.o"]):
         subprocess.run([*make, *goals], check=True, capture_output=True, env=kbuild.environment())
-    assert farm.built_in_place(checkout)
+    assert linkfarm.built_in_place(checkout)
     before = listing(checkout)
     done = lift.lift(str(checkout), UM, scratch)
     assert listing(checkout) == before
@@ -560,13 +560,13 @@ def test_farm_links_sources_and_leaves_out_what_was_built(tmp_path: Path) -> Non
     for name in sources + products:
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         (tree / name).write_text(name)
-    farm.plant(tree, folder)
+    linkfarm.plant(tree, folder)
     assert all((folder / name).read_text() == name for name in sources)
     assert not [name for name in products if (folder / name).exists()]
     # A source that goes, goes from the farm too; one that comes, comes.
     (tree / "kernel/time/ntp.c").unlink()
     (tree / "kernel/time/new.c").write_text("new")
-    farm.plant(tree, folder)
+    linkfarm.plant(tree, folder)
     assert not os.path.lexists(folder / "kernel/time/ntp.c")
     assert (folder / "kernel/time/new.c").read_text() == "new"
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from conftest import ROOT, plain_environment
 from pagetool import TWO_64, Page, Tool
-from runner import qemu
+from runner.guest import qemu
 
 U64 = st.integers(0, TWO_64 - 1)
 EDGES = st.sampled_from([0, 1, 2, (1 << 32) - 1, 1 << 32, (1 << 63) - 1, 1 << 63, TWO_64 - 1])

@@ -23,8 +23,8 @@ import pytest
 from conftest import need
 from monitor import Monitor
 from pagetool import Page, Publisher, Tool, run, shared_file
-from runner import firmware
-from runner.addresses import MAILBOX_ADDRESS, PAGE_ADDRESS
+from runner.guest import firmware
+from runner.guest.addresses import MAILBOX_ADDRESS, PAGE_ADDRESS
 
 # Seconds of the torn-read test; the figure of the claim is 5.
 STRESS_SECONDS = float(os.environ.get("STRESS_SECONDS", "5"))

@@ -17,9 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fakes
-from runner import ktap, plot, report, samples, table, trees
 from runner.errors import CannotRun, Problem, Status
-from runner.why import figure, why
+from runner.lift import trees
+from runner.report import ktap, plot, report, samples, table
+from runner.report.reasons import figure, why
 
 GUEST = report.Vehicle("guest", "tcg", "pvh", "qemu 7.2.22")
 

@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT, Ended, need_kvm, plain_environment
-from runner import accel, firmware, qemu, report, samples, simulate
+from runner import simulate
 from runner.errors import Problem
+from runner.guest import accel, firmware, qemu
+from runner.report import report, samples
 
 RunQemu = Callable[..., Ended]
 VIRTUAL = ("clock=virtual", "scenario=lock", "duration=100")

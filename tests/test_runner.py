@@ -18,9 +18,10 @@ import pytest
 
 import fakes
 from conftest import ROOT, SECONDS, Ended, need, need_kvm, plain_environment
-from runner import accel, boot, plan, publisher, qemu, scenarios, watch
-from runner.addresses import MAILBOX_ADDRESS, PAGE_ADDRESS, PAGE_BYTES
+from runner import plan, scenarios
 from runner.errors import CannotRun, Problem
+from runner.guest import accel, boot, publisher, qemu, watch
+from runner.guest.addresses import MAILBOX_ADDRESS, PAGE_ADDRESS, PAGE_BYTES
 
 RunQemu = Callable[..., Ended]
 GOOD = fakes.log(("lock", ["ok it holds", "ok it holds still"]))
@@ -568,7 +569,7 @@ class TestAccelerator:
 
     def test_kvm_is_judged_on_this_machine(self, built: Path) -> None:
         need_kvm()
-        from runner import firmware
+        from runner.guest import firmware
 
         found = accel.measure(qemu.find(None).path, firmware.qboot(), built / "probe.elf")
         # Either a figure or QEMU's own words: never a silence.

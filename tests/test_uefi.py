@@ -18,8 +18,8 @@ import pytest
 
 from conftest import ROOT, need, plain_environment
 from monitor import Monitor
-from runner import firmware
 from runner.errors import CannotRun
+from runner.guest import firmware
 
 PASSED, CANNOT_RUN, FAULT = (code << 1 | 1 for code in (0x10, 0x12, 0x1f))
 SECONDS = 100  # OVMF takes some four of them, on an idle machine

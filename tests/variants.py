@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from liftable import Kernel, lifted
-from runner import farm, lift
-from runner.detect import NTP, TIMEKEEPING
-from runner.kbuild import Variant
+from runner.lift import lift, linkfarm
+from runner.lift.detect import NTP, TIMEKEEPING
+from runner.lift.kbuild import Variant
 
 Edit = tuple[Path, str, str]  # of this file, what matches, and its replacement
 UM = Variant("um", 1000, True)
@@ -33,7 +33,7 @@ class Varied:
         source = lifted(self.kernel, UM.hz).tree.path
         tree = self.folder / "linux"
         if not tree.exists():
-            farm.plant(source, tree)
+            linkfarm.plant(source, tree)
         try:
             for file, pattern, replacement in edits:
                 text = (tree / file).read_text()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Around a lifted core. runner/lift.py leaves in $(BUILD)/lift/TREE/VARIANT/ the two units that
+# Around a lifted core. runner/lift/lift.py leaves in $(BUILD)/lift/TREE/VARIANT/ the two units that
 # are compiled with the kernel's flags, and headers that say what they are; the rest is made here.
 $(BUILD)/lift/%/core.o: tk/linux/core.c $(BUILD)/lift/%/lift_identity.h $(BUILD)/lift/%/lift_has.h
 	$(CC) $(FREE_CFLAGS) -I$(@D) -c -o $@ $<

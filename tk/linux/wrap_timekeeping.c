@@ -2,7 +2,7 @@
 /*
  * A tree's own kernel/time/timekeeping.c as it stands, with a few functions behind it that reach
  * its statics. Compiled with the command that kbuild saved for that file; LIFT_TIMEKEEPING is its
- * path. What the tree has and has not is told by lift_has.h, which runner/lift.py writes.
+ * path. What the tree has and has not is told by lift_has.h, which runner/lift/lift.py writes.
  */
 #include LIFT_TIMEKEEPING
 #include "lift_has.h"

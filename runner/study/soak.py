@@ -192,8 +192,8 @@ def positive(text: str) -> int:
 
 
 def main(arguments: Sequence[str]) -> int:
-    from runner import lift, trees
-    from runner.kbuild import Variant
+    from runner.lift import lift, trees
+    from runner.lift.kbuild import Variant
 
     parser = argparse.ArgumentParser(prog="tickbench soak",
                                      description="compare the native core with kernels' own, at random")

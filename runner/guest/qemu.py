@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner import plan, scenarios
-from runner.addresses import addresses
-from runner.accel import Accel
 from runner.errors import CannotRun, Problem
+from runner.guest.accel import Accel
+from runner.guest.addresses import addresses
 
 OLDEST = (7, 2)
 EXIT_DEVICE = "isa-debug-exit,iobase=0xf4,iosize=4"

@@ -21,8 +21,8 @@ from rich.console import Console
 from rich.table import Table
 
 from runner import BUILD, simulate
-from runner.errors import CannotRun, Problem, Status, need_built, output_error
-from runner.table import console
+from runner.errors import need_built, output_error, CannotRun, Problem, Status
+from runner.report.table import console
 
 SWITCHES = ("remainder", "clawback", "tail", "divzero", "reference", "feed", "skew")
 COUNTERS = {2_596_146_000: "TSC of 2596.146 MHz", 1_000_000_000: "counter of 1 GHz",
@@ -173,7 +173,7 @@ def wide_enough(made: Table) -> Console:
 
 
 def main(arguments: Sequence[str]) -> int:
-    from runner import lift, trees
+    from runner.lift import lift, trees
 
     parser = argparse.ArgumentParser(prog="tickbench ladder",
                                      description="what each change of the series is worth")

@@ -19,12 +19,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner import BUILD, detect, kbuild, process, trees
-from runner.errors import CannotRun, Problem, Status, output_error
-from runner.kbuild import UNITS, Variant
+from runner import BUILD, process
+from runner.errors import output_error, CannotRun, Problem, Status
+from runner.lift import detect, kbuild, trees
 from runner.plan import Image
+from runner.lift.kbuild import UNITS, Variant
 
-ROOM = Path(__file__).resolve().parent.parent
+ROOM = Path(__file__).resolve().parent.parent.parent
 SOURCES = {"timekeeping": detect.TIMEKEEPING, "ntp": detect.NTP}
 PROGRAMS = {"um": ("tickbench-sim",), "x86": ("tickbench.elf", "tickbench.efi")}
 
@@ -88,7 +89,7 @@ def identity(tree: trees.Tree, variant: Variant, stage: detect.Stage) -> str:
 
     revision = _c_string(tree.revision) if tree.revision else "NULL"
     return "\n".join([
-        "/* Written by runner/lift.py: what was lifted. */",
+        "/* Written by runner/lift/lift.py: what was lifted. */",
         '#include "tk/tk.h"',
         f"#define LIFT_KERNEL {_c_string(tree.kernel)}",
         f"#define LIFT_REVISION {revision}",

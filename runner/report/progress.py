@@ -11,7 +11,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from runner import ktap
+from runner.report import ktap
 from runner.scenarios import expected_seconds
 
 

@@ -17,8 +17,8 @@ from types import TracebackType
 from typing import IO
 
 from runner import process
-from runner.errors import CannotRun, Problem, output_error
-from runner.addresses import PAGE_BYTES
+from runner.errors import output_error, CannotRun, Problem
+from runner.guest.addresses import PAGE_BYTES
 
 PREFIX = "tickbench-run-"
 PAGE_MAGIC = (0x4B4C4356).to_bytes(4, "little")

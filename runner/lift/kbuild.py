@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A kernel tree's own build system, asked for two objects: configures a tree beside itself (O=),
 has kernel/time/timekeeping.o and ntp.o made, and reads back the commands that made them. Assumes a
-tree that was not built in place (runner/farm.py makes one of one that was)."""
+tree that was not built in place (runner/lift/linkfarm.py makes one of one that was)."""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner import ktap
-from runner.errors import CannotRun, Problem, output_error
+from runner.errors import output_error, CannotRun, Problem
+from runner.report import ktap
 
 SCHEMA = 1
 Document = dict[str, Any]

@@ -11,13 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from runner import firmware, ktap, qemu, report, scenarios, watch
-from runner.addresses import PAGE_BYTES
-from runner.accel import Accel
-from runner.errors import CannotRun, Problem, need_built, output_error
+from runner import scenarios
+from runner.errors import need_built, output_error, CannotRun, Problem
+from runner.guest import firmware, qemu, watch
 from runner.plan import Image
-from runner.publisher import Publisher, SharedFolder
-from runner.report import Document
+from runner.report import ktap, report
+from runner.guest.accel import Accel
+from runner.guest.addresses import PAGE_BYTES
+from runner.guest.publisher import Publisher, SharedFolder
+from runner.report.report import Document
 
 GUEST_CODES = {0x10: "passed", 0x11: "failed", 0x12: "bailed", 0x14: "skipped", 0x1f: "fault"}
 # OVMF says this of an exception, then its registers, and then it hangs.

@@ -12,9 +12,9 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner import debian, farm
-from runner.detect import NTP, TIMEKEEPING
 from runner.errors import CannotRun, Problem
+from runner.lift import debian, linkfarm
+from runner.lift.detect import NTP, TIMEKEEPING
 
 RELEASE = re.compile(r"\d+\.\d+(\.\d+)?")
 VERSION = re.compile(r"^(VERSION|PATCHLEVEL|SUBLEVEL|EXTRAVERSION)\s*=[ \t]*(\S*)", re.MULTILINE)
@@ -109,8 +109,8 @@ def _from_path(path: Path, lifts: Path) -> Tree:
     name = _folder(path)
     kernel = release_of(path)
     source = path
-    if farm.built_in_place(path):
-        source = farm.plant(path, lifts / name / "tree")
+    if linkfarm.built_in_place(path):
+        source = linkfarm.plant(path, lifts / name / "tree")
     return Tree(path.name, name, source, kernel, _revision(path))
 
 

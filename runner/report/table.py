@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from runner.errors import Status
-from runner.trees import kernel_name
-from runner.why import figure, why
+from runner.lift.trees import kernel_name
+from runner.report.reasons import figure, why
 
 ALL_SWITCHES = ("all", "remainder,clawback,tail,divzero,reference,feed,skew")
 NARROW = 118

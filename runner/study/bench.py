@@ -18,10 +18,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner import BUILD, firmware, kbuild, lift, process, qemu, scenarios, simulate, trees
-from runner.accel import TCG_ARGS, Accel
-from runner.errors import CannotRun, Problem, Status, need_built
-from runner.kbuild import Variant
+from runner import BUILD, process, scenarios, simulate
+from runner.errors import need_built, CannotRun, Problem, Status
+from runner.guest import firmware, qemu
+from runner.lift import kbuild, lift, trees
+from runner.guest.accel import TCG_ARGS, Accel
+from runner.lift.kbuild import Variant
 
 ROUNDS = 5  # of a pair
 BOOTS = 11
@@ -191,7 +193,7 @@ def edits(word: str, build: Path) -> list[Line]:
 def main(arguments: Sequence[str]) -> int:
     from rich.table import Table
 
-    from runner.table import console
+    from runner.report.table import console
 
     parser = argparse.ArgumentParser(prog="tickbench bench", description="how fast all this is")
     parser.add_argument("--linux", default="", help="kernels beside the native core, joined by commas")

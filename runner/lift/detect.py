@@ -96,7 +96,7 @@ class Stage:
 
     def header(self) -> str:
         lines = [
-            "/* Written by runner/lift.py: what this tree has. */",
+            "/* Written by runner/lift/lift.py: what this tree has. */",
             *(f"#define LIFT_HAS_{name} {int(value)}" for name, value in self.has.items()),
         ]
         return "\n".join(lines) + "\n"
