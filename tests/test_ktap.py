@@ -135,7 +135,7 @@ def test_no_piece_however_often_repeated_passes_unplanned_or_is_kept_whole(
 
 def test_a_line_of_blanks_before_a_mark_takes_no_quadratic_time() -> None:
     """At 4 MiB, as the runner keeps at most, in a process of its own: one that does not end is killed."""
-    script = ("import sys; sys.path.insert(0, sys.argv[1]); from runner import ktap\n"
+    script = ("import sys; sys.path.insert(0, sys.argv[1]); from runner.report import ktap\n"
               "for line in ('ok 1 a' + ' ' * 4194304 + 'x', 'ok 1 a' + '# ' * 2097152, '\\x1b[' + '0' * 4194304):\n"
               "    report = ktap.parse('KTAP version 1\\n' + line)\n"
               "    assert ktap.Wrong.TOO_LONG in {each.kind for each in report.problems}\n")
