@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a way in (boot/pvh.asm, boot/efi.c) hands over to the kernel's main: all that differs
- * between them. At kernel_main(): long mode, paging on with at least the first 4 GiB mapped one to
- * one, interrupts off, a stack, .bss cleared.
+ * What a boot path (boot/pvh.asm, boot/efi.c) hands over to kernel_main(): all that differs between
+ * them. At kernel_main(): long mode, paging on with at least the first 4 GiB mapped one to one,
+ * interrupts off, a stack, .bss cleared.
  */
 #ifndef TB_BOOT_BOOT_H
 #define TB_BOOT_BOOT_H

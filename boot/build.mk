@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The two ways in. What the kernel itself links, and the EFI program around its flat image.
+# The two boot paths: the objects that the kernel links, and the EFI program around its flat image.
 BOOT_OBJ := $(BUILD)/free/boot/start.asm.o $(BUILD)/free/boot/pvh.asm.o $(BUILD)/free/boot/pvh.o
 
 EFI_INC ?= /usr/include/efi

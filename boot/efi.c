@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The way in by UEFI: a program that the firmware runs, with the kernel's flat image in it. It
- * gathers struct boot_info, ends boot services and hands over. Assumes that the firmware does not
- * itself keep the memory at 1 MiB that the kernel is linked for, and says so where it does.
+ * The UEFI boot path: a program that the firmware runs, with the kernel's flat image in it. It
+ * gathers struct boot_info, ends boot services and hands over. Requires that the firmware does not
+ * keep the memory at 1 MiB that the kernel is linked for; otherwise it ends with an error.
  */
 #include <efi.h>
 
@@ -11,7 +11,7 @@
 
 #define BELOW_4G    0xffffffffULL
 #define PAGE	    4096ULL
-#define TABLE_PAGES 6 /* one, one, and four for 4 GiB in 2 MiB pages */
+#define TABLE_PAGES 6 /* one PML4, one PDPT, and four page directories for 4 GiB in 2 MiB pages */
 #define TABLE_ENTRY 0x03ULL
 #define LARGE_ENTRY 0x83ULL
 #define CR4_LA57    (1ULL << 12)
@@ -34,7 +34,7 @@ static EFI_GUID graphics_guid = EFI_GRAPHICS_OUTPUT_PROTOCOL_GUID;
 static EFI_GUID acpi_1_guid = ACPI_TABLE_GUID;
 static EFI_GUID acpi_2_guid = ACPI_20_TABLE_GUID;
 
-/* What is handed over: pages of our own, none of them where the kernel goes. */
+/* What is handed over, in pages that do not overlap the kernel's destination. */
 struct hand_over {
 	u8 jump[PAGE];
 	u64 tables[TABLE_PAGES][PAGE / 8];
@@ -109,7 +109,7 @@ static void find_screen(struct boot_screen *screen)
 	if (EFI_ERROR(services->LocateProtocol(&graphics_guid, NULL, (void **)&graphics)))
 		return;
 	mode = graphics->Mode->Info;
-	/* 32 bits a pixel, either way round: black and white are the same in both. */
+	/* 32 bits a pixel in either order of colours: black and white are the same in both. */
 	if (mode->PixelFormat != PixelRedGreenBlueReserved8BitPerColor &&
 	    mode->PixelFormat != PixelBlueGreenRedReserved8BitPerColor)
 		return;
@@ -119,7 +119,9 @@ static void find_screen(struct boot_screen *screen)
 	screen->stride = mode->PixelsPerScanLine;
 }
 
-/* The command line is words and blanks: line ends become blanks, a byte order mark goes. */
+/*
+ * The command line is words and blanks: line ends become blanks, and a byte order mark is removed.
+ */
 static void tidy(char *text, size_t length)
 {
 	size_t from = length >= 3 && same(text, "\xef\xbb\xbf", 3) ? 3 : 0, to = 0;
@@ -158,8 +160,8 @@ static bool read_command_file(EFI_LOADED_IMAGE *image, struct boot_info *info)
 }
 
 /*
- * From the load options, if they are text: a shell's begin with the program's own name, a boot
- * entry's may be anything.
+ * Takes the command line from the load options, if they are text. Those of a shell begin with the
+ * program's own name; those of a boot entry may be anything.
  */
 static void read_load_options(EFI_LOADED_IMAGE *image, struct boot_info *info)
 {
@@ -254,7 +256,7 @@ static const EFI_MEMORY_DESCRIPTOR *descriptor(const struct memory_map *map, UIN
 	return (const EFI_MEMORY_DESCRIPTOR *)(map->bytes + i * map->step);
 }
 
-/* Whether the kernel may have its place once boot services are gone. */
+/* Whether the kernel's destination is free once boot services have ended. */
 static bool place_is_free(const struct memory_map *map, const struct kernel_header *kernel)
 {
 	u64 covered = 0;
@@ -301,7 +303,7 @@ static void take_memory(struct boot_info *info, const struct memory_map *map, u6
 		} else if (end <= ours || start >= ours_end) {
 			add_memory(info, start, end, BOOT_MEMORY_RAM);
 		} else {
-			/* Around what is handed over: it is still to be read. */
+			/* Leaves out what is handed over, since the kernel still reads it. */
 			add_memory(info, start, ours, BOOT_MEMORY_RAM);
 			add_memory(info, ours, ours_end, BOOT_MEMORY_OTHER);
 			add_memory(info, ours_end, end, BOOT_MEMORY_RAM);
@@ -309,7 +311,7 @@ static void take_memory(struct boot_info *info, const struct memory_map *map, u6
 	}
 }
 
-/* The first 4 GiB one to one: all that the jump touches. */
+/* Maps the first 4 GiB one to one: everything that the jump accesses. */
 static void build_tables(u64 tables[TABLE_PAGES][PAGE / 8])
 {
 	u32 i;
@@ -330,7 +332,9 @@ static bool five_levels(void)
 	return cr4 & CR4_LA57;
 }
 
-/* After a first failure to exit, only these two calls are allowed: no room for the map can be made.
+/*
+ * After a first failed ExitBootServices(), only these two calls are allowed, so no more memory for
+ * the map can be allocated.
  */
 static bool exit_boot_services(EFI_HANDLE handle, struct memory_map *map)
 {
@@ -376,12 +380,12 @@ EFI_STATUS efi_main(EFI_HANDLE handle, EFI_SYSTEM_TABLE *table)
 	build_tables(ours->tables);
 
 	if (!allocate_map(&map) || !get_map(&map))
-		return refuse(L"the firmware does not tell its memory map", EFI_LOAD_ERROR);
+		return refuse(L"the firmware gives no memory map", EFI_LOAD_ERROR);
 	if (!place_is_free(&map, kernel))
 		return refuse(L"the firmware keeps the memory at 1 MiB that the kernel needs",
 			      EFI_LOAD_ERROR);
 	if (!exit_boot_services(handle, &map))
-		return refuse(L"the firmware does not let go: boot services stay", EFI_LOAD_ERROR);
+		return refuse(L"the firmware refuses to end boot services", EFI_LOAD_ERROR);
 	take_memory(&ours->info, &map, (u64)ours, ((u64)ours + size + PAGE - 1) & ~(PAGE - 1));
 	((jump_function *)(u64)ours->jump)((u64)ours->tables, ours->kernel, kernel->image_start,
 					   (kernel_size + 7) / 8, &ours->info);

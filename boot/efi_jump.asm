@@ -1,5 +1,5 @@
 ; SPDX-License-Identifier: GPL-2.0-or-later
-; The last page of the way in by UEFI. efi.c copies it to where the kernel does not go, and calls it
+; The last step of the UEFI boot path. efi.c copies it to where the kernel does not go, and calls it
 ; there, boot services gone:
 ;	efi_jump(page tables, from, to, 8-byte words, struct boot_info)
 ; It moves the kernel to where it is linked, which may be where the loader or the firmware's own

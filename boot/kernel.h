@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The flat kernel image as the EFI loader carries it: what its head says of where it goes. */
+/* The header of the flat kernel image, which tells the EFI loader where the image belongs. */
 #ifndef TB_BOOT_KERNEL_H
 #define TB_BOOT_KERNEL_H
 
@@ -13,7 +13,7 @@ struct kernel_header {
 	u8 magic[8];
 	u64 image_start; /* physical, where the image must stand */
 	u64 image_end;
-	u64 bss_end; /* end of the memory that it takes there */
+	u64 bss_end; /* end of the memory that it uses there */
 };
 
 #endif

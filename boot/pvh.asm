@@ -1,5 +1,5 @@
 ; SPDX-License-Identifier: GPL-2.0-or-later
-; The way in from QEMU's -kernel (and any PVH loader): the ELF note that names the entry, and the
+; The boot path of QEMU's -kernel (and any PVH loader): the ELF note that names the entry, and the
 ; entry, in 32-bit protected mode without paging, EBX = physical address of struct hvm_start_info.
 ; It only turns long mode on; start.asm does the rest.
 bits 32

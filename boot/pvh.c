@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * PVH's hand-over (Xen's public/arch-x86/hvm/start_info.h, version 1) turned into struct boot_info.
- * Assumes that the loader put its tables below 4 GiB, as a 32-bit entry implies. A loader that
- * says nonsense leaves fields of boot_info empty; the kernel's main says what it misses.
+ * Converts PVH's hand-over (Xen's public/arch-x86/hvm/start_info.h, version 1) to struct boot_info.
+ * Assumes that the loader put its tables below 4 GiB, as a 32-bit entry implies. Invalid values of
+ * the loader leave fields of boot_info empty; kernel_main() reports what is missing.
  */
 #include "boot/boot.h"
 #include "boot/pvh.h"

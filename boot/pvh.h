@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What start.asm calls when the way in was PVH. Does not return; .bss is cleared. */
+/* Called by start.asm when the boot path is PVH. Does not return; .bss is cleared. */
 #ifndef TB_BOOT_PVH_H
 #define TB_BOOT_PVH_H
 

@@ -1,6 +1,6 @@
 ; SPDX-License-Identifier: GPL-2.0-or-later
-; Where both ways in meet: the page tables, the stack, the cleared .bss. pvh.asm jumps to start64 and
-; so does the EFI loader's last page (boot/efi_jump.asm), which knows it as the image's first byte,
+; The common part of both boot paths: it sets up the page tables and the stack, and clears .bss.
+; pvh.asm jumps to start64, and so does boot/efi_jump.asm, which finds it at the image's first byte,
 ; followed by struct kernel_header (boot/kernel.h).
 ; Assumes long mode, interrupts off, and this image mapped where it is linked.
 ;	edi = enum boot_way, rsi = struct hvm_start_info (PVH) or struct boot_info (UEFI)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * How time passes for a run. Two clocks stand behind this: the virtual one (clock/virtual.c), for
- * both vehicles, and the real TSC (guest/tsc_clock.c), for the guest. A clock knows neither cores
- * nor scenarios: it calls whom it is given.
+ * both vehicles, and the real TSC (guest/tsc_clock.c), for the guest. A clock uses neither cores
+ * nor scenarios: it calls the functions of its ticker.
  */
 #ifndef TB_CLOCK_CLOCK_H
 #define TB_CLOCK_CLOCK_H
@@ -10,23 +10,25 @@
 #include "tk/tk.h"
 #include "vmclock/vmclock.h"
 
-/* Ticks as they came; written by the clock, also from the interrupt. */
+/* Statistics of the ticks; written by the clock, also from the interrupt. */
 struct tick_stats {
 	u64 ticks;	     /* ticks delivered */
-	u64 late_max_cycles; /* the latest tick against its due time */
+	u64 late_max_cycles; /* the largest delay of a tick after its due time */
 	u64 longest_idle;    /* ticks skipped in a row, at most */
 	u64 gap_max_cycles;  /* virtual clock: the longest time between two ticks */
 };
 
-/* How ticks are to come, and who takes them. */
+/* How ticks are generated, and the functions that are called for them. */
 struct ticker {
 	u64 interval;  /* cycles a tick, above 0 */
 	bool tickless; /* skip ticks while idle */
 	u32 late_ns;   /* virtual clock: each tick comes up to this late, at random */
-	u64 seed;      /* of what is random */
-	/* On the virtual clock in run_until(), on the real one in the interrupt. */
+	u64 seed;      /* of the random generator */
+	/* Called in run_until() on the virtual clock, and in the interrupt on the real one. */
 	void (*tick)(u64 now);
-	/* Right before each tick on the virtual clock, in a free loop on the real one. */
+	/*
+	 * Called right before each tick on the virtual clock, and in a free loop on the real one.
+	 */
 	void (*sample)(void *context);
 	void *context;
 	struct tick_stats stats;
@@ -37,14 +39,14 @@ struct clock {
 	bool is_virtual;
 	struct tk_counter counter;  /* nominal frequency and width */
 	const char *counter_source; /* "given", "cpuid-15h", "hpet", ... */
-	u64 counter_error_ppb;	    /* how far counter.hz may be off; 0: exact by definition */
+	u64 counter_error_ppb;	    /* the possible error of counter.hz; 0: exact by definition */
 	const char *tick_source;    /* "virtual", "tsc-deadline", "lapic-oneshot" */
 	volatile struct vmclock_abi *page; /* NULL: none, and page_error says why */
 	u64 page_mapped;		   /* bytes */
 	enum vmclock_error page_error;
 	bool page_is_ours; /* a scenario may rewrite it (virtual clock only) */
 
-	/* Another counter of the same machine, to hold this one against. */
+	/* Another counter of the same machine, to compare this one with. */
 	struct {
 		const char *name; /* "hpet", "pm-timer"; NULL: there is none */
 		u64 period_fs;
@@ -52,31 +54,35 @@ struct clock {
 		u64 (*read)(void);
 	} second;
 
-	/* Before each run: as if new, so that no run depends on those before it. NULL: nothing to
-	 * do. */
+	/*
+	 * Called before each run: makes the clock as new, so that no run depends on those before
+	 * it. NULL: nothing to do.
+	 */
 	void (*reset)(struct clock *clock);
 
-	/* The counter, now. */
+	/* The counter's present value. */
 	u64 (*now)(void *context);
 	void *context;
 
-	/* Starts and stops the ticks. The ticker stays the caller's, and must last until the stop.
+	/*
+	 * Starts and stops the ticks. The ticker belongs to the caller, and must exist until the
+	 * stop.
 	 */
 	void (*ticks_start)(struct clock *clock, struct ticker *ticker);
 	void (*ticks_stop)(struct clock *clock);
 	struct ticker *ticker; /* whose samples run_until() takes; NULL: none */
 
-	/* Lets time pass until the counter has reached `until`, with ticks and samples. */
+	/* Waits until the counter has reached `until`, with ticks and samples. */
 	void (*run_until)(struct clock *clock, u64 until);
 
-	/* Holds the tick off, and lets it come again. Nest. */
+	/* Disables and enables the tick. Calls may be nested. */
 	void (*lock)(void *context);
 	void (*unlock)(void *context);
 
 	/*
 	 * Has the host judge a core's reading, `time` at `counter`: how far it is ahead of the
-	 * host's own clock at the same moment, and the error that the page states for it. false: no
-	 * such host, or no answer in time. NULL: cannot.
+	 * host's own clock at the same moment, and the error that the page states for it. false:
+	 * there is no such host, or it did not answer in time. NULL: not supported.
 	 */
 	bool (*judge)(struct clock *clock, u64 counter, instant time, s64 *difference_fs,
 		      u64 *maxerror_ns);
@@ -88,8 +94,10 @@ struct virtual_setup {
 	u64 start;    /* the counter's value at the start of each run */
 };
 
-/* The virtual clock: a simulated counter, advanced as fast as the CPU allows, with a page of its
- * own that has the true line. There is one. */
+/*
+ * The virtual clock: a simulated counter, advanced as fast as the CPU allows, with a page of its
+ * own that has the true line. There is one virtual clock.
+ */
 void virtual_clock_init(struct clock *clock, const struct virtual_setup *setup);
 
 #endif

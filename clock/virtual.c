@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The virtual clock: a counter that stands still until it is advanced from tick to tick, a page of
- * its own with the true line, and ticks exactly when they are due, or as late and as seldom as
- * asked.
+ * The virtual clock: a counter that changes only when it is advanced from tick to tick, a page of
+ * its own with the true line, and ticks exactly when they are due, or late or skipped as the ticker
+ * says.
  */
 #include "lib/random.h"
 #include "clock/clock.h"
 
 #define START_SEC 1767225600LL /* 2026-01-01 */
-#define IDLE	  10	       /* tickless: one tick in so many comes */
+#define IDLE	  10	       /* tickless: one tick in IDLE is delivered, on average */
 
 static struct {
 	u64 counter;
 	u64 due;	 /* of the next tick */
-	u64 last;	 /* when the last one came */
+	u64 last;	 /* when the last one was delivered */
 	u64 late_cycles; /* at most */
 	u64 random;
 	struct virtual_setup setup;
@@ -61,7 +61,8 @@ static void deliver(struct ticker *ticker, u64 late)
 		stats->late_max_cycles = late;
 }
 
-/* Moves the due time past the present; counts the ticks that are skipped. As Linux does, it skips
+/*
+ * Moves the due time beyond the present counter; counts the skipped ticks. As Linux does, it skips
  * no more than what the counter's width can tell: what is after half of it would seem to be before.
  */
 static void schedule_next(struct ticker *ticker)

@@ -28,7 +28,9 @@ struct fuzz_input {
 	const u8 *end;
 };
 
-/* The next `count` bytes (0 to 8) as a little-endian number; bytes beyond the input are zero. */
+/*
+ * Reads the next `count` bytes (0 to 8) as a little-endian number; bytes beyond the input are zero.
+ */
 static inline u64 fuzz_take(struct fuzz_input *input, u32 count)
 {
 	u64 value = 0;
@@ -43,7 +45,7 @@ static inline size_t fuzz_left(const struct fuzz_input *input)
 	return (size_t)(input->end - input->at);
 }
 
-/* A copy of the rest in a heap block of exactly its length, so that a read beyond it is seen. */
+/* Copies the rest into a heap block of exactly its length, so that a read beyond it is detected. */
 static inline u8 *fuzz_rest(const struct fuzz_input *input)
 {
 	size_t length = fuzz_left(input);

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The walk through the firmware's tables, from the root pointer to the I/O APICs. The input is laid
- * into a window of low memory at FUZZ_ACPI_BASE; what the code has not mapped with paging_map() is
- * poisoned, so that a read of it is seen. Ports and page tables are this file's own.
+ * The walk through the firmware's tables, from the root pointer to the I/O APICs. The input is
+ * copied to low memory at FUZZ_ACPI_BASE. Memory that the code has not mapped with paging_map() is
+ * poisoned, so that a read of it is detected. Ports and page tables are this file's own.
  *
- * One byte of flags comes first. FLAG_SCAN puts the root pointer into the BIOS area, FLAG_REPAIR
- * makes the checksums right, which a fuzzer would hardly ever guess.
+ * One byte of flags comes first. FLAG_SCAN puts the root pointer into the BIOS area. FLAG_REPAIR
+ * corrects the checksums, which a fuzzer would hardly ever guess.
  */
 #include <sanitizer/asan_interface.h>
 #include <sys/mman.h>
 
 #include "fuzz/fuzz.h"
 
-/* Stands in for arch/x86/cpu.h, whose instructions a process may not use. */
+/* Replaces arch/x86/cpu.h, whose instructions a process may not use. */
 #define TB_ARCH_X86_CPU_H
 static inline void outb(u16 port, u8 value)
 {
@@ -26,7 +26,7 @@ static inline void outw(u16 port, u16 value)
 	(void)value;
 }
 
-/* The sources themselves, so that they see the stand-ins. */
+/* The sources are included, so that they use the replacements above. */
 #include "arch/x86/acpi.c"
 #include "arch/x86/pic.c"
 
@@ -35,7 +35,7 @@ static inline void outw(u16 port, u16 value)
 #define FLAG_SCAN      1
 #define FLAG_REPAIR    2
 
-/* Mappings that one walk may ask for: each look at a table is one. */
+/* The most mappings that one walk may request: each access to a table is one. */
 #define MAPS_MAX 200000
 
 static u8 *const window = (u8 *)FUZZ_ACPI_BASE;
@@ -81,7 +81,10 @@ static void repair_table(u64 address)
 		repair((u8 *)address, length, 9);
 }
 
-/* The root's checksum last: repairing a table that lies in another would break that one. */
+/*
+ * The root's checksum is corrected last: a correction of a table inside another would break that
+ * one's checksum.
+ */
 static void repair_all(u8 *rsdp)
 {
 	u64 xsdt = read64(rsdp + 24), at;

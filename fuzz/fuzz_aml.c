@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The AML reader on a whole table that may hold anything. Work is bounded by the table's length, so
- * an input that libFuzzer calls slow is a finding too.
+ * Runs the AML reader on a whole table that may hold anything. Its work is bounded by the table's
+ * length, so an input that libFuzzer reports as slow is a finding too.
  */
 #include "arch/x86/aml.h"
 #include "fuzz/fuzz.h"

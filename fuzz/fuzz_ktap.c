@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The KTAP writer: the input is a list of calls with their texts and numbers. What comes out is
- * read again by the few rules that a reader relies on: lines that begin as KTAP's do, numbers that
- * count up, a plan that is their count, and a result that is "not ok" where a line below it is.
+ * The KTAP writer: the input is a list of calls with their texts and numbers. The output is checked
+ * by the few rules that a reader relies on: lines that begin as KTAP's do, numbers that count up, a
+ * plan that is their count, and a result that is "not ok" where a line below it is.
  */
 #include "fuzz/fuzz.h"
 #include "lib/ktap.h"
@@ -26,7 +26,7 @@ static void append(void *context, const char *bytes, size_t length)
 	text->bytes[text->length] = '\0';
 }
 
-/* A sentence as the product's are: one line of printable text without '#'. */
+/* A sentence in the product's form: one line of printable text without '#'. */
 static const char *take_text(struct fuzz_input *input, char *text)
 {
 	size_t length = fuzz_take(input, 1) % TEXT_MAX, i;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The mailbox, each half against another half that writes anything. The input is a list of steps:
- * one byte chooses guest or publisher, the bytes behind it are what the other half left.
+ * Tests each half of the mailbox against another half that may write anything. The input is a list
+ * of steps: one byte chooses guest or publisher, and the bytes after it are what the other half
+ * wrote.
  */
 #include "fuzz/fuzz.h"
 #include "vmclock/host/counter.h"
@@ -43,7 +44,7 @@ static void guest_posts(struct fuzz_input *input, struct mailbox *mailbox)
 		   "a verdict is about its own post alone");
 }
 
-/* The guest's answer to an earlier question is there already, and may be of any counter. */
+/* The guest's answer to an earlier request may be present already, with any counter. */
 static void publisher_asks(struct fuzz_input *input, struct mailbox *mailbox,
 			   struct exchange *exchange, struct offset *offset)
 {

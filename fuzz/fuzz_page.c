@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The vmclock page and its line: eight bytes of counter, then the page. A page that is accepted
- * gives a line whose arithmetic is monotonic and which a second page carries unchanged; a page that
- * is refused leaves nothing of itself behind.
+ * gives a line whose arithmetic is monotonic and which a second page carries unchanged; of a page
+ * that is refused, no field is used.
  */
 #include "fuzz/fuzz.h"
 #include "vmclock/stress.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The guest's command line: the guest's own words are taken out, then each experiment is parsed.
- * What is accepted lies within the ranges that docs and --help state; the parser always gets on.
+ * The guest's command line: the guest's own words are removed, then each experiment is parsed.
+ * Accepted values are within the ranges that --help states, and the parser always makes progress.
  */
 #include "fuzz/fuzz.h"
 #include "guest/provoke.h"

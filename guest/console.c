@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The report's ways out: the serial port and, where the way in found one, the screen. */
+/* Writes the report to the serial port and, if the boot path found one, to the screen. */
 #include "guest/console.h"
 #include "arch/x86/power.h"
 #include "arch/x86/screen.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Where the report goes. */
+/* The console: the destinations of the report. */
 #ifndef TB_GUEST_CONSOLE_H
 #define TB_GUEST_CONSOLE_H
 
@@ -8,10 +8,10 @@
 
 extern const struct output console;
 
-/* First of all. */
+/* Call this first. */
 void console_init(const struct boot_info *boot);
 
-/* "Bail out! ..." and off, with EXIT_CANNOT_RUN. */
+/* Prints "Bail out! ..." and turns the machine off with EXIT_CANNOT_RUN. */
 void bail_out(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
 #endif

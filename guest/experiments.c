@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* From the command line to one run after another. Assumes that the console is up. */
+/* Parses the command line and runs its experiments. Assumes that the console works. */
 #include "guest/experiments.h"
 #include "guest/console.h"
 #include "guest/tsc_clock.h"
@@ -10,7 +10,7 @@ void experiments_take(struct experiments *experiments, const char *line)
 
 	if (experiments_parse(experiments, line, why))
 		return;
-	/* No plan was printed yet: the header is still owed. */
+	/* No plan was printed yet, so the KTAP header is printed first. */
 	out_printf(&console, "KTAP version 1\n");
 	bail_out("%s", why);
 }
@@ -35,7 +35,7 @@ void experiments_run(const struct experiments *experiments, const struct machine
 	struct clock clock;
 
 	for (u32 i = 0; i < experiments->count; i++) {
-		/* A run may change its parameters; those of the table stay. */
+		/* A run may change its parameters, so it gets a copy. */
 		struct scenario_params params = experiments->params[i];
 		enum tsc_clock_error error = TSC_CLOCK_OK;
 

@@ -12,7 +12,7 @@ void experiments_take(struct experiments *experiments, const char *line);
 /* Ends the guest with a sentence if the machine lacks what an experiment asks for by name. */
 void experiments_check(const struct experiments *experiments, const struct machine *machine);
 
-/* Runs them in their order. Ends the guest with a sentence if a clock cannot be had. */
+/* Runs them in their order. Ends the guest with a sentence if a clock cannot be made. */
 void experiments_run(const struct experiments *experiments, const struct machine *machine,
 		     struct run_io *io);
 

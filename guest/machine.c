@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Finds the machine's parts. Assumes one CPU with interrupts off, and descriptors_init() done,
- * since reading what firmware left may fault.
+ * Finds the machine's parts. Assumes one CPU with interrupts off, and that descriptors_init() was
+ * called, since reading firmware's tables may fault.
  */
 #include "guest/machine.h"
 #include "arch/x86/acpi.h"
@@ -26,7 +26,7 @@ static void say_page(struct ktap *ktap, const char *name, const struct guest_pag
 		ktap_note(ktap, "%s: none: %s", name, page->why);
 }
 
-/* What the page says about itself, also where it holds no line to follow. */
+/* Reports the page's status and markers, also if the page has no line to follow. */
 static void say_line(struct ktap *ktap, const struct guest_page *page)
 {
 	struct vmclock_line line;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the guest finds out about the machine that it runs on, once, and says about it. */
+/* Finds the parts of the machine once, and reports them. */
 #ifndef TB_GUEST_MACHINE_H
 #define TB_GUEST_MACHINE_H
 
@@ -21,12 +21,12 @@ void machine_find(struct machine *machine, struct ktap *ktap, const struct boot_
 
 /*
  * Keeps the report on the screen until a key is pressed or a minute is over, then asks for the
- * soft-off state. For power_set_fallback(): the machine has no debugger that takes a status.
- * Returns if the machine is still on.
+ * soft-off state. For power_set_fallback(): the machine has no isa-debug-exit. Returns if the
+ * machine is still on.
  */
 void machine_turn_off(const struct machine *machine);
 
-/* Time by the reference clock, ns; 0 where there is none. May wrap every few seconds. */
+/* The reference clock's time, ns; 0 if there is none. May wrap every few seconds. */
 u64 machine_stopwatch_ns(const struct machine *machine);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The guest's main: a straight line from the hand-over to power-off. Either way in comes here, with
- * one CPU, interrupts off, and memory mapped one to one.
+ * The guest's main, from the hand-over to power-off. Both boot paths call kernel_main() with one
+ * CPU, interrupts off, and memory mapped one to one.
  */
 #include "arch/x86/descriptors.h"
 #include "arch/x86/fault.h"

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Memory, claimed from the map that the way in handed over. The image itself lies in one of its
- * ranges, near the bottom; a claim from the top keeps clear of it, and is refused if it cannot.
+ * Claims memory from the map that the boot path handed over. The image itself is in one of its
+ * ranges, near the bottom. A claim is taken from the top, and refused if it would overlap the
+ * image.
  */
 #include "guest/memory.h"
 #include "arch/x86/paging.h"

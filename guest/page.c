@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* From an ACPI device to a mapped page. */
+/* Finds an ACPI device and maps its page. */
 #include "guest/page.h"
 #include "arch/x86/acpi.h"
 #include "arch/x86/paging.h"
 
-#define PAGE_MAX 4096 /* more than either page's fields take */
+#define PAGE_MAX 4096 /* more than the fields of either page need */
 
 void guest_page_find(struct guest_page *page, const char *acpi_id)
 {

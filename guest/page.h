@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A page that ACPI tells of: the vmclock page, or the mailbox. */
+/* A page that ACPI describes: the vmclock page, or the mailbox. */
 #ifndef TB_GUEST_PAGE_H
 #define TB_GUEST_PAGE_H
 
@@ -10,7 +10,7 @@
 
 struct guest_page {
 	volatile void *address; /* NULL: none, and why says so */
-	u64 physical;		/* 0: not even found */
+	u64 physical;		/* 0: not found */
 	u64 size;		/* bytes that are mapped */
 	const char *why;	/* a sentence; never NULL */
 };

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The guest's own words, taken out of the command line. */
+/* Removes the guest's own words from the command line. */
 #include "guest/provoke.h"
 #include "lib/string.h"
 
-/* If the word of `length` at `text` is name=value: blanks it, with its value in `value`. */
+/*
+ * If the word of `length` at `text` is name=value: copies its value to `value` and blanks the word.
+ */
 static bool take(char *text, size_t length, const char *name, char *value, size_t size)
 {
 	size_t lead = strlen(name);

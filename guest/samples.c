@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* A run's samples as one record: a header of 64 bytes, then struct sample after struct sample. */
+/* Writes a run's samples as one record: a header of 64 bytes, then an array of struct sample. */
 #include "guest/samples.h"
 #include "arch/x86/debugcon.h"
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The real TSC as the clock of a run. A tick is due at whole tick lengths from the start, whatever
- * came late: the phase never slips. On a machine so slow that a tick takes longer than its length,
- * ticks are left out as a kernel leaves them out, so that the loop below always gets on.
+ * The real TSC as the clock of a run. A tick is due at a multiple of the tick length from the
+ * start, so late ticks do not shift the phase. On a machine so slow that a tick takes longer than
+ * its length, ticks are skipped as a kernel skips them, so that the loop below always makes
+ * progress.
  */
 #include "guest/tsc_clock.h"
 #include "arch/x86/lapic.h"
@@ -10,13 +11,14 @@
 #include "lib/random.h"
 #include "vmclock/mailbox.h"
 
-#define SAMPLES_PER_TICK    20 /* at most: the statistics, and an emulated CPU, keep up with that */
-#define IDLE_MAX	    10 /* tickless: at most so many ticks become one */
-#define PAGE_WAIT_SECONDS   10 /* for a publisher that is still looking for our counter */
-#define WRITER_WAIT_SECONDS 1  /* for one that was put to sleep in the middle of an update */
+#define SAMPLES_PER_TICK    20 /* at most: what the statistics and an emulated CPU can handle */
+#define IDLE_MAX	    10 /* tickless: the most ticks that are skipped in a row */
+#define PAGE_WAIT_SECONDS   10 /* for a publisher that is still measuring the guest's counter */
+#define WRITER_WAIT_SECONDS 1  /* for one that was preempted during an update */
 #define JUDGE_SECONDS	    3
-#define SPIN_TRIAL	    64 /* iterations that are timed, to know how many make a microsecond */
-#define SPIN_MAX	    4096
+#define SPIN_TRIAL \
+	64 /* the number of iterations that are timed, to find how many take a microsecond */
+#define SPIN_MAX 4096
 
 static struct {
 	struct ticker *ticker; /* NULL: no ticks */
@@ -66,14 +68,17 @@ static void tsc_clock_unlock(void *context)
 		interrupts_on();
 }
 
-/* Answers the publisher. Not to be interrupted by itself. */
+/* Answers the publisher. Must not be interrupted by itself. */
 static void answer(void)
 {
 	if (tsc.mailbox)
 		mailbox_serve(tsc.mailbox, tsc_clock_now, NULL);
 }
 
-/* The next tick's time: on the grid, and far enough ahead that something else can run before it. */
+/*
+ * The next tick's due time: a multiple of the tick length, far enough ahead that other code can run
+ * before it.
+ */
 static void advance(const struct ticker *ticker, u64 now)
 {
 	u64 soonest = now + ticker->interval / 8;
@@ -104,11 +109,11 @@ static void tick(void)
 
 	if (!tsc.ticker)
 		return;
-	/* A count-down may end a little early; the core must not see a tick before its time. */
+	/* A count-down may end slightly early. The core must not get a tick before it is due. */
 	if ((s64)(now - tsc.due) >= 0)
 		deliver(tsc.ticker, now);
 	lapic_timer_arm(tsc.due);
-	/* Whatever the scenario is busy with, the publisher has its answer once a tick. */
+	/* Answers the publisher once a tick, whatever the scenario does. */
 	answer();
 }
 
@@ -130,11 +135,11 @@ static void tsc_clock_ticks_stop(struct clock *clock)
 	(void)clock;
 	interrupts_off();
 	lapic_timer_stop();
-	/* clock->ticker stays: the page is still looked at. */
+	/* clock->ticker stays set: the page is still read. */
 	tsc.ticker = NULL;
 }
 
-/* The same outside of the tick. Two loads, unless there is something to be answered. */
+/* Answers the publisher outside of the tick. Costs two loads if there is no request. */
 static void serve(void)
 {
 	if (!tsc.mailbox || !mailbox_asks(tsc.mailbox))
@@ -144,7 +149,7 @@ static void serve(void)
 	tsc_clock_unlock(NULL);
 }
 
-/* How many iterations of cpu_spin() make about a microsecond. */
+/* How many iterations of cpu_spin() take about a microsecond. */
 static void measure_spins(u64 hz)
 {
 	u64 best = ~0ULL, start, cycles;
@@ -202,8 +207,8 @@ static bool tsc_clock_judge(struct clock *clock, u64 counter, instant time, s64 
 }
 
 /*
- * A publisher that must first learn this guest's TSC says "initializing" until it has, and one that
- * had no answer while the last scenario reported says "unknown" until it has one.
+ * Waits for the publisher. While it measures this guest's TSC, the page says "initializing". If it
+ * got no answer while the last scenario was reported, the page says "unknown" until it gets one.
  */
 static void wait_for_page(const struct clock *clock)
 {

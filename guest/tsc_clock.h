@@ -12,7 +12,7 @@
 enum tsc_clock_error {
 	TSC_CLOCK_OK,
 	TSC_CLOCK_NO_TSC,	/* the CPU has none */
-	TSC_CLOCK_NO_FREQUENCY, /* nothing tells how fast it runs, and no parameter does */
+	TSC_CLOCK_NO_FREQUENCY, /* neither the machine nor a parameter gives its frequency */
 	TSC_CLOCK_NO_APIC,	/* no local APIC */
 	TSC_CLOCK_NO_DEADLINE,	/* tick=deadline, and the CPU has no such timer */
 	TSC_CLOCK_NO_TIMER,	/* the local APIC's timer does not count */
@@ -21,13 +21,13 @@ enum tsc_clock_error {
 
 const char *tsc_clock_strerror(enum tsc_clock_error error);
 
-/* Whether the CPU has what an experiment asks for by name: before any has run. */
+/* Whether the CPU has what an experiment asks for by name. Called before any experiment has run. */
 enum tsc_clock_error tsc_clock_check(const struct machine *machine,
 				     const struct scenario_params *params);
 
 /*
- * Makes the clock for one experiment: measures what params leave open. While the page's publisher
- * is still initializing, waits for it, up to 10 s, and answers its mailbox.
+ * Makes the clock for one experiment, and measures what params do not give. While the page's
+ * publisher is still initializing, waits for it, up to 10 s, and answers its mailbox.
  */
 enum tsc_clock_error tsc_clock_init(struct clock *clock, const struct machine *machine,
 				    const struct scenario_params *params);

@@ -41,7 +41,7 @@ u128 div_u128(u128 n, u128 d, u128 *rem)
 	if (!(d >> 32))
 		return div_by_digit(n, (u32)d, rem);
 
-	/* One bit at a time; only wide divisors come here, and only in reports. */
+	/* One bit at a time. Only reports divide by such wide divisors. */
 	shift = (int)bits_of(n) - (int)bits_of(d);
 	for (; shift >= 0; shift--) {
 		/* n < 2^128 and d << shift has no more bits than n: nothing is shifted out. */
@@ -57,7 +57,10 @@ u128 div_u128(u128 n, u128 d, u128 *rem)
 instant instant_from_snsec(s64 sec, u128 snsec, u32 shift)
 {
 	u128 rem;
-	/* Whole nanoseconds and their shifted rest apart, so that 64 more bits fit on top. */
+	/*
+	 * The whole nanoseconds and their shifted remainder are divided separately, so that 64 more
+	 * bits fit.
+	 */
 	u128 nsec = snsec >> shift;
 	u128 rest = snsec & (((u128)1 << shift) - 1); /* < 2^32 */
 	u128 whole = div_u128(nsec, TB_NSEC_PER_SEC, &rem);
@@ -76,7 +79,7 @@ void instant_to_timespec(instant t, s64 *sec, u32 *nsec)
 s64 instant_to_fsec(instant t)
 {
 	const s64 limit = (s64)((~0ULL) >> 1);
-	s128 whole = t >> 64; /* floor; the fraction below is positive */
+	s128 whole = t >> 64; /* rounded down; the fraction is positive */
 	s128 fsec;
 
 	/* 9224 * 10^15 is past 2^63, so nothing below overflows 128 bits or hides a saturation. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Instants and durations in 64.64 fixed point: a signed 128-bit count of 2^-64 s, as the vmclock
- * page has it. Everything here is exact or says how it rounds; nothing depends on the vehicle, so
- * that the guest and the host process agree to the last bit. Callable from any context.
+ * page has it. Each function is exact or states how it rounds. None depends on the vehicle, so the
+ * guest and the host process agree to the last bit. Callable from any context.
  */
 #ifndef TB_LIB_INSTANT_H
 #define TB_LIB_INSTANT_H
@@ -14,7 +14,7 @@ typedef s128 instant; /* 2^-64 s */
 /* n / d and n % d for a 128-bit dividend without a compiler run-time library; d must not be 0. */
 u128 div_u128(u128 n, u128 d, u128 *rem);
 
-/* The same signed, rounded towards zero as C does; d > 0. */
+/* The same for a signed dividend, rounded towards zero as C does; d > 0. */
 static inline s128 div_s128(s128 n, u128 d)
 {
 	return n < 0 ? -(s128)div_u128(-(u128)n, d, NULL) : (s128)div_u128((u128)n, d, NULL);

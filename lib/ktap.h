@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * KTAP version 1 (kernel.org, dev-tools/ktap): a plan, one line for each claim, diagnostics before
- * it, and one level of subtests: a scenario run is a subtest, its claims are its lines.
+ * KTAP version 1 (kernel.org, dev-tools/ktap): a plan, one line for each claim with its diagnostics
+ * before it, and one level of subtests. Each run of a scenario is a subtest, and each claim is a
+ * line in it.
  */
 #ifndef TB_LIB_KTAP_H
 #define TB_LIB_KTAP_H
@@ -18,8 +19,10 @@ struct ktap {
 
 void ktap_begin(struct ktap *ktap, const struct output *out, u32 plan);
 void ktap_subtest_begin(struct ktap *ktap, const char *name);
-/* Ends the subtest with its own plan and its line in the outer level: failed if any claim did,
- * skipped if all were. */
+/*
+ * Ends the subtest with its own plan and its line in the outer level: failed if any claim failed,
+ * skipped if all were skipped.
+ */
 void ktap_subtest_end(struct ktap *ktap, const char *name);
 
 /* One claim. Returns ok. */

@@ -12,7 +12,7 @@ instant line_at(instant time, u64 line_counter, u64 period_frac, u8 period_shift
 
 	if (!before)
 		return time + (instant)(product >> period_shift);
-	/* What is subtracted is rounded up, so that the time is rounded down. */
+	/* This product is subtracted, so it is rounded up to round the result down. */
 	if (product & (((u128)1 << period_shift) - 1))
 		return time - (instant)(product >> period_shift) - 1;
 	return time - (instant)(product >> period_shift);

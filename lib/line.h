@@ -6,9 +6,9 @@
 #include "lib/instant.h"
 
 /*
- * The time at `counter`, rounded down to 2^-64 s. Counters are `mask` wide (2^bits - 1): half of
- * that width is after line_counter, the other half before it. The caller keeps the result within
- * an instant: half the width times the period is below 2^62 s, and so is |time|.
+ * The time at `counter`, rounded down to 2^-64 s. `mask` is 2^bits - 1 for a counter of that many
+ * bits. Half of its range is after line_counter, the other half before it. The caller keeps the
+ * result within an instant: half the range times the period is below 2^62 s, and so is |time|.
  */
 instant line_at(instant time, u64 line_counter, u64 period_frac, u8 period_shift, u64 counter,
 		u64 mask);

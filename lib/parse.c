@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Numbers and words out of text. */
+/* Parses numbers and words. */
 #include "lib/parse.h"
 
 bool str_copy(char *to, size_t size, const char *from)

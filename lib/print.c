@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Formatted output in small pieces straight to a byte sink: no buffer to size, nothing to free. */
+/* Formatted output, written in small pieces to a byte sink without a buffer. */
 #include "lib/print.h"
 #include "lib/instant.h"
 
@@ -86,7 +86,7 @@ static void put_number(const struct output *out, const struct spec *spec, u64 va
 	put_field(out, spec, text, (size_t)(end - text));
 }
 
-/* Digits at *format; leaves it behind them. */
+/* Parses digits at *format, and moves it past them. */
 static s64 parse_count(const char **format)
 {
 	s64 count = 0;

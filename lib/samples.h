@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How samples leave a vehicle: a header a run, then its samples, little endian (docs/report.md). */
+/*
+ * The format in which a vehicle writes samples: a header for each run, then its samples, little
+ * endian (docs/report.md).
+ */
 #ifndef TB_LIB_SAMPLES_H
 #define TB_LIB_SAMPLES_H
 
@@ -7,14 +10,16 @@
 
 #define SAMPLE_MAGIC "TBSAMPL1"
 
-/* Kept of a run, the same in every vehicle so that percentiles are too: at 16 bytes each, half a
- * second's work for an emulated debug console. */
+/*
+ * The number of samples that are kept of a run. It is the same in each vehicle, so that percentiles
+ * are the same. At 16 bytes each, an emulated debug console takes half a second to write them.
+ */
 #define SAMPLES_KEPT 32768U
 
 struct sample_header {
 	char magic[8];
 	u32 run;
-	u32 count;	/* of struct sample behind this header */
+	u32 count;	/* of struct sample after this header */
 	u32 decimation; /* every 2^n-th was kept */
 	u32 reserved;
 	u64 counter_hz;

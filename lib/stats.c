@@ -3,7 +3,7 @@
 #include "lib/stats.h"
 #include "lib/instant.h"
 
-/* Errors beyond +-1000 s (2^60 fs) count as that, so that no sum can overflow. */
+/* Errors are limited to +-1000 s (2^60 fs), so that no sum can overflow. */
 #define CLAMP_FS       (1000 * TB_FSEC_PER_SEC)
 #define FS_PER_PS      1000
 #define WITHIN_10NS_FS (10 * TB_FSEC_PER_NSEC)
@@ -43,7 +43,9 @@ void stats_init(struct stats *stats, struct sample *buffer, u32 capacity)
 	stats_reset(stats);
 }
 
-/* A full buffer gives up every second sample, so what stays is evenly spaced. */
+/*
+ * When the buffer is full, every second sample is dropped, so the remaining ones are evenly spaced.
+ */
 static void keep(struct stats *stats, u64 counter, s64 error_fs)
 {
 	if (stats->count & ((1ULL << stats->decimation) - 1))
@@ -128,8 +130,10 @@ s64 stats_rms_fs(const struct stats *stats)
 
 	if (!stats->count)
 		return 0;
-	/* The mean is at most 2^100 ps^2, so 2^20 more bits fit and keep the digits of small
-	 * ones: the root then counts 2^-10 ps. */
+	/*
+	 * The mean is at most 2^100 ps^2, so 20 more bits fit. They keep the digits of small means:
+	 * the root is in units of 2^-10 ps.
+	 */
 	mean = div_u128(stats->sum_squares, stats->count, &rem) << 20;
 	mean += div_u128(rem << 20, stats->count, &rem);
 	return (s64)(((u128)root(mean) * FS_PER_PS) >> 10);
@@ -154,7 +158,10 @@ s64 stats_drift_fs_per_s(const struct stats *stats)
 	above = stats->sum_te - mean_t * stats->sum_fs - mean_e * stats->sum_t +
 		n * mean_t * mean_e;
 	below = stats->sum_tt - 2 * mean_t * stats->sum_t + n * mean_t * mean_t;
-	/* The means are whole, so a part of at most one unit times the sum of the rest is left. */
+	/*
+	 * The means are rounded to whole numbers, so at most one unit times the sum of the
+	 * remainders is neglected.
+	 */
 	rest_t = stats->sum_t - n * mean_t;
 	above -= div_s128(rest_t * (stats->sum_fs - n * mean_e), stats->count);
 	below -= div_s128(rest_t * rest_t, stats->count);
@@ -177,7 +184,7 @@ s64 stats_drift_fs_per_s(const struct stats *stats)
 #define ERROR_BITS  45 /* of their errors: 35 s in units of 1 ps, 35 ms in fs */
 #define SLOPE_BITS  32 /* behind the binary point */
 
-/* How far values up to `largest` have to be shifted down to fit `bits`. */
+/* How far values up to `largest` must be shifted right to fit in `bits`. */
 static u32 excess_bits(u64 largest, u32 bits)
 {
 	u32 shift = 0;
@@ -227,7 +234,7 @@ static u128 residuals(const struct stats *stats, u32 time_shift, u32 error_shift
 	return (u128)below;
 }
 
-/* The variance of a mean of n, times n, as the batch length that makes it largest shows it. */
+/* The largest variance of a batch mean times the batch length, over all batch lengths. */
 static u128 long_run_variance(s64 *sums, u32 n)
 {
 	u128 largest = 0, rest;
@@ -264,7 +271,7 @@ s64 stats_drift_error_fs_per_s(const struct stats *stats, u64 counter_hz, s64 *s
 			     root(below), &rest);
 }
 
-/* In-place heapsort: no allocation, n log n at worst. */
+/* In-place heapsort: no allocation, n log n in the worst case. */
 static void sift(s64 *heap, u32 from, u32 end)
 {
 	for (u32 child; (child = 2 * from + 1) < end; from = child) {

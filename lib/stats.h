@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Statistics of an error over time, in integers, so that every vehicle gets the same digits. Errors
+ * Statistics of an error over time, in integers, so that each vehicle gets the same digits. Errors
  * are femtoseconds, clamped to +-1000 s; times are microseconds since the start.
  */
 #ifndef TB_LIB_STATS_H
@@ -14,7 +14,7 @@ struct sample {
 };
 
 struct stats {
-	/* Kept samples: every 2^decimation-th, in a buffer that the vehicle hands in. */
+	/* Kept samples: every 2^decimation-th, in a buffer that the vehicle provides. */
 	struct sample *samples;
 	u32 capacity; /* a power of two, at least 2 */
 	u32 kept;
@@ -27,19 +27,21 @@ struct stats {
 	u128 sum_squares; /* of errors in picoseconds */
 	/* Least squares of error (fs) on time (us). */
 	s128 sum_t, sum_tt, sum_te;
-	/* The first time after which |e| stayed within 10 ns, and within 1 ns; -1: it did not. */
+	/*
+	 * The first time after which |e| stayed within 10 ns, and within 1 ns; -1 if it never did.
+	 */
 	s64 within_10ns_us, within_1ns_us;
 	s64 last_us;
 };
 
 void stats_init(struct stats *stats, struct sample *buffer, u32 capacity);
-/* Forgets all but the buffer: a new window. */
+/* Starts a new window: clears all but the buffer. */
 void stats_reset(struct stats *stats);
 void stats_add(struct stats *stats, u64 counter, s64 time_us, s64 error_fs);
 
 s64 stats_mean_fs(const struct stats *stats);
 s64 stats_rms_fs(const struct stats *stats);
-/* Slope of the least-squares line, in 10^-6 ns/s (fs a second). 0 with fewer than two times. */
+/* Slope of the least-squares line, in 10^-6 ns/s (fs a second). 0 if all samples have one time. */
 s64 stats_drift_fs_per_s(const struct stats *stats);
 /*
  * Standard error of that slope, fs a second, from the residuals of the kept samples about the line

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The memory and string functions that the guest has nowhere else from; the compiler calls the
- * memory ones by itself. A host process has its libc's instead, so this file is not linked there.
- * Whole words first: an emulated string instruction costs the same for eight bytes as for one.
+ * The memory and string functions of the guest; the compiler also calls the memory functions. A
+ * host process has those of its libc, so this file is not linked there. Whole words are copied
+ * first: an emulated string instruction costs the same for eight bytes as for one.
  */
 #include "lib/string.h"
 

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What claims are held to, derived from the algorithm, and how one is made: its sentence, and,
- * where it fails, the switches that it rests on and the core lacks.
+ * The bounds of claims, derived from the algorithm, and how a claim is reported: its sentence and,
+ * if it fails, the switches that it depends on and that the core lacks.
  */
 #include "lib/math.h"
 #include "lib/string.h"
 #include "measure/measure.h"
 #include "measure/reading.h"
 
-#define UNITS_FS      5000 /* 5 ps: tick lengths and the told time come in units, each below 1 ps */
-#define DRIFT_FS      1000 /* 0.001 ns/s */
-#define DEVIATIONS    3
-#define PASS_TRIES    50 /* how often a page that may get better is waited for, */
-#define PASS_MS	      20 /* for so long each time */
-#define ACCOUNT_EVERY 61 /* samples: a prime, so that no pattern of ticks hides from it */
+#define UNITS_FS   5000 /* 5 ps: tick lengths and readings are rounded to units, each below 1 ps */
+#define DRIFT_FS   1000 /* 0.001 ns/s */
+#define DEVIATIONS 3
+#define PASS_TRIES 50 /* how often a page that may become usable is waited for, */
+#define PASS_MS	   20 /* and for how long each time */
+#define ACCOUNT_EVERY \
+	61 /* samples: a prime, so that it does not coincide with a pattern of ticks */
 
 static const char *const missing[] = {
 	"remainder: what a tick of whole cycles cannot hold is lost with every tick",
@@ -27,7 +28,7 @@ static const char *const missing[] = {
 
 bool run_claim(struct run *run, bool ok, const char *sentence, u32 rests_on)
 {
-	/* A lifted core that cannot follow a line is given our way to. */
+	/* A lifted core that cannot follow a line gets this code's reference and feed. */
 	const u32 given = run->tk == &tk_native ? 0 : TK_REFERENCE | TK_FEED;
 	const u32 lacks = ok ? 0 : rests_on & ~(run->switches | given | run->named);
 
@@ -52,9 +53,9 @@ s64 run_bound_fs(const struct run *run)
 }
 
 /*
- * Mult stays for as long as no tick comes, one step off at most: so a step over the longest time
- * between two ticks is what may gather. A late tick judges by the error at the last whole tick, up
- * to a tick earlier: by so much of a step it may judge wrongly.
+ * `mult` does not change until a tick comes, and is at most one step off. So an error of one step
+ * over the longest time between two ticks may accumulate. A late tick chooses `mult` by the error
+ * at the last whole tick, up to a tick earlier, which adds at most the step over that time.
  */
 s64 run_stray_fs(const struct run *run)
 {
@@ -75,9 +76,9 @@ s64 run_stray_fs(const struct run *run)
 }
 
 /*
- * Three standard errors of the slope; at least 0.001 ns/s; and at least what an error that stays
- * within a band one stray wide can lean over the window T. Of all that do, the one that is low in
- * the first half and high in the second leans most: by 1.5 band / T.
+ * The bound is the largest of three: three standard errors of the slope; 0.001 ns/s; and the
+ * largest slope of an error that stays within a band as wide as run_stray_fs() over the window T.
+ * That slope is 1.5 band / T, of an error that is low in the first half and high in the second.
  */
 s64 run_drift_bound_fs(const struct run *run)
 {
@@ -104,9 +105,10 @@ bool run_claim_drift(struct run *run, u32 rests_on)
 }
 
 /*
- * What the core's own account makes of the error at `counter`: told time, plus ntp_error, plus the
- * phase still to be slewed, less the line, fs. With the tick held off. Of a tick under way, its
- * share of the tick length is due, and what mult makes of it is told.
+ * The core's error at `counter` by its own state, fs: its time, plus ntp_error, plus the phase
+ * still to be slewed, less the line. Called with the tick disabled. Of the tick in progress,
+ * ntp_error gains the elapsed share of the tick length, less what `mult` has accumulated since the
+ * last tick.
  */
 static s64 account_fs(const struct run *run, u64 counter, s64 error_fs)
 {
@@ -117,8 +119,11 @@ static s64 account_fs(const struct run *run, u64 counter, s64 error_fs)
 	run->tk->state(&state);
 	off = (counter - state.cycle_last) & run->clock->counter.mask;
 	if (!state.cycle_interval)
-		return 0; /* being recalibrated: no tick has a length */
-	/* 2^63 cycles of a tick's 2^56 at most: a part of a tick beside whole ones. */
+		return 0; /* being recalibrated: a tick has no length */
+	/*
+	 * Whole ticks and the part of a tick are multiplied separately, so that neither product
+	 * overflows.
+	 */
 	due = (s128)(off / state.cycle_interval) * state.ntp_tick +
 	      (s128)div_u128((u128)(off % state.cycle_interval) * state.ntp_tick,
 			     state.cycle_interval, NULL);
@@ -148,7 +153,7 @@ bool run_claim_account(struct run *run, u32 rests_on)
 			 rests_on);
 }
 
-/* Late or skipped ticks, or ticks on time: what holds of all of them on the virtual clock. */
+/* The claims that hold on the virtual clock for ticks on time, late and skipped ones. */
 void run_claim_stays(struct run *run, u32 rests_on)
 {
 	const struct stats *stats = run->stats;
@@ -165,8 +170,8 @@ void run_claim_stays(struct run *run, u32 rests_on)
 }
 
 /*
- * A publisher that has had no answer for a moment, or is in mid-update, is waited for: what counts
- * is what becomes of it.
+ * Waits for a publisher that had no answer for a moment, or is in mid-update: only its state after
+ * that is judged.
  */
 static void await_page(struct run *run)
 {
@@ -174,14 +179,14 @@ static void await_page(struct run *run)
 		run_settle(run, PASS_MS);
 }
 
-/* A publisher that was killed between two updates leaves a page that looks as good as ever. */
+/* Whether the publisher was killed between two updates: the page that it leaves looks valid. */
 static bool publisher_stopped(const struct run *run)
 {
 	const struct clock *clock = run->clock;
 	const u64 now = counter_now(run);
 	struct vmclock_line line;
 
-	/* The page as it is now: the line that was read last may be older than the report. */
+	/* Reads the page again: the line that was read last may be older than the report. */
 	if (clock->is_virtual || !clock->page ||
 	    vmclock_read(clock->page, clock->page_mapped, now, &line) ||
 	    !vmclock_outlived(&line, now))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Following the page: it is read at the start and at each change, and handed to the core. */
+/* Follows the page: reads it at the start and at each change, and passes it to the core. */
 #include "lib/math.h"
 #include "measure/measure.h"
 #include "measure/reading.h"
@@ -54,7 +54,7 @@ static void reference_of(const struct run *run, u32 step_ns, struct tk_reference
 	};
 }
 
-/* A lifted core always can: one that has no reference of its own is given ours. */
+/* A lifted core always can: one without a reference of its own gets this code's. */
 static bool can_follow(const struct run *run)
 {
 	if (run->tk != &tk_native)
@@ -63,8 +63,8 @@ static bool can_follow(const struct run *run)
 }
 
 /*
- * Without a reference to follow: the time by settimeofday, the rate by adjtimex, in its unit of
- * 2^-16 ppm, of which the tick's own 500 us/s steps take what is beyond 500 ppm.
+ * For a core without a reference: sets the time by settimeofday, and the rate by adjtimex in its
+ * unit of 2^-16 ppm. adjtimex's tick, in steps of 100 ppm, takes what is beyond 500 ppm.
  */
 static enum tk_error set_by_hand(struct run *run)
 {
@@ -74,7 +74,7 @@ static enum tk_error set_by_hand(struct run *run)
 	struct tk_timex timex = { .modes = TK_ADJ_FREQUENCY | TK_ADJ_TICK };
 	u64 now = counter_now(run);
 	instant at = vmclock_utc_at(&run->line, now);
-	/* A second's worth of cycles on the line, less a second, is the rate. */
+	/* The rate is the line's time over one nominal second of cycles, less a second. */
 	instant second = vmclock_utc_at(&run->line, now + hz) - at;
 	s64 rate = instant_to_fsec(second - ((instant)1 << 64)); /* 10^-15: 10^9 is 1 ppm */
 	enum tk_error error;
@@ -104,7 +104,10 @@ static void feed(struct run *run, u32 step_ns)
 	run->feeds++;
 }
 
-/* The page moved: read it again, and have the core follow. A disruption voids what was known. */
+/*
+ * The page has changed: reads it again, and makes the core follow. A disruption makes the earlier
+ * line invalid.
+ */
 static void page_changed(struct run *run)
 {
 	struct clock *clock = run->clock;
@@ -112,7 +115,9 @@ static void page_changed(struct run *run)
 	bool disrupted;
 	u64 now, moved_fs;
 
-	/* With the tick on: a page whose writer is gone may take a while to be refused. */
+	/*
+	 * The tick is on here, because a page whose writer has died may take a while to be refused.
+	 */
 	if (!run_read_page(run))
 		return;
 	disrupted = run->line.disruption_marker != before.disruption_marker ||

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a scenario is measured with: a run of it, and the steps of its straight line. It knows a
- * core by tk.h and the machine by clock.h; the same object code runs in the guest and in the host
+ * A run of a scenario, and the functions that a scenario is written with. A run uses a core through
+ * tk.h and the machine through clock.h. The same object code runs in the guest and in the host
  * process.
  */
 #ifndef TB_MEASURE_MEASURE_H
@@ -21,29 +21,33 @@ struct run {
 	struct clock *clock;
 	struct ktap *ktap;
 	struct stats *stats;
-	struct ticker ticker;	  /* its stats are the window's */
-	u64 late_before_cycles;	  /* the latest tick of the run before the window */
-	u64 gap_before_cycles;	  /* the same of the longest time between two ticks */
-	u32 switches;		  /* in force: params' for native, its own for a lifted core */
+	struct ticker ticker;	/* its stats are those of the window */
+	u64 late_before_cycles; /* the largest delay of a tick before the window */
+	u64 gap_before_cycles;	/* the same of the longest time between two ticks */
+	u32 switches; /* in effect: those of params for native, its own for a lifted core */
 	struct vmclock_line line; /* the page as last read and, if following, fed */
-	struct vmclock_seen seen; /* the page when it was read last, whether it was taken or not */
+	struct vmclock_seen
+		seen; /* the page when it was read last, whether it was accepted or not */
 	enum vmclock_error line_error;
 	bool following; /* feed each change of the page to the core */
 	bool sampling;
 	bool read_before; /* last_mono_ns holds something */
-	s64 last_mono_ns; /* of the reader, to see time go back */
+	s64 last_mono_ns; /* the last reading, to detect that time goes back */
 	s64 last_error_fs;
 	s64 account_max_fs; /* since the core started; see run_claim_account() */
 	u32 named;	    /* missing switches that a note of this run has named */
 	u64 start;	    /* counter at the start of the window */
 	u64 feeds, disruptions;
-	u64 refusals; /* of the page, but for those that pass by themselves */
-	/* How far the page's line was from the one before when the core was told, fs: all since the
-	 * core started, and worst. */
+	u64 refusals; /* refusals of the page, except those that may end by themselves */
+	/*
+	 * How far a new line of the page was from the one before, when the core got it, fs: the sum
+	 * since the core started, and the largest.
+	 */
 	u64 moved_fs, moved_max_fs;
 	enum tk_error feed_error;
 	s64 *scratch;  /* stats->capacity entries, for percentiles */
-	s64 target_fs; /* how far off the line it is asked to be: statistics are about that */
+	s64 target_fs; /* the requested distance from the line; the statistics are of the error
+			  relative to it */
 	u64 (*stopwatch_ns)(void); /* real time; NULL: none */
 	/* The claim that fails where a tick never returns, and the switch it rests on. NULL: that
 	 * every tick ends. */
@@ -69,7 +73,7 @@ bool run_follow(struct run *run, bool step);
  */
 bool run_refollow(struct run *run);
 
-/* Looks at the page between samples: what a notification by the hypervisor brings about. */
+/* Reads the page between samples, as a notification by the hypervisor would cause. */
 void run_notice(struct run *run);
 
 /* Starts the ticks of the core, and stops them. */

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Time passes: windows of the statistics, ticks, and a sample whenever the clock asks for one. */
+/*
+ * Lets time pass: windows of the statistics, ticks, and a sample whenever the clock requests one.
+ */
 #include "measure/measure.h"
 #include "measure/reading.h"
 
@@ -16,7 +18,8 @@ void run_window(struct run *run)
 	u64 backwards = run->stats->backwards;
 
 	stats_reset(run->stats);
-	run->stats->backwards = backwards; /* of the whole run: no window excuses one */
+	run->stats->backwards =
+		backwards; /* counted over the whole run, and not reset with the window */
 	run->start = counter_now(run);
 	clock->lock(clock->context);
 	if (run->ticker.stats.late_max_cycles > run->late_before_cycles)
@@ -27,7 +30,9 @@ void run_window(struct run *run)
 	clock->unlock(clock->context);
 }
 
-/* The clock asks for a reading: of the page, so that the core follows it, then of the core. */
+/*
+ * Called by the clock for each sample: reads the page, so that the core follows it, then the core.
+ */
 static void look(void *context)
 {
 	struct run *run = context;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What a run says in KTAP: its parameters and metrics. */
+/* Reports a run's parameters and metrics in KTAP. */
 #include "lib/math.h"
 #include "lib/string.h"
 #include "measure/measure.h"

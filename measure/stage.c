@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Claim of every run of a lifted core: it has the switches that its release has, or those that the
- * user expects. A tree that lost one is else measured as if it had never had it.
+ * A claim of every run of a lifted core: it has the switches that its release has, or those that
+ * the user expects. Without this claim, a tree that lost a switch would be measured as if it had
+ * never had it.
  */
 #include "lib/string.h"
 #include "measure/measure.h"
@@ -10,7 +11,7 @@
 #define NAMES_SIZE 128
 
 static struct {
-	const struct tk_ops *tk; /* of which the rest is */
+	const struct tk_ops *tk; /* a subset of the release's switches */
 	struct tk_stage stage;
 } known;
 
@@ -47,7 +48,10 @@ static const char *names(u32 switches, char text[NAMES_SIZE])
 	return text;
 }
 
-/* What its source says otherwise, and what is neither one nor the other. */
+/*
+ * Notes where the source contradicts the core's behaviour, and switches whose behaviour is neither
+ * that of a core with nor without it.
+ */
 static void note_doubts(struct run *run, const struct tk_identity *identity)
 {
 	u32 told = TK_STAGE_TOLD & ~known.stage.unknown;
@@ -75,7 +79,7 @@ void run_claim_stage(struct run *run)
 		return;
 	if (!strcmp(expect, "release")) {
 		if (!identity->release)
-			return; /* nothing is known of this release */
+			return; /* this release is not known */
 		missing = identity->release & ~known.stage.switches;
 		if (missing)
 			ktap_note(run->ktap,

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Claim: the counter runs at the rate that is believed of it, as far as the machine's second
- * counter (HPET or ACPI timer) can tell. It needs no page: it is what a PC without one can measure.
- * The error is the counter's elapsed time, at its nominal rate, less the second counter's.
+ * Claim: the counter runs at its nominal frequency, as far as the machine's second counter (HPET or
+ * ACPI timer) can tell. It needs no page, so a PC without one can measure it. The error is the
+ * counter's elapsed time, at its nominal rate, less the second counter's.
  */
 #include "lib/string.h"
 #include "scenario/list.h"
 
 #define STEP_MS	 10
 #define READINGS 8
-/* What either counter's crystal may be off by, if not both were measured alike: the HPET's
- * specification allows 500 ppm (1.0a, section 2.3.2), and CPUID's crystals claim less. */
+/*
+ * The possible error of either counter's crystal, unless the counter was measured against the
+ * second one: the HPET's specification allows 500 ppm (1.0a, section 2.3.2), and CPUID's crystals
+ * claim less.
+ */
 #define CRYSTAL_PPB 500000
 
 struct reading {
@@ -43,7 +46,7 @@ static s128 cycles_to_fs(const struct clock *clock, u64 cycles)
 	return (s128)div_u128((u128)cycles * TB_FSEC_PER_SEC, clock->counter.hz, NULL);
 }
 
-/* How far the measured rate may be off the believed one, fs a second. */
+/* The allowed difference between measured and nominal rate, fs a second. */
 static s64 allowed_fs(const struct run *run, u64 width)
 {
 	const struct clock *clock = run->clock;
@@ -52,7 +55,7 @@ static s64 allowed_fs(const struct run *run, u64 width)
 
 	if (strcmp(clock->counter_source, clock->second.name))
 		ppb += CRYSTAL_PPB;
-	/* 1 ppb is 10^6 fs a second; and what one reading at either end leaves open. */
+	/* 1 ppb is 10^6 fs a second. Added is the width of one reading at each end. */
 	return (s64)(ppb * 1000000 + 2 * blur_fs * 1000 / run->params->duration_ms);
 }
 

@@ -51,7 +51,7 @@ static void compare_run(struct run *run)
 		return;
 	run_ticks_start(run);
 
-	/* Undisciplined, and beside it the bare counter at its nominal frequency. */
+	/* Measures the undisciplined core, and the counter at its nominal frequency. */
 	run_window(run);
 	from = clock->now(clock->context);
 	begin_fs = run_error_fs(run);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Claim: when the page's period changes, small steps and large, and the core is told at that
- * moment, it follows at once, in the middle of a tick, and no phase is lost over it.
+ * Claim: when the page's period changes by a small or large step, and the core gets the line at
+ * that moment, it follows at once, in mid-tick, and loses no phase.
  */
 #include "scenario/list.h"
 
@@ -9,7 +9,10 @@
 
 static void freq_run(struct run *run)
 {
-	/* What a crystal, a temperature, a migration and a bad host do: 10^-12. */
+	/*
+	 * Changes of the period by a crystal, its temperature, a migration and a bad host, in
+	 * 10^-12.
+	 */
 	static const s64 changes_ppt[] = { 1000,     -1000,	100000,	   -300000,
 					   10000000, -10000000, 100000000, -200000000 };
 	struct clock *clock = run->clock;
@@ -29,7 +32,10 @@ static void freq_run(struct run *run)
 		if (clock->page_is_ours) {
 			u64 now;
 
-			/* Into a tick: the new line's counter_value is after cycle_last. */
+			/*
+			 * Advances into a tick, so that the new line's counter_value is after
+			 * cycle_last.
+			 */
 			run_cycles(run, tick_cycles * (1 + changes % 3) / 4);
 			now = clock->now(clock->context);
 

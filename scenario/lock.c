@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Claim: a core that follows the page's line stays on it, within one step of mult over one tick on
- * the virtual clock, and in the median within a nanosecond on the real one (if its host lets the
- * tick come on time, and the page's line stays where it is), for as long as it runs.
+ * the virtual clock, and in the median within a nanosecond on the real one (if its host delivers
+ * ticks on time, and the page's line does not move), for the whole run.
  */
 #include "scenario/list.h"
 
-#define LIMIT_FS  (10 * TB_FSEC_PER_NSEC)
-#define SETTLE_MS 200 /* real clock: for the first ticks, and what starting them disturbs */
+#define LIMIT_FS (10 * TB_FSEC_PER_NSEC)
+#define SETTLE_MS \
+	200 /* real clock: time for the first ticks, and for the disturbance by their start */
 
 static void host_judges(struct run *run)
 {
@@ -32,7 +33,7 @@ static void host_judges(struct run *run)
 		    "the host finds the core's time within the page's stated maxerror");
 }
 
-/* On the virtual clock nothing but the algorithm is in the error. */
+/* On the virtual clock the error is caused by the algorithm alone. */
 static void claim_exact(struct run *run)
 {
 	const u32 rests_on = TK_REMAINDER | TK_REFERENCE | TK_FEED;
@@ -48,11 +49,11 @@ static void claim_exact(struct run *run)
 }
 
 /*
- * On the real clock, what must hold on any host. Dithering leaves one step of mult over a tick; one
- * period late, two. A tick that comes later lets a step run on for so long, and where the line's
- * rate is next to a whole mult (that of a host whose own clock nobody steers), nothing brings it
- * back soon. And where the page's own line moves, the core is off by as much, until it has slewed
- * there.
+ * The claims that must hold on the real clock of any host. Dithering leaves an error of one `mult`
+ * step over a tick, or two if a tick is one period late. A later tick leaves a step in force until
+ * it arrives. If the line's rate is close to a whole `mult` (as on a host whose clock is not
+ * steered), that error decays slowly. And if the page's line moves, the core is off by that
+ * distance until it has slewed.
  */
 static void claim_median(struct run *run)
 {
@@ -81,7 +82,10 @@ static void lock_run(struct run *run)
 
 	if (!run_start_core(run))
 		return;
-	/* On the real clock, time passes until the first tick: the line is followed from then. */
+	/*
+	 * On the real clock some time passes before the first tick, so the line is followed from
+	 * the first tick on.
+	 */
 	if (!clock->is_virtual)
 		run_ticks_start(run);
 	if (!run_follow(run, true)) {

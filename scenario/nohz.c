@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Claim: a core whose ticks are mostly skipped, as an idle machine's are, still does not drift from
- * the line, and strays from it by no more than one step of mult over its longest idle.
+ * Claim: a core whose ticks are mostly skipped, as on an idle machine, does not drift from the
+ * line, and strays from it by no more than one step of mult over the longest idle time.
  */
 #include "scenario/list.h"
 

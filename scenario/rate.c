@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Claim: none; a benchmark. How many ticks a second the core does when every tick is called, on
- * time and with nothing else in the loop, and how long a read of the clock takes. The best of many
- * short rounds, since whatever else the machine does only adds.
+ * A benchmark without a claim: how many ticks a second the core processes when every tick is called
+ * on time with nothing else in the loop, and how long a read of the clock takes. It reports the
+ * best of many short rounds, because other load on the machine can only add time.
  */
 #include "scenario/list.h"
 
@@ -38,7 +38,7 @@ static void rate_run(struct run *run)
 			tk->tick(counter);
 		}
 		end = run->stopwatch_ns();
-		/* A clock that wrapped in a round spoils that round only. */
+		/* If the clock wraps in a round, only that round is lost. */
 		if (end > begin && end - begin < best_tick)
 			best_tick = end - begin;
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Claim: ticks that come while the counter is being recalibrated, and cycle_interval is 0, are let
- * pass, and nothing is lost by them. (Without `divzero` they divide by zero, which ends the run, or
- * a lifted kernel's tick does not end, and is cut off.)
+ * Claim: ticks that come while the counter is being recalibrated, and cycle_interval is 0, are
+ * skipped, and no time is lost. (Without `divzero` the core divides by zero, which ends the run.
+ * The tick of a lifted kernel may not return then, and is aborted.)
  */
 #include "scenario/list.h"
 
@@ -26,7 +26,7 @@ static bool recalibrate(struct run *run, bool stopped)
 static void recalibrate_run(struct run *run)
 {
 	struct clock *clock = run->clock;
-	/* As many cycles as a reader of a narrow counter can tell. */
+	/* The most cycles that a reader of a narrow counter can distinguish. */
 	const u64 most_ms = (clock->counter.mask >> 2) / (run_cycles_in_ms(run, 1000) / 1000 + 1);
 	const u32 pause_ms = most_ms < PAUSE_MS ? (u32)most_ms : PAUSE_MS;
 	const u32 pause_ticks = pause_ms * run->params->hz / 1000 + 1;
@@ -51,7 +51,7 @@ static void recalibrate_run(struct run *run)
 		recalibrate(run, true);
 		ticks = run->ticker.stats.ticks;
 		run_ms(run, pause_ms);
-		/* The ticks came, and there was no interval for them to divide by. */
+		/* Ticks came while cycle_interval was 0. */
 		run->tk->state(&state);
 		let_pass &= run->ticker.stats.ticks > ticks && !state.cycle_interval;
 		recalibrate(run, false);

@@ -3,7 +3,9 @@
 #include "lib/string.h"
 #include "scenario/scenario.h"
 
-/* A tick that divides by zero or never ends fails the claim at stake; the next run starts afresh.
+/*
+ * A tick that divides by zero or never returns fails the claim that depends on it; the next run
+ * starts with a new core.
  */
 static void run_guarded(const struct scenario *scenario, struct run *run, struct run_io *io)
 {

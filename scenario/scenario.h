@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A scenario is one file: its claim in a sentence at the head, and a straight line of set up, run,
- * report, made of measure/measure.h. A program runs them by what stands below.
+ * A scenario is one file with its claim at the head. It sets up a run, lets time pass, and reports,
+ * with the functions of measure/measure.h. A program runs scenarios with the functions below.
  */
 #ifndef TB_SCENARIO_SCENARIO_H
 #define TB_SCENARIO_SCENARIO_H
@@ -44,9 +44,9 @@ struct run_io {
 	s64 *scratch;		   /* as many entries as the statistics' buffer has samples */
 	u64 (*stopwatch_ns)(void); /* real time, for the scenario rate; NULL: none */
 	/*
-	 * Calls run(run) and sees that it ends. false: it divided by zero, or went on without
-	 * run->ticker.progress moving; *why says which in words. On the virtual clock. NULL: nobody
-	 * does.
+	 * Calls run(run) and makes sure that it ends. false: it divided by zero, or
+	 * run->ticker.progress stopped changing; *why says which. For the virtual clock. NULL: not
+	 * supported.
 	 */
 	bool (*guard)(void (*body)(struct run *run), struct run *run, const char **why);
 	void (*ship)(void *context, const struct run *run, const char *scenario, u32 number);

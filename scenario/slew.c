@@ -1,26 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Claim: an offset put into time_offset is slewed along the exponential of its time constant and
- * delivered whole, and the clock then holds the shifted line as tightly as it held the first.
+ * delivered in full, and the clock then follows the shifted line with the same jitter as before.
  */
 #include "lib/math.h"
 #include "scenario/list.h"
 
 #define DEFAULT_NS	10000
-#define SETTLE_MS	2000  /* and two ticks: just behind a second's NTP step */
-#define TAIL_MS		50000 /* at the end: where the offset has long arrived */
+#define SETTLE_MS	2000  /* plus two ticks: just after second_overflow() */
+#define TAIL_MS		50000 /* at the end, long after the offset was delivered */
 #define CURVE_PARTS	100   /* 1 % */
 #define TAIL_NS		100
 #define TAIL_UNITS	4096 /* of time_offset; 2^(2 + time constant 10) */
 #define TAIL_SECONDS	200
 #define ADJTIME_RATE_FS (500000LL * TB_FSEC_PER_NSEC) /* a second */
 #define ADJTIME_US	1234			      /* at 500 us a second, and a rest */
-#define ADJTIME_MS	10000			      /* long enough for it, with time to spare */
+#define ADJTIME_MS	10000			      /* longer than it takes */
 
 #define RESTS_ON (TK_REMAINDER | TK_REFERENCE | TK_FEED | TK_SKEW)
 
-/* What share of an offset is delivered `seconds` after it was given: 1/16 of the rest each second,
- * from the second after. In 10^-9. */
+/*
+ * The share of an offset that is delivered `seconds` after it was set, in 10^-9. Each second
+ * delivers 1/16 of the rest, from the next second on.
+ */
 static s64 curve(u32 seconds)
 {
 	s64 left = 1000000000;
@@ -30,11 +32,14 @@ static s64 curve(u32 seconds)
 	return 1000000000 - left;
 }
 
-/* How long until an offset's exponential share is nothing: time_offset counts 2^-32 ns / HZ. */
+/*
+ * How long until an offset's exponential share rounds to 0: time_offset is in units of 2^-32 ns /
+ * HZ.
+ */
 static u64 exponential_ms(const struct run *run, s64 offset_ns)
 {
 	s64 left = magnitude(offset_ns) * (1LL << 32) / run->params->hz;
-	u64 seconds = 2; /* the second under way, and the last rest's */
+	u64 seconds = 2; /* the present second, and the last remainder's */
 
 	for (; left >= 16; seconds++)
 		left -= left / 16;
@@ -78,7 +83,10 @@ static void slew_once(struct run *run, const char *sign, s64 offset_ns)
 		due_fs = (s64)div_s128((s128)offset_fs * curve(marks[i]), 1000000000);
 		str_printf(name, sizeof(name), "%s_after_%us_ns", sign, marks[i]);
 		run_metric_ns(run, name, told_fs);
-		/* The second began up to two ticks ago, of the first share's 1/16 a second. */
+		/*
+		 * The second began up to two ticks ago, so two ticks' share of the first 1/16 may
+		 * be missing.
+		 */
 		if (magnitude(told_fs - due_fs) >
 		    magnitude(due_fs) / CURVE_PARTS + magnitude(offset_fs) / 8 / run->params->hz)
 			on_curve = false;
@@ -144,8 +152,9 @@ static void set_constant(struct run *run, s64 constant)
 }
 
 /*
- * The end of the exponential. At the longest time constant a second's share is 2^-12 of what is
- * left, so with fewer than 2^12 units it rounds to nothing: the rest must still leave.
+ * The end of the exponential. At the longest time constant a second's share is 2^-12 of the rest,
+ * so a rest of fewer than 2^12 units has a share that rounds to 0. That rest must still be
+ * delivered.
  */
 static void tail_once(struct run *run)
 {
@@ -174,9 +183,10 @@ static void tail_once(struct run *run)
 }
 
 /*
- * The old adjtime(): at most 500 us a second, delivered whole. A second may hold a tick more than
- * HZ, and its last ticks still run at the second's skew when nothing is left: at most two ticks'
- * share is told too much, is known to ntp_error, and is taken back a mult step a tick.
+ * The old adjtime(): at most 500 us a second, delivered in full. A second may have one tick more
+ * than HZ, and its last ticks still run at the second's skew after all is delivered. So at most two
+ * ticks' share is delivered in excess. ntp_error accounts for it, and it is corrected by one mult
+ * step a tick.
  */
 static void adjtime_once(struct run *run)
 {

@@ -41,7 +41,7 @@ static void migrate(struct run *run, s64 offset_ns)
 	struct clock *clock = run->clock;
 	u64 now = clock->now(clock->context);
 
-	/* Another machine's crystal: half as fast again off nominal. */
+	/* Another machine's crystal: 1.5 times as far from nominal. */
 	run_publish(run, vmclock_utc_at(&run->line, now) + instant_from_nsec(offset_ns),
 		    run->params->rate_ppt + run->params->rate_ppt / 2,
 		    run->line.disruption_marker + 1);
@@ -67,8 +67,10 @@ static void step_run(struct run *run)
 		set &= set_wrong(run, sign * offset_ns);
 		run_settle(run, BETWEEN_MS);
 		error_fs = run_error_fs(run) - sign * offset_ns * TB_FSEC_PER_NSEC;
-		/* It keeps its rate: 1 us is a thousand times what a second of the dither may
-		 * leave. */
+		/*
+		 * The rate is kept: 1 us is a thousand times the error that a second of dithering
+		 * may leave.
+		 */
 		set &= error_fs < 1000 * TB_FSEC_PER_NSEC && error_fs > -1000 * TB_FSEC_PER_NSEC;
 
 		regained &= run_refollow(run);

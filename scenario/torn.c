@@ -6,7 +6,7 @@
 #include "scenario/list.h"
 #include "vmclock/stress.h"
 
-#define BATCH 1000 /* reads between two looks at the stopwatch */
+#define BATCH 1000 /* reads between two readings of the stopwatch */
 
 static void torn_run(struct run *run)
 {
@@ -20,7 +20,7 @@ static void torn_run(struct run *run)
 		ktap_skip(run->ktap, "no torn line is accepted", "there is no clock to read by");
 		return;
 	}
-	/* Of real time: how long a read takes is the writer's doing. */
+	/* In real time, because the writer determines how long a read takes. */
 	for (reads = 0; passed_ns < duration_ns; reads++) {
 		struct vmclock_line line;
 
@@ -50,7 +50,7 @@ static void torn_run(struct run *run)
 		return;
 	}
 	ktap_report(run->ktap, !torn, "no torn line is accepted");
-	/* How often is the host's scheduler's doing. */
+	/* How often it changes depends on the host's scheduler. */
 	ktap_report(run->ktap, distinct > 1, "the page changed meanwhile");
 }
 

@@ -19,7 +19,7 @@ SOURCE_NAMES = ("Makefile", "run", "tickbench", ".clang-format")
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.MULTILINE)
 # Freestanding C has these without a libc.
 FREESTANDING = {"stdarg.h", "stddef.h", "stdbool.h", "stdint.h", "limits.h"}
-# GNU-EFI's headers are the way in for UEFI: for the room that boots, no other.
+# GNU-EFI's headers are for the room that boots, and no other.
 EFI = {"efi.h", "efilib.h"}
 # Rooms that are linked into every vehicle, and which rooms each may know.
 ROOMS = {"lib": {"lib"}, "vmclock": {"lib", "vmclock"}, "tk": {"lib", "tk"},

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The way in by UEFI, under OVMF and TCG: the same image, the same report, and the disk image that a
+"""The UEFI boot path, under OVMF and TCG: the same image, the same report, and the disk image that a
 PC boots. Assumes OVMF and mtools; skips where they are missing."""
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The firmware's tables. Assumes nothing of them: a length is bounded before a table is summed, and
- * what is not mapped is mapped first.
+ * The firmware's tables. They may hold anything: a length is bounded before a table is summed, and
+ * memory is mapped before it is read.
  */
 #include "arch/x86/acpi.h"
 #include "arch/x86/cpu.h"
@@ -11,7 +11,10 @@
 #define RSDP_SIZE_1 20
 #define RSDP_SIZE_2 36
 #define TABLE_MAX   (16u << 20)
-/* Tables that a root is believed to list; firmware lists some tens. It bounds every search. */
+/*
+ * The most entries of a root table that are used. Firmware lists some tens. The limit bounds every
+ * search.
+ */
 #define ENTRIES_MAX 256
 
 /* The BIOS area, where a root pointer stands on a 16-byte boundary. */
@@ -70,7 +73,10 @@ static u64 read64(const u8 *at)
 	return value;
 }
 
-/* The sum of bytes, modulo 256: eight at a time, since an emulated CPU pays for each step. */
+/*
+ * The sum of bytes, modulo 256. It adds eight bytes at a time, because an emulated CPU is slow for
+ * each instruction.
+ */
 static u8 sum(const u8 *bytes, u32 length)
 {
 	const u64 even = 0x00ff00ff00ff00ffULL;
@@ -158,7 +164,7 @@ enum acpi_error acpi_init(u64 rsdp)
 	return ACPI_OK;
 }
 
-/* Where the root's entry `i` points. */
+/* The address in the root's entry `i`. */
 static u64 root_entry(u32 i)
 {
 	const u8 *at = root + ACPI_HEADER_SIZE + i * root_width;
@@ -202,7 +208,7 @@ enum acpi_error acpi_table(const char *signature, u32 index, const u8 **table, u
 	return ACPI_NO_TABLE;
 }
 
-/* Looks into one table; keeps the most telling refusal so far. */
+/* Searches one table. Keeps the first error that is not AML_NO_DEVICE. */
 static enum aml_error search(const char *signature, u32 index, const char *id,
 			     struct aml_region *region, enum aml_error *result,
 			     enum acpi_error *damaged)
@@ -251,7 +257,7 @@ struct acpi_pm_timer acpi_pm_timer(void)
 		return timer;
 	if (fadt[FADT_PM_TIMER_LEN] == 4)
 		port = read32(fadt + FADT_PM_TIMER);
-	/* The extended address, if it is one at a port. */
+	/* The extended address, if it is in I/O space. */
 	if (size >= FADT_X_PM_TIMER + 12 && fadt[FADT_X_PM_TIMER] == 1 &&
 	    read64(fadt + FADT_X_PM_TIMER + GENERIC_ADDRESS))
 		port = read64(fadt + FADT_X_PM_TIMER + GENERIC_ADDRESS);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The firmware's tables (ACPI 6.5, chapter 5): from the root pointer to a table by its signature.
- * Every table is checked for length and checksum before anything of it is used.
+ * The firmware's tables (ACPI 6.5, chapter 5): finds the root pointer and a table by its signature.
+ * The length and checksum of each table are checked before its contents are used.
  */
 #ifndef TB_ARCH_X86_ACPI_H
 #define TB_ARCH_X86_ACPI_H
@@ -24,20 +24,22 @@ const char *acpi_strerror(enum acpi_error error);
 /* Finds and checks the root. `rsdp` is physical; 0 looks for it in the BIOS area. Once. */
 enum acpi_error acpi_init(u64 rsdp);
 
-/* The index-th table with a signature of four letters, checked. "DSDT" is found too. Of the tables
- * that the root lists, the first 256 are looked at. */
+/*
+ * The index-th table with a signature of four letters, checked. "DSDT" is found too. Only the first
+ * 256 entries of the root are searched.
+ */
 enum acpi_error acpi_table(const char *signature, u32 index, const u8 **table, u32 *length);
 
 /*
- * A device's memory: every SSDT and the DSDT are searched. A damaged table is skipped, and is
- * the error if nothing else is found (*damaged, if not NULL).
+ * A device's memory: every SSDT and the DSDT are searched. A damaged table is skipped; its error is
+ * stored in *damaged, if that is not NULL.
  */
 enum aml_error acpi_find_device(const char *id, struct aml_region *region,
 				enum acpi_error *damaged);
 
 /* ACPI's timer, 3.579545 MHz. */
 struct acpi_pm_timer {
-	u16 port;  /* 0: there is none at a port */
+	u16 port;  /* 0: there is none in I/O space */
 	u32 width; /* 24 or 32 bits */
 };
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A reader of AML that steps from term to term without knowing most of them: constants, strings,
- * names and packages are skipped whole, so that their bytes are not taken for terms, and anything
- * else is skipped as one byte. A misparse is confined to one package. Every position is checked
- * against the end of its package before it is read.
+ * An AML reader that steps from term to term and knows few of them. Constants, strings, names and
+ * packages are skipped whole, so that their bytes are not parsed as terms. Anything else is skipped
+ * as one byte. A misparse is confined to one package. Every position is checked against the end of
+ * its package before it is read.
  */
 #include "arch/x86/aml.h"
 #include "lib/string.h"
@@ -36,18 +36,20 @@
 #define DUAL_NAME_PREFIX  0x2e
 #define MULTI_NAME_PREFIX 0x2f
 
-/* Large resource items (ACPI 6.5, section 6.4.3) and the end of all. */
+/* Large resource items (ACPI 6.5, section 6.4.3), and the end tag. */
 #define ITEM_MEMORY32_FIXED 0x86
 #define ITEM_DWORD	    0x87
 #define ITEM_QWORD	    0x8a
 #define SMALL_END	    0x0f
 #define SPACE_MEMORY	    0
 
-/* Terms looked at for each byte of the table: a sound one takes two or three, for the search for
- * devices, the look into one, and the search for what its _CRS method returns. */
+/*
+ * The most terms visited for each byte of the table. A valid table takes two or three: the search
+ * for devices, the search in one device, and the search for the value that its _CRS method returns.
+ */
 #define WORK_PER_BYTE 32
 
-/* Part of a table: what is left of it, and how many steps may still be taken. */
+/* The rest of a part of a table, and how many steps may still be taken. */
 struct span {
 	const u8 *at;
 	const u8 *end;
@@ -85,8 +87,9 @@ static u64 little_endian(const u8 *bytes, u32 count)
 }
 
 /*
- * A package's length at span->at, which counts from its own first byte: moves behind it and gives
- * the package's end. False: cut off, or longer than what it lies in.
+ * Reads a package's length at span->at, moves span past it and gives the package's end. The length
+ * counts from its own first byte. False: the package is cut off, or longer than the part that
+ * contains it.
  */
 static bool take_package(struct span *span, const u8 **end)
 {
@@ -126,7 +129,7 @@ static bool is_name_segment(const struct span *span)
 	return true;
 }
 
-/* A name, perhaps with a path: moves behind it and gives its last segment. */
+/* Reads a name, which may have a path; moves span past it and gives its last segment. */
 static bool take_name(struct span *span, const u8 **segment)
 {
 	u32 count = 1;
@@ -210,7 +213,7 @@ static bool take_string(struct span *span, const char **text)
 	return false;
 }
 
-/* The bytes of Buffer(size) { ... } or of a Package: what is inside, behind its size. */
+/* Reads Buffer(size) { ... } or a Package; gives its contents after the size. */
 static bool take_braces(struct span *span, u8 op, struct span *inside)
 {
 	struct span ahead = *span;
@@ -232,7 +235,10 @@ static bool take_braces(struct span *span, u8 op, struct span *inside)
 	return true;
 }
 
-/* A device's or method's header: moves span behind the whole of it, and gives name and body. */
+/*
+ * Reads a device's or method's header, moves span past the whole object, and gives its name and
+ * body.
+ */
 static bool take_scope(struct span *span, u32 op_size, const u8 **name, struct span *body)
 {
 	struct span ahead = *span;
@@ -254,7 +260,10 @@ static bool is_extended(const struct span *span, u8 op)
 	return left(span) >= 2 && span->at[0] == EXT_PREFIX && span->at[1] == op;
 }
 
-/* One term on: over what holds no terms, into what may. At least one byte, at most to the end. */
+/*
+ * Moves to the next term: past an object that holds no terms, into one that may. Moves by at least
+ * one byte, and at most to the end.
+ */
 static void step(struct span *span)
 {
 	struct span inside;
@@ -327,7 +336,7 @@ static bool work_left(struct span *span)
 	return true;
 }
 
-/* Name(NAME, ...) at span->at: moves to its object. */
+/* If Name(NAME, ...) is at span->at, moves to its object. */
 static bool take_name_op(struct span *span, const u8 **name)
 {
 	struct span ahead = *span;
@@ -341,7 +350,7 @@ static bool take_name_op(struct span *span, const u8 **name)
 	return true;
 }
 
-/* Name(`name`, Buffer) anywhere in a body, and not in a device inside it. */
+/* Finds Name(`name`, Buffer) anywhere in a body, except in a device inside it. */
 static bool find_buffer(struct span body, const u8 *name, struct span *buffer)
 {
 	struct span inside;
@@ -359,7 +368,7 @@ static bool find_buffer(struct span body, const u8 *name, struct span *buffer)
 	return false;
 }
 
-/* What a _CRS method plainly returns: a buffer written there, or one that has a name. */
+/* Finds what a _CRS method returns: a literal buffer, or the name of one. */
 static bool find_returned(struct span method, struct span device, struct span *buffer)
 {
 	struct span at = method;
@@ -436,8 +445,10 @@ static void look_at_device(struct span body, const char *id, struct device *devi
 	}
 }
 
-/* An address space item's fields, behind its three flag bytes: granularity, minimum, maximum,
- * translation, length, each `width` bytes. */
+/*
+ * The fields of an address space item after its three flag bytes: granularity, minimum, maximum,
+ * translation, length, each of `width` bytes.
+ */
 static enum aml_error read_window(const u8 *fields, u32 width, struct aml_region *region)
 {
 	u64 minimum = little_endian(fields + width, width);
@@ -451,7 +462,7 @@ static enum aml_error read_window(const u8 *fields, u32 width, struct aml_region
 	return region->base < minimum ? AML_BAD_MEMORY : AML_OK;
 }
 
-/* One large item: AML_NO_MEMORY if it is not about memory. */
+/* Reads one large item; AML_NO_MEMORY if it does not describe memory. */
 static enum aml_error read_item(u8 tag, const u8 *body, u32 length, struct aml_region *region)
 {
 	enum aml_error error = AML_OK;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * As much of ACPI's machine language (ACPI 6.5, chapter 20) as it takes to find a device by its
- * name and its memory, and the soft-off value. Pure functions of a table's bytes, for tables that
- * may be damaged: bounded in reads (never outside the table) and in work. Nothing is evaluated:
- * what a table computes at run time is not seen, and says so.
+ * The part of ACPI's machine language (ACPI 6.5, chapter 20) that is needed to find a device by its
+ * id, the device's memory, and the soft-off value. All functions depend on the table's bytes alone.
+ * A table may be damaged: no read is outside of it, and the work is bounded. Nothing is evaluated:
+ * a value that a table computes at run time is reported as an error.
  */
 #ifndef TB_ARCH_X86_AML_H
 #define TB_ARCH_X86_AML_H
@@ -13,12 +13,12 @@
 enum aml_error {
 	AML_OK,
 	AML_NO_DEVICE,	 /* no device of that id */
-	AML_NOT_PRESENT, /* there is one, and its _STA says it is not there */
-	AML_NO_CRS,	 /* it has no _CRS, or one that must be computed */
+	AML_NOT_PRESENT, /* the device exists, but its _STA says that it is not present */
+	AML_NO_CRS,	 /* it has no _CRS, or one that must be evaluated */
 	AML_BAD_CRS,	 /* its _CRS is cut off, or not a resource template */
 	AML_NO_MEMORY,	 /* its _CRS has no memory in it */
 	AML_BAD_MEMORY,	 /* its memory is empty, or wraps around */
-	AML_TOO_LONG,	 /* the table is built so that the search was given up */
+	AML_TOO_LONG,	 /* the search exceeded its limit of work */
 	AML_ERRORS,
 };
 
@@ -30,7 +30,7 @@ struct aml_region {
 	u64 size; /* bytes, at least 1 */
 };
 
-/* What precedes a table's AML. */
+/* The bytes before a table's AML. */
 #define ACPI_HEADER_SIZE 36
 
 /*

@@ -9,7 +9,7 @@
 #define EDX_TSC		 (1u << 4)
 #define EDX_INVARIANT	 (1u << 8)
 
-/* What cannot be shown in a line of a report becomes a question mark; blanks at the ends go. */
+/* Replaces what is not printable ASCII with question marks, and removes blanks at both ends. */
 static void tidy(char *text)
 {
 	size_t first = 0, end, i;

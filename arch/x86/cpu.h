@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The instructions that C has no words for, one inline function each, and what CPUID says about the
+ * One inline function for each instruction that C cannot express, and what CPUID says about the
  * machine. SDM volumes 2 and 3. Ring 0; any context.
  */
 #ifndef TB_ARCH_X86_CPU_H
@@ -69,7 +69,7 @@ static inline void outl(u16 port, u32 value)
 	asm volatile("outl %0, %1" : : "a"(value), "Nd"(port));
 }
 
-/* A run of bytes to one port: one exit to the hypervisor where it batches them. */
+/* Writes several bytes to one port. A hypervisor may handle them in one exit. */
 static inline void outsb(u16 port, const void *bytes, size_t count)
 {
 	asm volatile("rep outsb" : "+S"(bytes), "+c"(count) : "d"(port) : "memory");
@@ -91,8 +91,8 @@ static inline void cpu_relax(void)
 }
 
 /*
- * An empty loop. An emulated CPU runs it far faster than it pauses or reads a counter: where
- * instructions are counted, those are most of what waiting costs.
+ * An empty loop. An emulated CPU runs it far faster than `pause` or a read of a counter. With
+ * --icount, those two would be most of the cost of waiting.
  */
 static inline void cpu_spin(u32 iterations)
 {
@@ -122,8 +122,8 @@ static inline void write_cr3(u64 value)
 }
 
 /*
- * The TSC, after every load before it in the program: lfence and not rdtscp, because a KVM that
- * interprets the kernel's code knows the one and stops at the other.
+ * Reads the TSC after every earlier load in program order. It uses lfence and not rdtscp, because a
+ * KVM that interprets the kernel's code supports lfence and stops at rdtscp.
  */
 static inline u64 rdtsc(void)
 {
@@ -135,9 +135,9 @@ static inline u64 rdtsc(void)
 
 struct cpu_features {
 	char vendor[13];
-	char brand[49];	     /* as it stands, without the blanks at either end; may be empty */
+	char brand[49];	     /* without the blanks at both ends; may be empty */
 	char hypervisor[13]; /* its signature; empty: none */
-	u32 hypervisor_leaf; /* the highest one, 0x40000000 on; 0: none */
+	u32 hypervisor_leaf; /* the highest leaf from 0x40000000; 0: none */
 	bool invariant_tsc;
 	bool tsc_deadline;
 	bool x2apic;

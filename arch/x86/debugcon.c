@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* QEMU's debug console: one byte an access, and it always takes it. */
+/* QEMU's debug console. Each access writes one byte, and the device is always ready. */
 #include "arch/x86/debugcon.h"
 #include "arch/x86/cpu.h"
 

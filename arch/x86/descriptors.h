@@ -11,10 +11,10 @@
 
 #define VECTOR_DOUBLE_FAULT   8
 #define VECTOR_EXCEPTIONS     32
-#define VECTOR_PIC	      32 /* 16 of them: only spurious ones come, the PIC is masked */
+#define VECTOR_PIC	      32 /* 16 vectors; the PIC is masked, so only spurious interrupts arrive */
 #define VECTOR_TICK	      48
 #define VECTOR_LAPIC_ERROR    62
-#define VECTOR_LAPIC_SPURIOUS 63 /* its low four bits are set, as the first APICs want it */
+#define VECTOR_LAPIC_SPURIOUS 63 /* its low four bits are set, as the first APICs require */
 #define VECTOR_COUNT	      64
 
 /* What the stubs in vectors.asm leave on the stack. */
@@ -31,8 +31,10 @@ struct frame {
  */
 void descriptors_init(void (*unexpected)(const struct frame *frame));
 
-/* Who is called at a device's vector, with interrupts off, on the interrupt stack. NULL: a vector
- * that comes is reported as unexpected, and ends the run. */
+/*
+ * Sets the handler of a device's vector. It is called with interrupts off, on the interrupt stack.
+ * NULL: an interrupt at this vector is reported as unexpected, and ends the run.
+ */
 void interrupt_handler_set(u32 vector, void (*handler)(void));
 
 /* Leaves a vector without a gate, so that its delivery faults: for tests of the fault report. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The register dump. It runs on a stack of its own and trusts nothing of what was interrupted: a
- * stack trace reads only addresses inside the image's own memory. A fault inside it stops short
- * rather than loop.
+ * The register dump. It runs on a stack of its own and does not rely on the interrupted code: a
+ * stack trace reads only addresses inside the image's own memory. A second fault inside it ends the
+ * report instead of looping.
  */
 #include "arch/x86/fault.h"
 #include "arch/x86/cpu.h"
@@ -52,8 +52,7 @@ static bool is_code(u64 address)
 	return address >= (u64)image_start && address < (u64)image_end;
 }
 
-/* Words on the stack that point into the image: the return addresses, and now and then a stale one.
- */
+/* Words on the stack that point into the image: the return addresses, and sometimes a stale one. */
 static void trace(u64 rsp)
 {
 	const u64 *word = (const u64 *)rsp;
@@ -80,7 +79,7 @@ static void page_fault_detail(u64 error)
 		   read_cr2(), error & 1 ? "protected" : "not mapped");
 }
 
-/* For __builtin_setjmp(), which keeps five words. */
+/* For __builtin_setjmp(), which stores five words. */
 static void *landing[5];
 static bool landing_set;
 
@@ -144,7 +143,7 @@ bool fault_provoke(const char *word)
 	else if (strcmp(word, "de") == 0)
 		asm volatile("div %%ecx" : : "a"(1), "d"(0), "c"(0));
 	else if (strcmp(word, "df") == 0) {
-		/* The first fault's own delivery faults. */
+		/* The delivery of the first fault faults in turn. */
 		interrupt_gate_remove(13);
 		*(volatile u64 *)0x8000000000000000 = 1;
 	} else if (strcmp(word, "int") == 0)

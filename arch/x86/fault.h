@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * An exception, or an interrupt that nobody asked for, ends the run: its name, the registers and
- * the way there go out, and the machine goes off with EXIT_FAULT.
+ * An exception, or an unexpected interrupt, ends the run: its name, the registers and a stack trace
+ * are printed, and the machine is turned off with EXIT_FAULT.
  */
 #ifndef TB_ARCH_X86_FAULT_H
 #define TB_ARCH_X86_FAULT_H
@@ -9,15 +9,16 @@
 #include "arch/x86/descriptors.h"
 #include "lib/print.h"
 
-/* Where reports go. Once, before anything may fault. */
+/* Sets where reports are written. Called once, before anything may fault. */
 void fault_init(const struct output *out);
 
 /* Does not return. */
 void fault_report(const struct frame *frame) __attribute__((noreturn));
 
 /*
- * Calls run(context). false: a divide error ended it, in the middle of whatever it was doing. All
- * other faults are reported as ever. Not nested, and not for what interrupts do.
+ * Calls run(context). false: a divide error ended it at an arbitrary instruction. All other faults
+ * are reported as usual. Calls must not be nested. A divide error in an interrupt handler is not
+ * caught.
  */
 bool fault_guard(void (*run)(void *context), void *context);
 

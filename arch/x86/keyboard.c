@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Polls the keyboard controller (8042). Assumes nothing: an absent controller reads as 0xff. */
+/* Polls the keyboard controller (8042). It may be absent: then its ports read as 0xff. */
 #include "arch/x86/keyboard.h"
 #include "arch/x86/cpu.h"
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The keyboard controller, as far as it takes to see that a key was pressed. */
+/* The keyboard controller: whether a key was pressed. */
 #ifndef TB_ARCH_X86_KEYBOARD_H
 #define TB_ARCH_X86_KEYBOARD_H
 
 #include "lib/types.h"
 
-/* Whether a key was waiting at the controller; takes it. False where there is no controller. */
+/* Whether a key was waiting at the controller; removes it. False if there is no controller. */
 bool keyboard_pressed(void);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The local APIC, by its x2APIC registers where there are any, else by memory. It is turned off and
- * on first, which empties it of what firmware's own timer may have left pending.
+ * The local APIC, through its x2APIC registers where they exist, else through memory. It is first
+ * turned off and on, which clears an interrupt that the firmware's timer may have left pending.
  */
 #include "arch/x86/lapic.h"
 #include "arch/x86/descriptors.h"
@@ -66,7 +66,7 @@ bool lapic_init(const struct cpu_features *features)
 	x2apic = features->x2apic;
 	if (!x2apic && paging_map(base, 4096, CACHE_OFF))
 		return false;
-	/* Out of x2APIC mode there is no way but through off. */
+	/* x2APIC mode can only be left by turning the APIC off. */
 	wrmsr(MSR_APIC_BASE, msr & ~BASE_ENABLE);
 	wrmsr(MSR_APIC_BASE, msr | BASE_ENABLE);
 	if (x2apic)
@@ -77,7 +77,7 @@ bool lapic_init(const struct cpu_features *features)
 	return (read(SPURIOUS) & SOFTWARE_ENABLE) != 0;
 }
 
-/* The one-shot timer's rate, from a masked count-down beside the TSC. */
+/* Measures the one-shot timer's rate: a masked count-down against the TSC. */
 static bool measure_rate(u64 tsc_hz)
 {
 	u64 start, cycles;
@@ -93,7 +93,7 @@ static bool measure_rate(u64 tsc_hz)
 	write(TIMER_INITIAL, 0);
 	if (!left || left == COUNT_MAX)
 		return false;
-	/* Rounded up: rather late by a count than early. */
+	/* Rounded up, so that the timer fires up to a count late and never early. */
 	counts_per_cycle = ((COUNT_MAX - left) << 32) / cycles + 1;
 	return true;
 }
@@ -123,7 +123,9 @@ void lapic_timer_arm(u64 due)
 	ahead = due - rdtsc();
 	if ((s64)ahead < 0)
 		ahead = 0;
-	/* Far ahead is cut: 2^32 cycles times the rate fits, for a timer up to 2^32 times as fast.
+	/*
+	 * A distant due time is limited to 2^32 cycles, so that its product with the rate fits, for
+	 * a timer up to 2^32 times as fast as the TSC.
 	 */
 	if (ahead > COUNT_MAX)
 		ahead = COUNT_MAX;

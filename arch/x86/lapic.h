@@ -13,19 +13,22 @@ enum lapic_timer {
 	LAPIC_ONESHOT,	/* a count-down at the APIC's own rate, measured against the TSC */
 };
 
-/* Turns the local APIC on, afresh, with all its sources masked. False: there is none in reach. */
+/*
+ * Turns the local APIC off and on, with all its sources masked. False: there is none that can be
+ * accessed.
+ */
 bool lapic_init(const struct cpu_features *features);
 
 /*
- * Takes the timer, and calls `handler` at each of its interrupts, with interrupts off. One-shot
- * measures the timer's rate first, 10 ms long. False: it does not count.
+ * Takes the timer, and calls `handler` at each of its interrupts, with interrupts off. For the
+ * one-shot mode it first measures the timer's rate for 10 ms. False: it does not count.
  */
 bool lapic_timer_start(enum lapic_timer kind, u64 tsc_hz, void (*handler)(void));
 
 /*
- * The next interrupt, when the TSC reaches `due`: at once if it has. One-shot may come early, by
- * its rate's error or because `due` is farther than it can count: the handler arms it again. With
- * interrupts off.
+ * Sets the next interrupt for when the TSC reaches `due`; at once if it already has. In one-shot
+ * mode the interrupt may come early, by the error of the rate or because `due` is farther away than
+ * the timer can count; the handler then arms it again. Called with interrupts off.
  */
 void lapic_timer_arm(u64 due);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Page tables beyond those of boot/start.asm (SDM volume 3, chapter 4: four levels). Memory types
- * are those of the page alone: the firmware's MTRRs make devices uncached where it knows them, and
- * of two types the stricter one holds.
+ * Page tables beyond those of boot/start.asm (SDM volume 3, chapter 4: four levels). Only the page
+ * tables' memory type is set here. The firmware's MTRRs make devices uncached where it knows them,
+ * and the stricter of the two types holds.
  */
 #include "arch/x86/paging.h"
 #include "arch/x86/cpu.h"
@@ -16,7 +16,7 @@
 #define PAGE	   4096ULL
 #define LARGE_PAGE (512 * PAGE)
 #define ENTRIES	   512
-#define TABLES	   24 /* the tables that are added: enough for a dozen places far apart */
+#define TABLES	   24 /* the tables that can be added: enough for a dozen distant regions */
 
 extern u64 boot_pml4[ENTRIES];
 
@@ -38,13 +38,16 @@ static u32 physical_bits(void)
 {
 	static u32 bits;
 
-	/* CPUID leaves a virtual machine each time. */
+	/* Read once: each CPUID exits to the hypervisor. */
 	if (!bits)
 		bits = cpuid(0x80000000, 0).eax < 0x80000008 ? 36 : cpuid(0x80000008, 0).eax & 0xff;
 	return bits;
 }
 
-/* The table behind an entry; made if there is none. A large page is split into 512 alike. */
+/*
+ * The table that an entry points to; made if there is none. A large page is split into 512 equal
+ * ones.
+ */
 static u64 *descend(u64 *entry)
 {
 	u64 *table, old = *entry;
@@ -62,7 +65,7 @@ static u64 *descend(u64 *entry)
 	return table;
 }
 
-/* Whether a present entry already is what is asked for. */
+/* Whether a present entry already has the requested mapping. */
 static bool fits(u64 entry, enum cache_type cache)
 {
 	return entry & PRESENT &&
@@ -101,7 +104,7 @@ enum paging_error paging_map(u64 physical, u64 size, enum cache_type cache)
 		return PAGING_TOO_WIDE;
 	for (; page <= last && !error; page += PAGE)
 		error = map_page(page, cache);
-	/* Flushes what was cached of the old entries. */
+	/* Flushes the old entries from the TLB. */
 	write_cr3(read_cr3());
 	return error;
 }

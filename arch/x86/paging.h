@@ -9,7 +9,7 @@
 #include "lib/types.h"
 
 enum cache_type {
-	CACHE_ANY,	  /* as it is; write-back where nothing was mapped */
+	CACHE_ANY,	  /* unchanged; write-back where nothing was mapped */
 	CACHE_WRITE_BACK, /* memory */
 	CACHE_OFF,	  /* a device's registers */
 };
@@ -17,7 +17,7 @@ enum cache_type {
 enum paging_error {
 	PAGING_OK,
 	PAGING_TOO_WIDE,  /* beyond the CPU's physical addresses, or 128 TiB */
-	PAGING_NO_TABLES, /* more separate places than there are page tables for */
+	PAGING_NO_TABLES, /* more separate regions than there are page tables for */
 	PAGING_ERRORS,
 };
 

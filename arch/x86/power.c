@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The end of a run. isa-debug-exit first: it carries the status. Assumes QEMU was told
- * iobase=0xf4,iosize=4; where nothing is at that port, the write does nothing.
+ * The end of a run. isa-debug-exit is tried first, because it passes the status on. Assumes that
+ * QEMU has it at iobase=0xf4,iosize=4; where there is no such device, the write has no effect.
  */
 #include "arch/x86/power.h"
 #include "arch/x86/cpu.h"
 
 #define DEBUG_EXIT 0xf4
-#define POST_CODE  0x80 /* a port that takes a read and about a microsecond */
+#define POST_CODE  0x80 /* reading this port takes about a microsecond */
 #define PATIENCE   50000
 
 static void (*fallback)(void);
@@ -22,12 +22,12 @@ void power_off(enum exit_status status)
 	void (*last)(void) = fallback;
 
 	outl(DEBUG_EXIT, status);
-	/* QEMU from 9.2 on only notes it, and lets the guest run on for a moment. */
+	/* QEMU from 9.2 on only requests its exit, and the guest still runs for a moment. */
 	for (int i = 0; i < PATIENCE; i++) {
 		cpu_relax();
 		inb(POST_CODE);
 	}
-	/* Once: it may itself fault, and come here again. */
+	/* Called once: the fallback may itself fault and come here again. */
 	fallback = NULL;
 	if (last)
 		last();

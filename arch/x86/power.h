@@ -11,14 +11,14 @@
 enum exit_status {
 	EXIT_PASSED = 0x10,
 	EXIT_FAILED = 0x11,	/* a claim */
-	EXIT_CANNOT_RUN = 0x12, /* the reason stands on the serial port */
+	EXIT_CANNOT_RUN = 0x12, /* the reason was written to the serial port */
 	EXIT_SKIPPED = 0x14,	/* everything */
 	EXIT_FAULT = 0x1f,	/* an exception */
 };
 
 /*
- * What to do when isa-debug-exit does not answer, as on a real PC: NULL, or a function that may
- * wait for a reader of the screen and may try ACPI. It may return.
+ * Sets what is done when isa-debug-exit does not answer, as on a real PC: NULL, or a function that
+ * may wait until the screen was read, and may turn the machine off by ACPI. It may return.
  */
 void power_set_fallback(void (*fallback)(void));
 

@@ -18,7 +18,10 @@
 
 #define PM_TIMER_HZ 3579545
 
-/* Reads in which a counter must have moved: the slower one, at 280 ns a step, in a few. */
+/*
+ * The number of reads within which a counter must have moved. The slower one, at 280 ns a step,
+ * needs a few.
+ */
 #define ALIVE_READS 10000
 
 static u64 hpet;
@@ -31,7 +34,7 @@ static volatile u32 *hpet_register(u32 offset)
 
 u64 refclock_read(void)
 {
-	/* 32 bits in one access are consistent also where the bus splits 64. */
+	/* One access of 32 bits is consistent even where the bus splits 64-bit accesses. */
 	return hpet ? *hpet_register(HPET_COUNTER) : inl(pm_port);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Text on a linear frame buffer. Only ever written, a line of text at a time. */
+/* Text on a linear frame buffer. The frame buffer is only written, a line of text at a time. */
 #include "arch/x86/screen.h"
 #include "arch/x86/paging.h"
 

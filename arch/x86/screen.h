@@ -10,9 +10,11 @@
 bool screen_init(u64 base, u32 width, u32 height, u32 stride);
 bool screen_present(void);
 
-/* Printable ASCII and newlines; a line too long goes on in the next. From the bottom it goes on at
- * the top, with an empty line ahead of it, since reading a frame buffer back, to scroll it, is
- * slow. */
+/*
+ * Writes printable ASCII and newlines. A line that is too long continues in the next. After the
+ * last line, text continues at the top, followed by an empty line: scrolling would have to read the
+ * frame buffer, which is slow.
+ */
 void screen_write(const char *text, size_t length);
 
 #endif

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The serial port: the way a report leaves. Polled, because it must work before there are
- * interrupts and inside a fault; written in bursts of the FIFO's 16 bytes, because each access to
- * the port leaves a virtual machine.
+ * The serial port, to which the report is written. It is polled, because it must work before
+ * interrupts are on and inside a fault. It is written in bursts of the FIFO's 16 bytes, because
+ * each access to the port exits to the hypervisor.
  */
 #include "arch/x86/serial.h"
 #include "arch/x86/cpu.h"

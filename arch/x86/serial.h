@@ -8,8 +8,10 @@
 /* Sets the port up; false: nothing answers there, and serial_write() does nothing. Once. */
 bool serial_init(void);
 
-/* Sends text, each newline as CR LF. A port that takes nothing for some seconds is given up for
- * good: it never hangs the machine. Any context. */
+/*
+ * Sends text, each newline as CR LF. A port that accepts nothing for some seconds is permanently
+ * given up, so that it cannot hang the machine. Any context.
+ */
 void serial_write(const char *text, size_t length);
 
 #endif

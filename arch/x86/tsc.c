@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The TSC's frequency. A measurement is two readings of a slower clock, each between two of the
- * TSC; of several such readings the narrowest is taken, and what it leaves open is the error that
- * is reported. SDM volume 3, section 19.7.3 for the CPUID leaves.
+ * The TSC's frequency. A measurement is two bracketed readings of a slower clock (lib/bracket.h).
+ * The width of the brackets is part of the error that is reported. SDM volume 3, section 19.7.3 for
+ * the CPUID leaves.
  */
 #include "arch/x86/tsc.h"
 #include "lib/instant.h"
 
-/* A crystal's own tolerance, which no CPUID leaf tells. */
+/* The tolerance of a crystal; no CPUID leaf states it. */
 #define CRYSTAL_PPB 100000
 
 #define MEASURE_FS (TB_FSEC_PER_SEC / 10)
 #define READINGS   20
-/* Between two looks at a clock while its time passes: long enough for the slower one to move in a
- * few looks, which makes one that stood still in so many dead. */
+/*
+ * The pause between two reads of a clock while waiting for it. The slower clock moves within a few
+ * such pauses, so a clock that did not move in DEAD_READS reads has stopped.
+ */
 #define WAIT_SPINS 256
 #define DEAD_READS 1000
 
@@ -120,7 +122,7 @@ static bool from_hypervisor(struct tsc_frequency *frequency, const struct cpu_fe
 		return false;
 	frequency->hz = khz * 1000ULL;
 	frequency->source = "cpuid-40000010h";
-	/* Cut to kHz from what the host believes. */
+	/* The host's estimate, rounded down to kHz. */
 	frequency->error_ppb = CRYSTAL_PPB + TB_NSEC_PER_SEC / khz;
 	return true;
 }

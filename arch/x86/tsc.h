@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How fast the TSC runs, who says so, and how far that may be off. */
+/* The TSC's frequency, its source, and its possible error. */
 #ifndef TB_ARCH_X86_TSC_H
 #define TB_ARCH_X86_TSC_H
 
@@ -7,9 +7,9 @@
 #include "arch/x86/refclock.h"
 
 struct tsc_frequency {
-	u64 hz;		    /* 0: nothing in this machine tells */
+	u64 hz;		    /* 0: this machine has no source for it */
 	const char *source; /* "cpuid-15h", "cpuid-40000010h", "cpuid-16h", "hpet", "pm-timer" */
-	u64 error_ppb;	    /* how far hz may be off */
+	u64 error_ppb;	    /* the possible error of hz */
 };
 
 /*
