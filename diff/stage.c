@@ -27,7 +27,7 @@ static const char *names(u32 switches, char text[NAMES_SIZE])
 static const char *stopped(void)
 {
 	static const char *const words[] = {
-		[TK_STOP_PASSES] = "is let pass",
+		[TK_STOP_PASSES] = "is skipped",
 		[TK_STOP_ENDLESS] = "does not end",
 		[TK_STOP_LOSES] = "loses time",
 		[TK_STOP_REFUSED] = "cannot be had",

@@ -2,17 +2,13 @@
 /* Statistics of an error over time. Assumes runs of less than 2^37 us (38 hours), 2^28 samples. */
 #include "lib/stats.h"
 #include "lib/instant.h"
+#include "lib/math.h"
 
 /* Errors are limited to +-1000 s (2^60 fs), so that no sum can overflow. */
 #define CLAMP_FS       (1000 * TB_FSEC_PER_SEC)
 #define FS_PER_PS      1000
 #define WITHIN_10NS_FS (10 * TB_FSEC_PER_NSEC)
 #define WITHIN_1NS_FS  (1 * TB_FSEC_PER_NSEC)
-
-static s64 magnitude(s64 value)
-{
-	return value < 0 ? -value : value;
-}
 
 static s64 divide_rounded(s128 n, u64 d)
 {

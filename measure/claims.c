@@ -20,7 +20,7 @@ static const char *const missing[] = {
 	"remainder: what a tick of whole cycles cannot hold is lost with every tick",
 	"clawback: mult was changed in mid-tick and ntp_error was not told",
 	"tail: the last rest of time_offset is never delivered",
-	"divzero: a tick while cycle_interval is 0 is not let pass",
+	"divzero: a tick while cycle_interval is 0 is not skipped",
 	"reference: the core cannot take the page's line, only time and rate by hand",
 	"feed: nobody hands the page's changes to the core",
 	"skew: what a second delivers is not what is taken off time_offset and adjtime",
@@ -206,8 +206,8 @@ void run_claim_sane(struct run *run)
 	await_page(run);
 	stopped = publisher_stopped(run);
 	if (run->refusals || run->line_error)
-		ktap_note(run->ktap, "page refused for good %llu times, at the end: %s",
-			  run->refusals, vmclock_strerror(run->line_error));
+		ktap_note(run->ktap, "page refused %llu times, at the end: %s", run->refusals,
+			  vmclock_strerror(run->line_error));
 	if (run->feed_error)
 		ktap_note(run->ktap, "reference refused: %s", tk_strerror(run->feed_error));
 	ktap_report(run->ktap, !run->refusals && !run->line_error && !run->feed_error && !stopped,

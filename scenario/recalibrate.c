@@ -8,7 +8,7 @@
 
 #define BETWEEN_MS 500
 #define PAUSE_MS   20
-#define LET_PASS   "a tick while cycle_interval is 0 is let pass"
+#define SKIPPED	   "a tick while cycle_interval is 0 is skipped"
 
 static bool recalibrate(struct run *run, bool stopped)
 {
@@ -39,10 +39,10 @@ static void recalibrate_run(struct run *run)
 	if (!run_start_core(run) || !run_follow(run, true))
 		return;
 	if (!recalibrate(run, false)) {
-		ktap_skip(run->ktap, LET_PASS, "this core cannot be recalibrated");
+		ktap_skip(run->ktap, SKIPPED, "this core cannot be recalibrated");
 		return;
 	}
-	run->at_stake = LET_PASS;
+	run->at_stake = SKIPPED;
 	run->at_stake_rests_on = TK_DIVZERO;
 	run_ticks_start(run);
 	run_window(run);
@@ -63,14 +63,14 @@ static void recalibrate_run(struct run *run)
 	if (run->tk->endless && run->tk->endless()) {
 		ktap_note(run->ktap,
 			  "the tick does not end while cycle_interval is 0; it was cut off");
-		run_claim(run, false, LET_PASS, TK_DIVZERO);
+		run_claim(run, false, SKIPPED, TK_DIVZERO);
 		return;
 	}
 
 	run_metrics(run);
 	ktap_metric(run->ktap, "recalibrations", pauses, 0, 0, "times");
 	ktap_metric(run->ktap, "longest_pause_ticks", pause_ticks, 0, 0, "ticks");
-	run_claim(run, let_pass, LET_PASS, TK_DIVZERO);
+	run_claim(run, let_pass, SKIPPED, TK_DIVZERO);
 	if (clock->is_virtual) {
 		run_claim(run, run->stats->max_abs_fs <= run_bound_fs(run) * (pause_ticks + 1),
 			  "nothing is lost: it strays by no more than one mult step over a pause",
@@ -82,7 +82,7 @@ static void recalibrate_run(struct run *run)
 
 const struct scenario scenario_recalibrate = {
 	.name = "recalibrate",
-	.claim = "ticks during a recalibration are let pass",
+	.claim = "ticks during a recalibration are skipped",
 	.needs = { .page = true },
 	.duration_ms = { [CLOCK_VIRTUAL] = 100000, [CLOCK_TSC] = 5000 },
 	.run = recalibrate_run,

@@ -24,7 +24,7 @@ struct tk_stage {
 void tk_stage(const struct tk_ops *tk, u32 hz, u32 switches, struct tk_stage *stage);
 
 enum tk_stop {
-	TK_STOP_PASSES,	 /* a tick while cycle_interval is 0 is let pass, and nothing is lost */
+	TK_STOP_PASSES,	 /* a tick while cycle_interval is 0 is skipped, and nothing is lost */
 	TK_STOP_ENDLESS, /* it does not end */
 	TK_STOP_LOSES,	 /* it ends, and time is lost */
 	TK_STOP_REFUSED, /* the core cannot be recalibrated */

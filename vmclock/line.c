@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Arithmetic on a line: exact, in 128 bits. Assumes a line that vmclock_read() has let pass. */
+/* Arithmetic on a line: exact, in 128 bits. Assumes a line that vmclock_read() has accepted. */
 #include "lib/line.h"
 #include "vmclock/vmclock.h"
 

@@ -260,11 +260,16 @@ static bool is_extended(const struct span *span, u8 op)
 	return left(span) >= 2 && span->at[0] == EXT_PREFIX && span->at[1] == op;
 }
 
-/*
- * Moves to the next term: past an object that holds no terms, into one that may. Moves by at least
- * one byte, and at most to the end.
- */
-static void step(struct span *span)
+/* If a package follows `opcode` bytes at span->at, gives its contents and its end. */
+static bool look_into(const struct span *span, u32 opcode, struct span *inside, const u8 **end)
+{
+	*inside = *span;
+	inside->at += opcode;
+	return take_package(inside, end);
+}
+
+/* Moves past an object that holds no terms, or into one that may. False: there is neither. */
+static bool take_object(struct span *span)
 {
 	struct span inside;
 	const u8 *name, *end;
@@ -276,56 +281,47 @@ static void step(struct span *span)
 	case WORD_PREFIX:
 	case DWORD_PREFIX:
 	case QWORD_PREFIX:
-		if (take_integer(span, &value))
-			return;
-		break;
+		return take_integer(span, &value);
 	case STRING_PREFIX:
-		if (take_string(span, &text))
-			return;
-		break;
+		return take_string(span, &text);
+	case METHOD_OP:
+		return take_scope(span, 1, &name, &inside);
 	case BUFFER_OP:
 	case PACKAGE_OP:
 	case VAR_PACKAGE_OP:
-		inside = *span;
-		inside.at++;
-		if (take_package(&inside, &end)) {
-			span->at = end;
-			return;
-		}
-		break;
-	case METHOD_OP:
-		if (take_scope(span, 1, &name, &inside))
-			return;
-		break;
+		if (!look_into(span, 1, &inside, &end))
+			return false;
+		span->at = end;
+		return true;
 	case SCOPE_OP:
 	case IF_OP:
 	case ELSE_OP:
 	case WHILE_OP:
-		inside = *span;
-		inside.at++;
-		if (take_package(&inside, &end)) {
-			span->at = inside.at;
-			return;
-		}
-		break;
+		if (!look_into(span, 1, &inside, &end))
+			return false;
+		span->at = inside.at;
+		return true;
 	case EXT_PREFIX:
-		if (is_extended(span, EXT_FIELD) || is_extended(span, EXT_INDEX_FIELD) ||
-		    is_extended(span, EXT_BANK_FIELD)) {
-			inside = *span;
-			inside.at += 2;
-			if (take_package(&inside, &end)) {
-				span->at = end;
-				return;
-			}
-		}
-		break;
+		if (!is_extended(span, EXT_FIELD) && !is_extended(span, EXT_INDEX_FIELD) &&
+		    !is_extended(span, EXT_BANK_FIELD))
+			return false;
+		if (!look_into(span, 2, &inside, &end))
+			return false;
+		span->at = end;
+		return true;
 	default:
-		if (is_name_segment(span)) {
-			span->at += 4;
-			return;
-		}
+		if (!is_name_segment(span))
+			return false;
+		span->at += 4;
+		return true;
 	}
-	span->at++;
+}
+
+/* Moves to the next term, by at least one byte and at most to the end. */
+static void step(struct span *span)
+{
+	if (!take_object(span))
+		span->at++;
 }
 
 static bool work_left(struct span *span)

@@ -226,19 +226,39 @@ static bool parse_static(struct options *options, char *text)
 	return true;
 }
 
+/* The options that are switches: they take no value. False: `option` is none of them. */
+static bool take_switch(struct options *options, int option)
+{
+	switch (option) {
+	case OPT_FORCE:
+		options->force = true;
+		return true;
+	case OPT_STRESS:
+		options->mode = MODE_STRESS;
+		return true;
+	case OPT_JSON:
+		options->json = true;
+		return true;
+	case OPT_PARENT:
+		options->die_with_parent = true;
+		return true;
+	default:
+		return false;
+	}
+}
+
 static bool parse_one(struct options *options, int option, char *value)
 {
 	u64 number;
 
+	if (take_switch(options, option))
+		return true;
 	switch (option) {
 	case OPT_PAGE:
 		options->page = value;
 		return true;
 	case OPT_MAILBOX:
 		options->mailbox = value;
-		return true;
-	case OPT_FORCE:
-		options->force = true;
 		return true;
 	case OPT_OFFSET:
 		return parse_offset(options, value);
@@ -261,9 +281,6 @@ static bool parse_one(struct options *options, int option, char *value)
 	case OPT_STATIC:
 		options->mode = MODE_STATIC;
 		return parse_static(options, value);
-	case OPT_STRESS:
-		options->mode = MODE_STRESS;
-		return true;
 	case OPT_CHECK:
 		options->mode = MODE_CHECK;
 		options->page = value;
@@ -276,12 +293,6 @@ static bool parse_one(struct options *options, int option, char *value)
 		return true;
 	case OPT_DEBUGFS:
 		options->debugfs = value;
-		return true;
-	case OPT_JSON:
-		options->json = true;
-		return true;
-	case OPT_PARENT:
-		options->die_with_parent = true;
 		return true;
 	default:
 		fprintf(stderr, "vmclock-host: see --help\n");
