@@ -1,17 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* tickbench-diff: a script, or random ones until so many ticks have been compared. */
+/*
+ * tickbench-diff drives the native core and a lifted one with the same counter values and the same
+ * calls, and compares all of struct tk_state after each tick: with one script, or with random ones
+ * until the given number of ticks is compared.
+ */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "diff/diff.h"
+#include "diff/episode.h"
+#include "diff/ops.h"
+#include "diff/pair.h"
+#include "diff/script.h"
+#include "diff/stage.h"
 
 #define EPISODE_OPS 40
 
-static int tell(const struct difference *difference)
+static int print_difference(const struct op *op, const struct difference *difference)
 {
 	printf("DIFFER at tick %llu, counter %llu, of: ", difference->tick, difference->counter);
-	op_print(stdout, &difference->op);
+	op_print(stdout, op);
 	printf("  %-22s %22s %22s\n%s", "field", "native", "linux", difference->text);
 	return 1;
 }
@@ -32,16 +41,15 @@ static int run_script(const char *path)
 		struct op op;
 
 		number++;
-		if (!op_parse(line, &op) ||
-		    (op.kind < OP_KINDS && op.kind != OP_INIT && !started)) {
+		if (!op_parse(line, &op) || (op.kind && !op_is_init(&op) && !started)) {
 			fprintf(stderr, "tickbench-diff: %s:%d: %s: %s", path, number,
 				started ? "not an operation" : "a script begins with init", line);
 			return 2;
 		}
-		started |= op.kind == OP_INIT;
-		if (!pair_do(&op, &difference)) {
+		started |= op_is_init(&op);
+		if (!op_run(&op, &difference)) {
 			printf("%s:%d: ", path, number);
-			return tell(&difference);
+			return print_difference(&op, &difference);
 		}
 	}
 	if (file != stdin)
@@ -57,16 +65,16 @@ static int run_random(u64 seed, u64 ticks)
 	u64 random = seed * 0x9e3779b97f4a7c15ULL + 1;
 
 	while (pair_ticks() < ticks) {
-		const char *theme = NULL;
+		const struct theme *theme = NULL;
 
 		for (int i = 0; i < EPISODE_OPS; i++) {
-			episode[i] = op_random(&random, &theme);
-			if (pair_do(&episode[i], &difference))
+			episode[i] = episode_next(&random, &theme);
+			if (op_run(&episode[i], &difference))
 				continue;
 			for (int j = 0; j <= i; j++)
 				op_print(stdout, &episode[j]);
 			printf("# ");
-			return tell(&difference);
+			return print_difference(&episode[i], &difference);
 		}
 	}
 	return 0;
@@ -81,7 +89,7 @@ static int usage(void)
 		"Compares the native core with the lifted one after every tick. Exit status: 0 no\n"
 		"difference, 1 a difference (printed, with the script that shows it), 2 cannot "
 		"run.\n"
-		"--stage tells which switches the lifted core has, by what it does.\n"
+		"--stage prints which switches the lifted core has, by its behaviour.\n"
 		"--flip gives the native core other switches than the lifted one has.\n");
 	return 2;
 }
@@ -102,8 +110,10 @@ int main(int argc, char **argv)
 		argv += 2;
 	}
 	pair_begin(flip);
-	if (argc == 2 && !strcmp(argv[1], "--stage"))
-		return stage_print();
+	if (argc == 2 && !strcmp(argv[1], "--stage")) {
+		stage_print();
+		return 0;
+	}
 	stage_warn();
 	if (argc == 4 && !strcmp(argv[1], "--random"))
 		status = run_random(strtoull(argv[2], NULL, 0), strtoull(argv[3], NULL, 0));

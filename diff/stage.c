@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What the lifted core was found to do, in words. */
+/* The lifted core's switches, as JSON and as warnings. */
 #include <signal.h>
+#include <stdio.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "diff/diff.h"
+#include "diff/pair.h"
+#include "diff/stage.h"
 
 #define NAMES_SIZE  128
-#define CPU_SECONDS 20 /* of a tick that takes some microseconds */
+#define CPU_SECONDS 20 /* a tick takes some microseconds */
 
-/* Joined by commas; "none". */
+/* The switches' names, joined by commas; "none" if there is none. */
 static const char *names(u32 switches, char text[NAMES_SIZE])
 {
 	size_t at = 0;
@@ -23,8 +25,11 @@ static const char *names(u32 switches, char text[NAMES_SIZE])
 	return text;
 }
 
-/* In a child, which such a tick may take with it; its CPU time is the watchdog. */
-static const char *stopped(void)
+/*
+ * What a tick does while cycle_interval is 0. It may crash or never end, so it runs in a child, and
+ * a limit on the CPU time ends it.
+ */
+static const char *stopped_tick(void)
 {
 	static const char *const words[] = {
 		[TK_STOP_PASSES] = "is skipped",
@@ -53,7 +58,7 @@ static const char *stopped(void)
 	return words[WEXITSTATUS(status)];
 }
 
-int stage_print(void)
+void stage_print(void)
 {
 	const struct tk_identity *identity = tk_linux.identity;
 	const struct tk_stage *stage = pair_stage();
@@ -65,8 +70,7 @@ int stage_print(void)
 	printf("\"source\": \"%s\", ", names(identity->switches, text));
 	printf("\"release\": \"%s\", ", names(identity->release, text));
 	printf("\"missing\": \"%s\", ", names(identity->release & ~stage->switches, text));
-	printf("\"stopped_tick\": \"%s\"}\n", stopped());
-	return 0;
+	printf("\"stopped_tick\": \"%s\"}\n", stopped_tick());
 }
 
 void stage_warn(void)

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Field by field: the state, a reading, an error, adjtimex's answer. */
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "diff/compare.h"
+
+struct field {
+	const char *name;
+	size_t offset, size;
+};
+
+#define FIELD(member)                                                                              \
+	{                                                                                          \
+#member, offsetof(struct tk_state, member), sizeof(((struct tk_state *)0)->member) \
+	}
+
+static const struct field state_fields[] = {
+	FIELD(cycle_last),
+	FIELD(cycle_interval),
+	FIELD(xtime_interval),
+	FIELD(xtime_sec),
+	FIELD(xtime_nsec),
+	FIELD(raw_sec),
+	FIELD(raw_nsec),
+	FIELD(wall_to_monotonic.tv_sec),
+	FIELD(wall_to_monotonic.tv_nsec),
+	FIELD(ntp_tick),
+	FIELD(tick_length),
+	FIELD(ntp_error),
+	FIELD(time_offset),
+	FIELD(skew_delta),
+	FIELD(time_freq),
+	FIELD(time_adjust),
+	FIELD(mult),
+	FIELD(time_adjust_frac),
+	FIELD(time_maxerror),
+	FIELD(ntp_next_leap_sec),
+	FIELD(shift),
+	FIELD(ntp_error_shift),
+	FIELD(ntp_err_mult),
+	FIELD(skip_second_overflow),
+	FIELD(tai_offset),
+	FIELD(time_state),
+	FIELD(time_status),
+	FIELD(time_constant),
+};
+
+static long long field_of(const void *base, size_t offset, size_t size)
+{
+	const char *at = (const char *)base + offset;
+
+	return size == 8 ? *(const long long *)(const void *)at : *(const s32 *)(const void *)at;
+}
+
+static void note(struct difference *difference, const char *name, long long native,
+		 long long lifted)
+{
+	size_t used = strlen(difference->text);
+
+	difference->found = true;
+	snprintf(difference->text + used, sizeof(difference->text) - used,
+		 "  %-22s %22lld %22lld\n", name, native, lifted);
+}
+
+void compare_state(const struct tk_state state[CORES], struct difference *difference)
+{
+	/* struct tk_state has no padding: every byte belongs to a field. */
+	if (!memcmp(&state[NATIVE], &state[LIFTED], sizeof(state[NATIVE])))
+		return;
+	for (size_t i = 0; i < TB_ARRAY_SIZE(state_fields); i++) {
+		const struct field *field = &state_fields[i];
+		long long native = field_of(&state[NATIVE], field->offset, field->size);
+		long long lifted = field_of(&state[LIFTED], field->offset, field->size);
+
+		if (native != lifted)
+			note(difference, field->name, native, lifted);
+	}
+}
+
+void compare_time(const struct tk_time time[CORES], struct difference *difference)
+{
+	if (time[NATIVE].sec != time[LIFTED].sec)
+		note(difference, "read sec", time[NATIVE].sec, time[LIFTED].sec);
+	if (time[NATIVE].nsec != time[LIFTED].nsec)
+		note(difference, "read nsec", time[NATIVE].nsec, time[LIFTED].nsec);
+	if (time[NATIVE].mono_ns != time[LIFTED].mono_ns)
+		note(difference, "read monotonic ns", time[NATIVE].mono_ns, time[LIFTED].mono_ns);
+	if (time[NATIVE].instant != time[LIFTED].instant)
+		note(difference, "read 2^-64 s", (long long)(u64)time[NATIVE].instant,
+		     (long long)(u64)time[LIFTED].instant);
+}
+
+void compare_error(const enum tk_error error[CORES], struct difference *difference)
+{
+	if (!error[NATIVE] != !error[LIFTED])
+		note(difference, "error", error[NATIVE], error[LIFTED]);
+}
+
+#define COMPARE(member)                                                          \
+	do {                                                                     \
+		if (timex[NATIVE].member != timex[LIFTED].member)                \
+			note(difference, "timex " #member, timex[NATIVE].member, \
+			     timex[LIFTED].member);                              \
+	} while (0)
+
+void compare_timex(const struct tk_timex timex[CORES], u32 modes, struct difference *difference)
+{
+	COMPARE(offset);
+	COMPARE(freq);
+	COMPARE(maxerror);
+	COMPARE(esterror);
+	COMPARE(status);
+	COMPARE(constant);
+	COMPARE(tick);
+	COMPARE(tai);
+	COMPARE(state);
+	/* Some kernels read the clock before they step it, some after. */
+	if (!(modes & TK_ADJ_SETOFFSET)) {
+		COMPARE(time_sec);
+		COMPARE(time_usec);
+	}
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The themes of random episodes, as data, and the draw from them. */
+#include <stddef.h>
+
+#include "diff/draw.h"
+#include "diff/episode.h"
+
+#define THEME_OPS 16
+
+/* Which operations an episode consists of, beside `ticks`, and how likely each is. */
+struct theme {
+	struct {
+		const char *name; /* in the table of ops.c; NULL ends the list */
+		u32 weight;
+	} ops[THEME_OPS];
+};
+
+static const struct theme themes[] = {
+	/* everything */
+	{ { { "offset", 2 },
+	    { "adjtime", 3 },
+	    { "freq", 1 },
+	    { "constant", 1 },
+	    { "status", 1 },
+	    { "settime", 1 },
+	    { "counter", 1 },
+	    { "inject", 1 },
+	    { "reference", 1 },
+	    { "read", 1 },
+	    { "pass", 2 },
+	    { "tick", 2 },
+	    { "timex", 2 } } },
+	/* midnights and leap seconds */
+	{ { { "midnight", 3 },
+	    { "status", 5 },
+	    { "settime", 2 },
+	    { "tai", 3 },
+	    { "edge", 1 },
+	    { "leap", 3 } } },
+	/* slews, small and large, in the same and in opposite directions */
+	{ { { "time_offset", 4 }, { "constant", 3 }, { "adjtime", 3 }, { "tai", 1 } } },
+	/* rates and counters */
+	{ { { "freq", 2 },
+	    { "tick_usec", 2 },
+	    { "counter", 2 },
+	    { "reference", 3 },
+	    { "pass", 1 },
+	    { "tai", 1 },
+	    { "edge", 1 } } },
+};
+
+static const struct op_kind *draw_kind(const struct theme *theme, u64 *random)
+{
+	u32 sum = theme->ops[0].weight;
+	u64 rest;
+	int i;
+
+	for (i = 1; theme->ops[i].name; i++)
+		sum += theme->ops[i].weight;
+	rest = draw(random) % sum;
+	for (i = 0; rest >= theme->ops[i].weight; i++)
+		rest -= theme->ops[i].weight;
+	return op_find(theme->ops[i].name);
+}
+
+struct op episode_next(u64 *random, const struct theme **theme)
+{
+	static const long long widths[] = { 64, 64, 64, 56, 48, 32 };
+	long long bits = widths[draw(random) % TB_ARRAY_SIZE(widths)];
+
+	if (!*theme) {
+		*theme = &themes[draw(random) % TB_ARRAY_SIZE(themes)];
+		return op_draw(op_find("init"), random, bits);
+	}
+	/* Every second operation lets time pass. */
+	if (draw(random) % 2)
+		return op_draw(op_find("ticks"), random, bits);
+	return op_draw(draw_kind(*theme, random), random, bits);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The native core and the lifted one, driven together: one counter, the same calls. Each function
+ * that takes a struct difference calls both cores and compares what they return.
+ */
+#ifndef TB_DIFF_PAIR_H
+#define TB_DIFF_PAIR_H
+
+#include "diff/compare.h"
+#include "tk/stage.h"
+#include "tk/tk.h"
+
+/*
+ * Starts a comparison. The native core gets the switches that the lifted core has by behaviour
+ * (tk/stage.h), with those in `flip` inverted.
+ */
+void pair_begin(u32 flip);
+/* What the lifted core was found to do. */
+const struct tk_stage *pair_stage(void);
+/* How many ticks were compared since pair_begin(). */
+u64 pair_ticks(void);
+
+/* Initializes both cores. If both refuse, pair_started() is false until the next pair_init(). */
+void pair_init(const struct tk_counter *counter, s64 sec, u32 nsec, struct difference *difference);
+bool pair_started(void);
+
+/*
+ * Advances the counter, at most to the longest time that every kernel can do without a tick: half
+ * of max_cycles, and a quarter of the counter's range.
+ */
+void pair_pass(u64 cycles);
+/* One tick at the counter's present value; compares the state. */
+void pair_tick(struct difference *difference);
+void pair_read(struct difference *difference);
+void pair_adjtimex(const struct tk_timex *given, struct difference *difference);
+void pair_settime(s64 sec, u32 nsec, struct difference *difference);
+void pair_add_time_offset(s64 offset_ns, struct difference *difference);
+void pair_set_reference(const struct tk_reference *line, struct difference *difference);
+/* Switches to another counter, which reads next_now at this moment. */
+void pair_change_counter(const struct tk_counter *next, u64 next_now,
+			 struct difference *difference);
+/* Compares the whole state; does nothing while !pair_started(). */
+void pair_compare(struct difference *difference);
+
+/* The counter, and what the native core reads and holds. */
+u64 pair_now(void);
+u64 pair_counter_hz(void);
+void pair_time(struct tk_time *time);
+void pair_state(struct tk_state *state);
+
+#endif
