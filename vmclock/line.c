@@ -67,7 +67,7 @@ u64 vmclock_outlived(const struct vmclock_line *line, u64 now)
 
 	if (!line->period_maxerror || (s64)(now - line->counter_value) <= 0)
 		return 0;
-	/* Not before 1970, and now is later: the difference fits. */
+	/* The line is not before 1970, and `now` is later, so the difference fits. */
 	age = (s64)((vmclock_time_at(line, now) - line->time) >> 64);
 	return age < VMCLOCK_LINE_SECONDS ? 0 : (u64)age - VMCLOCK_LINE_SECONDS + 1;
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The guest's half of the mailbox, and the layout's promises. Assumes the caller mapped the page.
+/*
+ * The guest's half of the mailbox, and checks of its layout. Assumes that the caller mapped the
+ * page.
  */
 #include "vmclock/mailbox.h"
 

@@ -18,10 +18,10 @@
  *	t2 = rdtsc
  *
  * g was read between t1 and t2, so the offset lies in [g - t2, g - t1]. It is constant, so the
- * publisher intersects all it gets; the guest need only be quick now and then. While the page says
- * "initializing" or "unknown" the guest should spin on mailbox_serve() (bounded), and call it as
- * often as it can afterwards, at the least in every tick: an offset that moved (the machine was
- * paused) is found out no other way, and a guest that is silent for long gets an "unknown" page.
+ * publisher intersects all it gets; the guest need only answer quickly sometimes. While the page
+ * says "initializing" or "unknown" the guest should spin on mailbox_serve() (bounded), and call it
+ * as often as it can afterwards, at the least in every tick: an offset that moved (the machine was
+ * paused) is detected in no other way, and a guest that is silent for long gets an "unknown" page.
  *
  * The guest's wall time goes the other way, whenever the guest has one to be judged: it fills
  * post.* and then writes post.number = its last number + 1. The publisher writes verdict.* and then
@@ -60,7 +60,7 @@ struct mailbox {
 		u64 frac; /* 2^-64 s */
 	} post;
 
-	/* What the publisher says to it. */
+	/* The publisher's answer to the post. */
 	MAILBOX_LINE struct {
 		u64 number;	   /* of the post this is about */
 		s64 difference_fs; /* guest's time less the host's clock at the same moment */

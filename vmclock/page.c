@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Reading and writing the page under its seq_count. Assumes that whoever writes is alone in doing
- * so, and nothing else about it: a writer may die in mid-update, and a page may hold anything.
+ * Reading and writing the page under its seq_count. Assumes that there is at most one writer. A
+ * writer may die in mid-update, and a page may hold anything.
  */
 #include "vmclock/vmclock.h"
 
@@ -38,7 +38,7 @@ _Static_assert(sizeof(struct vmclock_abi) == 0x70, "vmclock page layout");
 #define SPINS_BEFORE_PAUSE 6
 #define FUTURE_SEC_MAX	   3600
 
-/* The fields that are not part of a line: checked and then forgotten. */
+/* A copy of the page: the line, and fields that are only checked. */
 struct page_copy {
 	struct vmclock_line line;
 	u64 time_sec;
@@ -74,8 +74,8 @@ static void copy_fields(const volatile struct vmclock_abi *page, struct page_cop
 }
 
 /*
- * One consistent copy. One odd count for a whole spin is a writer that died or was put to sleep in
- * mid-update; there is no use in waiting longer, the caller will come again.
+ * Makes one consistent copy. If one odd count lasts for a whole spin, the writer has died or was
+ * preempted in mid-update. Waiting longer has no use, because the caller reads again later.
  */
 static enum vmclock_error copy_page(const volatile struct vmclock_abi *page, struct page_copy *copy)
 {
@@ -202,7 +202,7 @@ enum vmclock_error vmclock_read(const volatile struct vmclock_abi *page, u64 map
 	if (copy.counter_id != VMCLOCK_COUNTER_X86_TSC &&
 	    copy.counter_id != VMCLOCK_COUNTER_INVALID)
 		return VMCLOCK_WRONG_COUNTER;
-	/* A value whose flag is not set is no value. */
+	/* A field whose flag is not set is invalid. */
 	flags = copy.line.flags;
 	copy.line.period_esterror =
 		if_flag(flags, VMCLOCK_FLAG_PERIOD_ESTERROR, copy.line.period_esterror);
@@ -251,7 +251,10 @@ static void store_line(volatile struct vmclock_abi *page, const struct vmclock_l
 
 void vmclock_page_update(volatile struct vmclock_abi *page, const struct vmclock_line *line)
 {
-	/* An odd count is a predecessor that died in mid-update: it is odd for us just as well. */
+	/*
+	 * An odd count was left by a writer that died in mid-update. This update uses it as its own
+	 * odd count.
+	 */
 	u32 seq = __atomic_load_n(&page->seq_count, __ATOMIC_RELAXED) | 1;
 
 	__atomic_store_n(&page->seq_count, seq, __ATOMIC_RELAXED);
@@ -270,7 +273,7 @@ void vmclock_page_init(volatile struct vmclock_abi *page, const struct vmclock_l
 	page->pad[0] = 0;
 	page->pad[1] = 0;
 	store_line(page, line);
-	/* The magic is what makes it a page: after all else but the count. */
+	/* Readers accept the page by its magic, so it is stored after all else but the count. */
 	__atomic_store_n(&page->magic, VMCLOCK_MAGIC, __ATOMIC_RELEASE);
 	__atomic_store_n(&page->seq_count, 2, __ATOMIC_RELEASE);
 }

@@ -2,7 +2,7 @@
 /* Recognisable lines. Assumes only that a reader compares all fields but seq_count. */
 #include "vmclock/stress.h"
 
-/* Set in no other page: a bit that the specification leaves free. */
+/* Set in no other page: a flag bit that the specification does not use. */
 #define STRESS_FLAG (1ULL << 63)
 
 /* Spreads neighbouring numbers over all bits: multiplication by an odd constant, folded twice. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Lines that can be told from each other's mixtures: `vmclock-host --stress` writes them as fast as
- * it can, and a reader that accepted a torn one finds out. Freestanding, for every vehicle.
+ * Lines from which a mixture of two can be detected: `vmclock-host --stress` writes them as fast as
+ * it can, and a reader detects that it accepted a torn one. Freestanding, for every vehicle.
  */
 #ifndef TB_VMCLOCK_STRESS_H
 #define TB_VMCLOCK_STRESS_H

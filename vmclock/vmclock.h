@@ -76,7 +76,7 @@ enum vmclock_error {
 	VMCLOCK_OK = 0,
 	VMCLOCK_ABSENT, /* no page at all */
 	VMCLOCK_BAD_MAGIC,
-	VMCLOCK_BAD_SIZE, /* says it is shorter than its fields, or longer than what is mapped */
+	VMCLOCK_BAD_SIZE, /* states a size below that of its fields, or above what is mapped */
 	VMCLOCK_BAD_VERSION,
 	VMCLOCK_NO_COUNTER,    /* counter_id 0xff: stock QEMU's page, markers only */
 	VMCLOCK_WRONG_COUNTER, /* not the x86 TSC */
@@ -142,9 +142,8 @@ enum vmclock_error vmclock_read(const volatile struct vmclock_abi *page, u64 map
 				struct vmclock_line *line);
 
 /*
- * What tells one state of the page from another. seq_count alone does not: where a snapshot is
- * restored, the page's memory may be restored too, and the count comes round to a value that was
- * seen before, under another line.
+ * Identifies a state of the page. seq_count alone does not: if a snapshot is restored, the page's
+ * memory may be restored too, and the count may return to an earlier value with another line.
  */
 struct vmclock_seen {
 	u32 seq_count;
@@ -161,7 +160,10 @@ static inline void vmclock_look(const volatile struct vmclock_abi *page, struct 
 	seen->counter_value = page->counter_value;
 }
 
-/* Whether the page has changed since: three loads. May be true once too often, never too rarely. */
+/*
+ * Whether the page has changed since: three loads. May report a change that did not happen, but
+ * misses none.
+ */
 static inline bool vmclock_changed(const volatile struct vmclock_abi *page,
 				   const struct vmclock_seen *seen)
 {
@@ -171,14 +173,14 @@ static inline bool vmclock_changed(const volatile struct vmclock_abi *page,
 }
 
 /*
- * How long a line is believed that states how fast its error grows (period_maxerror is not 0). Who
- * states that follows a clock, and replaces the line before it matters: vmclock-host at least every
- * 2 s, so that after 5 s it has stopped. A line that states 0 (`--static`) or nothing is the only
- * one there will ever be, and holds for good.
+ * How long a line is valid that states how fast its error grows (period_maxerror is not 0). A
+ * publisher that states it follows a clock and replaces the line in time: vmclock-host at least
+ * every 2 s, so after 5 s it has stopped. A line that states 0 (`--static`) or nothing is never
+ * replaced, and is permanently valid.
  */
 #define VMCLOCK_LINE_SECONDS 5
 
-/* Seconds by which the line is older than that at `now`, plus one; 0: it may be believed. */
+/* Seconds by which the line is older than that at `now`, plus one; 0: it is still valid. */
 u64 vmclock_outlived(const struct vmclock_line *line, u64 now);
 
 /*

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Audits a page that somebody else writes: the seq_count protocol, the line against the host's
- * clock within what the page claims of its errors, and how the line moves when it is replaced.
- * Assumes that the page is in host counter terms, or that --offset tells its counter.
+ * clock within the errors that the page states, and how the line moves when it is replaced. Assumes
+ * that the page is in host counter terms, or that --offset tells its counter.
  */
 #include <math.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@
 #define STEP_US	   200	/* between looks at the clock */
 #define BURST	   1000 /* reads for each */
 #define PAIR_TRIES 4
-#define BRACKET_NS 2000 /* a wider one says nothing of a page that is good to tens of ns */
+#define BRACKET_NS 2000 /* a wider one cannot judge a page that is accurate to tens of ns */
 #define APPEAR_US  5000000
 #define ERRORS_MAX (1U << 20)
 
@@ -31,7 +31,7 @@ struct audit {
 	struct leap leap;
 	struct vmclock_line line; /* as read last */
 	u64 reads, refused, changes, looks;
-	u64 silent_changes; /* other contents under the same count */
+	u64 silent_changes; /* other contents with the same count */
 	u64 odd_steps;	    /* the count went back */
 	u64 torn;
 	bool stress;
@@ -53,7 +53,7 @@ static double rate_ns(const struct vmclock_line *line, u64 counter)
 	       1e9;
 }
 
-/* How far the page may be off at `counter` by its own word. */
+/* The error at `counter` that the page states. */
 static double allowed_ns(const struct vmclock_line *line, u64 counter)
 {
 	return (double)line->time_maxerror_ns + rate_ns(line, counter);
@@ -68,7 +68,7 @@ static bool same(const struct vmclock_line *a, const struct vmclock_line *b)
 	       a->time_maxerror_ns == b->time_maxerror_ns;
 }
 
-/* The line was replaced: by how much does it differ at this moment? */
+/* The line was replaced: measures by how much it differs at this moment. */
 static void see_change(struct audit *audit, const struct vmclock_line *line, u64 now)
 {
 	s64 now_us = monotonic_us();
@@ -94,7 +94,7 @@ static enum vmclock_error read_once(struct audit *audit)
 {
 	struct vmclock_line line;
 	u64 now = offset_to_guest(&audit->offset, host_counter());
-	/* Lines of --stress are about no counter at all. */
+	/* Lines of --stress do not describe a real counter. */
 	enum vmclock_error error =
 		vmclock_read(audit->page, audit->mapped, audit->stress ? 0 : now, &line);
 
@@ -131,7 +131,7 @@ static void look_at_clock(struct audit *audit)
 
 	hostclock_pair(&audit->leap, PAIR_TRIES, &pair);
 	bracket_ns = (double)(pair.half_width * line_period_ns(&audit->line));
-	/* Somebody else ran in the middle of it. */
+	/* The read was interrupted. */
 	if (bracket_ns > BRACKET_NS)
 		return;
 	counter = offset_to_guest(&audit->offset, pair.counter);
@@ -276,7 +276,7 @@ enum status audit(const struct options *options)
 	leap_find(&audit.leap, options->leap_list);
 
 	appear = monotonic_us() + APPEAR_US;
-	/* A publisher that has just been started needs a moment. */
+	/* A publisher that has just been started needs some time. */
 	while (vmclock_may_pass(read_once(&audit)) && monotonic_us() < appear && !stop_reason())
 		sleep_until_us(monotonic_us() + 1000);
 	if (audit.last_error) {
@@ -290,7 +290,10 @@ enum status audit(const struct options *options)
 	for (next = monotonic_us(); !stop_reason(); next = monotonic_us() + STEP_US) {
 		for (u32 i = 0; i < BURST; i++)
 			read_once(&audit);
-		/* A stressed page is read all the time, another one is left to whom it is for. */
+		/*
+		 * A stressed page is read continuously. Another page is read at intervals, so that
+		 * its user is not disturbed.
+		 */
 		if (audit.stress)
 			continue;
 		if (!audit.last_error)

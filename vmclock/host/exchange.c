@@ -2,7 +2,7 @@
 /*
  * Stamps through the mailbox. One exchange bounds the offset on both sides; every one bounds the
  * same constant, so their intersection is far narrower than the narrowest of them. The guest may
- * write anything: all arithmetic is modulo 2^64, and an answer to no question is none.
+ * write anything: all arithmetic is modulo 2^64, and an answer to an unknown request is ignored.
  */
 #include "vmclock/host/counter.h"
 #include "vmclock/host/offset.h"
@@ -22,8 +22,8 @@ u64 exchange_doubt(const struct exchange *exchange, u64 now)
 }
 
 /*
- * What the guest's counter did before `start` is known as well as before: a stop shorter than this
- * answer's width fits into it unseen, and so does one in the time since an earlier, better answer.
+ * Bounds how long the guest's counter may have stopped before `start` unnoticed: for this answer's
+ * width, or for the doubt since an earlier, better answer, whichever is smaller.
  */
 static void confirm(struct exchange *exchange, u64 start, u64 width)
 {
@@ -78,7 +78,7 @@ static enum exchange_result take(struct exchange *exchange, volatile struct mail
 	if (answer == exchange->taken)
 		return EXCHANGE_SILENT;
 	exchange->taken = answer;
-	/* Not one of ours, or so old that nobody knows when it was asked. */
+	/* Not a known request, or one so old that its time is no longer stored. */
 	if (!answer || exchange->request - answer >= EXCHANGE_KEPT)
 		return EXCHANGE_SILENT;
 	guest = mailbox->guest_counter;
@@ -104,7 +104,7 @@ enum exchange_result exchange_once(struct exchange *exchange, volatile struct ma
 	return now;
 }
 
-/* Cycles: a microsecond or two, below which an offset is never worth moving the line for. */
+/* Cycles: a microsecond or two. The line is not moved for a smaller change of the offset. */
 #define GOOD_ENOUGH 4000
 
 bool offset_from_exchange(struct offset *offset, const struct exchange *exchange)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Least squares, thrice: after each of the first two rounds what lies far off by the median of the
- * residuals is left out. Relative to the window's first pair, so that a double holds picoseconds:
- * the window spans at most minutes, 10^11 cycles, and residuals are what is summed.
+ * Least squares in three rounds: after each of the first two, pairs with a residual far above the
+ * median are left out. Relative to the window's first pair, so that a double holds picoseconds: the
+ * window spans at most minutes, 10^11 cycles, and residuals are what is summed.
  */
 #include "vmclock/host/fit.h"
 
@@ -12,7 +12,7 @@
 
 #define ROUNDS	   3
 #define FAR_MEDIAN 4.5	/* medians of |residual|: three standard deviations of a normal one */
-#define FAR_NS	   1.0	/* the clock's own grain; less is never far */
+#define FAR_NS	   1.0	/* the clock's resolution; a smaller residual is never an outlier */
 #define HALF_GRAIN 0.5L /* ns: the kernel rounds down */
 #define TWO_64	   18446744073709551616.0L
 
@@ -43,11 +43,11 @@ void window_add(struct window *window, const struct pair *pair, s64 span_ns)
 {
 	if (window->count && pair->counter <= window->pair[window->count - 1].counter)
 		window_clear(window);
-	/* Half at once, so that moving costs little on average. */
+	/* Drops half at once, so that moving the rest costs little on average. */
 	if (window->count == FIT_PAIRS)
 		drop_first(window, FIT_PAIRS / 2);
 	window->pair[window->count++] = *pair;
-	/* Rarely: a few pairs too many do no harm. */
+	/* Done rarely: a few extra pairs do no harm. */
 	if (pair->time_ns - window->pair[0].time_ns > span_ns + span_ns / 8)
 		window_keep(window, span_ns);
 }

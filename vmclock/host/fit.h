@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A robust straight line through a window of (counter, clock) pairs, in host counter terms. It
- * knows nothing of where pairs come from, and does no I/O.
+ * A robust straight line through a window of (counter, clock) pairs, in host counter terms. It does
+ * not depend on the source of the pairs, and does no I/O.
  */
 #ifndef TB_VMCLOCK_HOST_FIT_H
 #define TB_VMCLOCK_HOST_FIT_H
@@ -38,7 +38,7 @@ void window_add(struct window *window, const struct pair *pair, s64 span_ns);
 /* Keeps the pairs of the last `span_ns` alone. */
 void window_keep(struct window *window, s64 span_ns);
 
-/* The clock was set by this much: moves every pair as if it always had been. */
+/* The clock was set by this much: moves every pair accordingly. */
 void window_shift(struct window *window, s64 by_ns);
 
 /* false: fewer than 8 pairs, or all at one counter value. */
@@ -49,7 +49,7 @@ instant fit_time_at(const struct fit *fit, u64 counter);
 
 /*
  * Whether the clock's rate has changed within the window: the newest quarter's median lies off the
- * line by more than noise can explain. Then the older pairs mislead.
+ * line by more than noise can explain. Then the older pairs no longer describe the clock.
  */
 bool fit_bent(const struct window *window, const struct fit *fit);
 

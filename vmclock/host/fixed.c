@@ -48,7 +48,7 @@ enum status publish_static(const struct options *options)
 	line.clock_status = options->status < 0 ? VMCLOCK_STATUS_SYNCHRONIZED : (u8)options->status;
 	if (!publish_open(options, &file, &line))
 		return STATUS_COULD_NOT;
-	/* The marker that was asked for, and no other: runs that must repeat depend on the page. */
+	/* Uses exactly the requested marker, because repeatable runs depend on the page. */
 	line.disruption_marker = options->line.disruption_marker;
 	vmclock_page_update(file.memory, &line);
 	log_ready(options->page, false);
@@ -65,13 +65,15 @@ enum status publish_stress(const struct options *options)
 	vmclock_stress_line(0, &line);
 	if (!open_page(options, &file))
 		return STATUS_COULD_NOT;
-	/* A line with another marker would be no line of these: a reader would take it for torn. */
+	/*
+	 * The marker is part of a stress line: with another one, a reader would report a torn line.
+	 */
 	if (is_page(file.memory))
 		vmclock_page_update(file.memory, &line);
 	else
 		vmclock_page_init(file.memory, &line);
 	log_ready(options->page, false);
-	/* The look at the time in between is what lets a reader have a whole line now and then. */
+	/* Reading the time between updates gives readers a chance to read a whole line. */
 	while (!(why = stop_reason())) {
 		vmclock_stress_line(n++, &line);
 		vmclock_page_update(file.memory, &line);

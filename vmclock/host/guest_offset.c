@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Finding the guest's counter, and seeing that it has moved. KVM is asked for the number; the guest
- * itself is asked by exchanges through the mailbox, which say at the same time that it runs.
+ * Finds the offset of the guest's counter, and detects that it has changed. The offset comes from
+ * KVM, or from exchanges with the guest through the mailbox, which also show that the guest runs.
  */
 #include <math.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@
 #define BURST_US	 200000
 #define LONG_BURST_US	 1500000
 #define WIDE_NS		 4000 /* bounds wider than this are worth the long burst */
-#define BURST_IDLE	 2000 /* exchanges that told nothing new: enough */
+#define BURST_IDLE	 2000 /* exchanges without a narrower bound, after which a burst ends */
 #define COMPLAIN_US	 5000000
 
 static s32 qemu_pid(const struct live *live)
@@ -69,18 +69,18 @@ static void burst_begin(struct live *live)
 	live->burst_idle = 0;
 }
 
-/* Whether the burst has told what there is to be told. */
+/* Whether more exchanges would add nothing. */
 static bool burst_over(const struct live *live)
 {
 	s64 took = monotonic_us() - live->burst_us;
 	double width_ns = (double)(live->exchange.high - live->exchange.low) * live_period_ns(live);
 
-	/* Answers that came late show that the guest runs, and are no ground for a line. */
+	/* Answers that came late show that the guest runs, but are too wide for a line. */
 	if (width_ns > PATIENCE_US * 1000)
 		return false;
 	if (live->burst_idle >= BURST_IDLE || took >= LONG_BURST_US)
 		return true;
-	/* On a busy machine all answers may be too slow to tell much. */
+	/* On a busy machine all answers may be too wide. */
 	return took >= BURST_US && width_ns <= WIDE_NS;
 }
 

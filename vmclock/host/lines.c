@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The lines of a page that follows the host's clock: what the next one is, what it claims of its
- * errors, and what is added to that while the guest does not answer. Writes the page, and is alone
- * in doing so.
+ * The lines of a page that follows the host's clock: computes the next one and its stated errors,
+ * and adds to these errors while the guest does not answer. No other file writes the page.
  */
 #include <math.h>
 #include <string.h>
@@ -12,17 +11,17 @@
 #include "vmclock/host/log.h"
 #include "vmclock/host/stop.h"
 
-/* How fast the clock's rate may have changed unseen since the fit: without a daemon, and with one.
- */
+/* How much the clock's rate may have changed since the fit: without a daemon, and with one. */
 #define WANDER_FREE    10e-9
 #define WANDER_STEERED 100e-9
-#define DOUBT_US       20000  /* of silence that is usual on a busy host, and not stated */
+#define DOUBT_US \
+	20000 /* of silence that is usual on a busy host, and not added to the stated error */
 #define LOST_US	       100000 /* of silence after which the page says "unknown" */
 #define TAMPER_NOTE_US 1000000
 
 static const struct steered no_steering;
 
-/* What is put into the page: the line, and what is to be added to it at the moment. */
+/* Writes the line to the page, with the additional error of the moment. */
 static void write_page(struct live *live)
 {
 	struct vmclock_line line = live->line;
@@ -106,7 +105,7 @@ static void publish_fit(struct live *live)
 	put(live, &steered);
 }
 
-/* A device that never had a line is passed over; one that had is believed when it says no. */
+/* A device that never had a line is ignored. After a device had a line, its refusal is followed. */
 static void publish_device_fault(struct live *live, enum vmclock_error error)
 {
 	if ((live->lines && !live->published) || vmclock_may_pass(error))
@@ -122,7 +121,7 @@ static void publish_device_fault(struct live *live, enum vmclock_error error)
 	log_line(&live->line, &no_steering);
 }
 
-/* The kernel's own line, moved into guest terms. It is its writer who steers it. */
+/* The kernel's own line, moved into guest terms. Its writer steers it. */
 static void publish_device(struct live *live)
 {
 	struct vmclock_line line;
@@ -171,7 +170,7 @@ void lines_state_doubt(struct live *live)
 	}
 	changed = lost != live->lost;
 	live->lost = lost;
-	/* Twice as much holds for as long again. */
+	/* Stating twice the doubt stays valid for the same time again. */
 	live->stated_doubt_us = 2 * doubt_us;
 	write_page(live);
 	if (changed)

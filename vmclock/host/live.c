@@ -58,7 +58,7 @@ static void refresh(struct live *live, s64 now)
 	struct leap leap;
 
 	leap_find(&leap, live->options->leap_list);
-	/* What the page's time is may not change under its readers. */
+	/* The page's time type must not change while it is read. */
 	if (leap.known == live->leap.known)
 		live->leap = leap;
 	lines_refresh(live);

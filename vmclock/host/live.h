@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The state of a page that follows the host's clock, and what the files that work on it offer each
- * other: live.c (the loop) calls guest_offset.c, verdict.c and lines.c, and lines.c calls nobody.
+ * The state of a page that follows the host's clock, and the functions of the files that work on
+ * it. live.c (the loop) calls guest_offset.c, verdict.c and lines.c.
  */
 #ifndef TB_VMCLOCK_HOST_LIVE_H
 #define TB_VMCLOCK_HOST_LIVE_H
@@ -29,14 +29,14 @@ struct live {
 	struct exchange exchange;
 	bool bursting; /* asking the guest as fast as it answers, since: */
 	s64 burst_us;
-	u32 burst_idle;	 /* answers in a row that told nothing new */
-	u64 kvm_counter; /* host's counter when KVM told the offset last */
-	bool kvm_silent; /* it did not when asked last */
+	u32 burst_idle;	 /* answers in a row that did not narrow the bounds */
+	u64 kvm_counter; /* host's counter when KVM last gave the offset */
+	bool kvm_silent; /* it gave none when last read */
 	bool complained; /* that KVM tells nothing */
 
 	struct vmclock_line line; /* in guest terms, as of the last confirmed exchange */
 	bool published;		  /* the page holds that line, and it may be continued */
-	s64 stated_doubt_us;	  /* what the page adds to its time_maxerror for silence */
+	s64 stated_doubt_us;	  /* what is added to time_maxerror for the guest's silence */
 	bool lost;		  /* the page says "unknown" */
 	u32 device_seq;
 	u64 marker; /* ours; what a device says is added */
@@ -52,21 +52,24 @@ static inline double live_period_ns(const struct live *live)
 
 /* --- guest_offset.c --- */
 
-/* Looks for the guest's offset until it is known, a little at each call. */
+/* Measures the guest's offset until it is known, a part at each call. */
 void guest_offset_find(struct live *live);
 
 /*
- * Looks at a known offset again. If it has moved, the page says so before this returns: a new
- * marker and "initializing", until guest_offset_find() has the new one.
+ * Checks a known offset again. If it has moved, the page says so before this returns: a new marker
+ * and "initializing", until guest_offset_find() has the new one.
  */
 void guest_offset_watch(struct live *live);
 
-/* Microseconds: a stop of the guest up to this long may have passed unseen. */
+/* The longest stop of the guest that may have passed unnoticed, microseconds. */
 s64 guest_offset_doubt_us(const struct live *live);
 
 /* --- verdict.c --- */
 
-/* Answers the guest's post, if there is a new one. Whatever it holds, nothing else happens. */
+/*
+ * Answers the guest's post, if there is a new one. A post may hold anything, and has no other
+ * effect.
+ */
 void verdict_give(struct live *live);
 
 /* --- lines.c --- */
@@ -83,7 +86,7 @@ void lines_disrupt(struct live *live);
 /* Puts the page back if somebody else wrote into it, with a higher seq_count than any before. */
 void lines_guard(struct live *live);
 
-/* The last word: "unreliable". */
+/* Ends the page's use: sets its status to "unreliable". */
 void lines_end(struct live *live);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the publisher says while it works: a line for people, or a JSON object for programs. */
+/* Reports events of the publisher: a line of text, or a JSON object for programs. */
 #ifndef TB_VMCLOCK_HOST_LOG_H
 #define TB_VMCLOCK_HOST_LOG_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* KVM's own word on the offset, and the arithmetic of guest and host counters. */
+/* The offset as KVM reports it, and the arithmetic of guest and host counters. */
 #include "vmclock/host/offset.h"
 
 #include <dirent.h>
@@ -62,7 +62,7 @@ bool offset_from_kvm(struct offset *offset, const char *debugfs, s32 pid)
 
 	if (!dir)
 		return false;
-	/* One folder a VM, named after the process and its descriptor; a QEMU has one. */
+	/* Each VM has a folder, named after the process and its descriptor; a QEMU has one VM. */
 	snprintf(prefix, sizeof(prefix), "%d-", pid);
 	while (!folder[0] && (entry = readdir(dir)))
 		if (!strncmp(entry->d_name, prefix, strlen(prefix)))

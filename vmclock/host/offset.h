@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What makes the guest's TSC of the host's: guest = (host * ratio >> ratio_bits) + offset. From
- * KVM, which knows it exactly, or from an exchange of stamps, which bounds it (vmclock/mailbox.h).
+ * The relation of the guest's TSC to the host's: guest = (host * ratio >> ratio_bits) + offset.
+ * From KVM, which knows it exactly, or from an exchange of stamps, which bounds it
+ * (vmclock/mailbox.h).
  */
 #ifndef TB_VMCLOCK_HOST_OFFSET_H
 #define TB_VMCLOCK_HOST_OFFSET_H
@@ -41,7 +42,7 @@ bool offset_from_kvm(struct offset *offset, const char *debugfs, s32 pid);
 
 #define EXCHANGE_KEPT 64 /* questions whose moment is remembered */
 
-/* All that exchanges have told so far: g - host lies in [low, high], both modulo 2^64. */
+/* The bounds from all exchanges so far: g - host lies in [low, high], both modulo 2^64. */
 struct exchange {
 	u64 request; /* number of the last question */
 	u64 taken;   /* of the last answer */

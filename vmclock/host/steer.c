@@ -8,8 +8,8 @@
 
 #define STEP_NS 100e3 /* farther off than this, the clock was set, and the line follows at once */
 #define RETURN_S \
-	4.0 /* else a phase error is worked off with this time constant, or two refreshes, */
-#define RETURN_RATE 500e3 /* ns/s: not faster than any kernel would slew, */
+	4.0 /* else a phase error is corrected with this time constant, or two refreshes, */
+#define RETURN_RATE 500e3 /* ns/s: not faster than a kernel would slew, */
 #define QUIET_NS    25.0  /* and nearer than this, all is noise: rates that differ by less than */
 #define QUIET_RATE  3.0	  /* ns/s from the clock's change no faster than */
 #define QUIET_STEP  0.3	  /* ns/s a refresh */
@@ -41,7 +41,9 @@ void steer_line(struct vmclock_line *line, const struct target *target, struct s
 
 		rate = clamp(off_ns / fmax(RETURN_S, 2 * target->refresh_s), RETURN_RATE);
 		if (fabs(off_ns) < QUIET_NS && fabs(excess) < QUIET_RATE) {
-			/* Not faster than can be braked again in half such steps: no overshoot. */
+			/*
+			 * Limited so that it can be undone in half such steps, without overshoot.
+			 */
 			rate = clamp(rate, sqrt(QUIET_STEP * fabs(off_ns) / target->refresh_s));
 			rate = excess + clamp(rate - excess, QUIET_STEP);
 		}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From the line that is published to the next one. A reader locks to single nanoseconds, so a new
- * line passes through the old one's value at the moment of the change, and its slope differs by
- * next to nothing, unless the clock itself has moved. No I/O.
+ * Computes the next line from the published one. A reader locks to single nanoseconds, so a new
+ * line passes through the old one's value at the moment of the change, and its slope differs only
+ * slightly, unless the clock itself has moved. No I/O.
  */
 #ifndef TB_VMCLOCK_HOST_STEER_H
 #define TB_VMCLOCK_HOST_STEER_H

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Signals set a flag and nothing else: no update of the page is ever cut short by one. */
+/* Signals only set a flag, so none interrupts an update of the page. */
 #include "vmclock/host/stop.h"
 
 #include <signal.h>
@@ -28,7 +28,7 @@ void stop_prepare(bool die_with_parent, s64 duration_us)
 	sigaction(SIGPIPE, &ignore, NULL);
 	if (die_with_parent) {
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
-		/* It may have died before that took hold. */
+		/* The parent may have died before prctl() took effect. */
 		if (getppid() != parent)
 			caught = SIGTERM;
 	}

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* When to end: a signal, the parent's death, a duration. And how time passes for this program. */
+/*
+ * The conditions to end: a signal, the parent's death, a duration. Also the program's time
+ * functions.
+ */
 #ifndef TB_VMCLOCK_HOST_STOP_H
 #define TB_VMCLOCK_HOST_STOP_H
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Judging the guest's wall time against the host's clock at the same moment. The guest may post
- * anything: every value is bounded before it is computed with.
+ * Compares the guest's wall time with the host's clock at the same moment. The guest may post
+ * anything: every value is bounded before it is used.
  */
 #include <math.h>
 
@@ -41,7 +41,7 @@ static bool judge(const struct live *live, u64 counter, u64 sec, u64 frac,
 	if (live->leap.known)
 		guest += instant_make(live->leap.tai_offset_sec, 0);
 	host = instant_from_nsec(pair.time_ns) - (instant)((age_ns - HALF_GRAIN_NS) * FRAC_PER_NS);
-	/* Saturates: 2.5 hours off or more is all the same. */
+	/* Saturates at 2.5 hours. */
 	verdict->difference_fs = instant_to_fsec(guest - host);
 	verdict->maxerror_ns =
 		(u64)ceill(stated_ns(live, counter) + pair.half_width * live->fit.period_ns + 1);
@@ -54,7 +54,7 @@ void verdict_give(struct live *live)
 	u64 number = __atomic_load_n(&mailbox->post.number, __ATOMIC_ACQUIRE);
 	struct mailbox_verdict verdict = { 0 };
 
-	/* While the offset is in doubt the post waits: the guest does, too. */
+	/* While the offset is in doubt, the post is not answered yet; the guest waits. */
 	if (number == live->judged || !live->published || live->stated_doubt_us)
 		return;
 	live->judged = number;
