@@ -16,9 +16,8 @@
 #define PAGE_WAIT_SECONDS   10 /* for a publisher that is still measuring the guest's counter */
 #define WRITER_WAIT_SECONDS 1  /* for one that was preempted during an update */
 #define JUDGE_SECONDS	    3
-#define SPIN_TRIAL \
-	64 /* the number of iterations that are timed, to find how many take a microsecond */
-#define SPIN_MAX 4096
+#define SPIN_TRIAL	    64 /* iterations that are timed, to find how many take a microsecond */
+#define SPIN_MAX	    4096
 
 static struct {
 	struct ticker *ticker; /* NULL: no ticks */

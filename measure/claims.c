@@ -6,15 +6,11 @@
 #include "lib/math.h"
 #include "lib/string.h"
 #include "measure/measure.h"
-#include "measure/reading.h"
 
-#define UNITS_FS   5000 /* 5 ps: tick lengths and readings are rounded to units, each below 1 ps */
-#define DRIFT_FS   1000 /* 0.001 ns/s */
-#define DEVIATIONS 3
-#define PASS_TRIES 50 /* how often a page that may become usable is waited for, */
-#define PASS_MS	   20 /* and for how long each time */
-#define ACCOUNT_EVERY \
-	61 /* samples: a prime, so that it does not coincide with a pattern of ticks */
+#define UNITS_FS      5000 /* 5 ps: tick lengths and readings are rounded to units, each below 1 ps */
+#define DRIFT_FS      1000 /* 0.001 ns/s */
+#define DEVIATIONS    3
+#define ACCOUNT_EVERY 61 /* a prime, to avoid patterns of ticks */
 
 static const char *const missing[] = {
 	"remainder: what a tick of whole cycles cannot hold is lost with every tick",
@@ -167,49 +163,4 @@ void run_claim_stays(struct run *run, u32 rests_on)
 		  "in the mean it is no further from the line than that", rests_on);
 	run_claim_account(run, rests_on);
 	run_claim_drift(run, rests_on);
-}
-
-/*
- * Waits for a publisher that had no answer for a moment, or is in mid-update: only its state after
- * that is judged.
- */
-static void await_page(struct run *run)
-{
-	for (u32 i = 0; i < PASS_TRIES && vmclock_may_pass(run->line_error); i++)
-		run_settle(run, PASS_MS);
-}
-
-/* Whether the publisher was killed between two updates: the page that it leaves looks valid. */
-static bool publisher_stopped(const struct run *run)
-{
-	const struct clock *clock = run->clock;
-	const u64 now = counter_now(run);
-	struct vmclock_line line;
-
-	/* Reads the page again: the line that was read last may be older than the report. */
-	if (clock->is_virtual || !clock->page ||
-	    vmclock_read(clock->page, clock->page_mapped, now, &line) ||
-	    !vmclock_outlived(&line, now))
-		return false;
-	ktap_note(run->ktap,
-		  "the page's line is %llu s old, though it states how fast it goes wrong: its "
-		  "publisher has stopped, and the core runs on by the last line",
-		  vmclock_outlived(&line, now) + VMCLOCK_LINE_SECONDS - 1);
-	return true;
-}
-
-void run_claim_sane(struct run *run)
-{
-	bool stopped;
-
-	ktap_report(run->ktap, !run->stats->backwards, "time never goes back for a reader");
-	await_page(run);
-	stopped = publisher_stopped(run);
-	if (run->refusals || run->line_error)
-		ktap_note(run->ktap, "page refused %llu times, at the end: %s", run->refusals,
-			  vmclock_strerror(run->line_error));
-	if (run->feed_error)
-		ktap_note(run->ktap, "reference refused: %s", tk_strerror(run->feed_error));
-	ktap_report(run->ktap, !run->refusals && !run->line_error && !run->feed_error && !stopped,
-		    "every line of the page is taken");
 }

@@ -29,18 +29,6 @@ static void to_stdout(void *context, const char *text, size_t length)
 
 static const struct output out = { to_stdout, NULL };
 
-void cannot(const char *format, ...)
-{
-	va_list args;
-
-	fputs("tickbench-sim: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	exit(STATUS_CANNOT);
-}
-
 static void help(void)
 {
 	puts("usage: tickbench-sim [--samples FILE] [--page FILE] [NAME=VALUE ...] [+ NAME=VALUE "

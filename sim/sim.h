@@ -12,7 +12,7 @@ enum status {
 	STATUS_SKIPPED = 4,
 };
 
-/* Prints a sentence on stderr and ends with STATUS_CANNOT. */
+/* cannot.c: prints a sentence on stderr and ends with STATUS_CANNOT. */
 void cannot(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
 /* guard.c: struct run_io's guard(), and what it needs of the process once. */

@@ -143,3 +143,93 @@ def test_shell_scripts_are_posix() -> None:
         if path.suffix == ".sh" or path.parent.name == ".ci":
             ended = subprocess.run([shell, "-n", str(path)], capture_output=True, text=True)
             assert ended.returncode == 0, ended.stderr
+
+
+def _without_comments(text: str) -> str:
+    """C source without comments, strings and preprocessor lines."""
+    plain = re.sub(r'/\*.*?\*/|//[^\n]*|"(?:[^"\\\n]|\\.)*"', "", text, flags=re.DOTALL)
+    return re.sub(r"^\s*#(?:[^\n]*\\\n)*[^\n]*", "", plain, flags=re.MULTILINE)
+
+
+def long_functions(text: str, limit: int) -> list[tuple[int, int]]:
+    """(line of the opening brace, lines up to the closing one) of each C function above the limit."""
+    found, start = [], None
+    for number, line in enumerate(text.splitlines(), 1):
+        if line == "{":
+            start = number
+        elif line == "}" and start is not None:
+            if number - start + 1 > limit:
+                found.append((start, number - start + 1))
+            start = None
+    return found
+
+
+# These rooms still have functions above the limit.
+ROOMS_WITH_LONG_FUNCTIONS = {"diff", "scenario"}
+
+
+def test_no_c_function_is_longer_than_60_lines() -> None:
+    assert long_functions("int f(void)\n{\n" + "\n" * 59 + "}\n", 60) == [(2, 61)]
+    for path in tracked():
+        if path.suffix in C_SUFFIXES and path.relative_to(ROOT).parts[0] not in ROOMS_WITH_LONG_FUNCTIONS:
+            assert not long_functions(path.read_text(), 60), path.relative_to(ROOT)
+
+
+# A definition at the start of a line, with its brace on a line of its own.
+DEFINITION = re.compile(r"^(?!static\b|typedef\b)[A-Za-z_][\w \t*]*?\b(\w+)\([^;{}]*\)\s*\n\{", re.MULTILINE)
+STATIC = re.compile(r"^static [^;{}=]*?\b(\w+)\(", re.MULTILINE)
+CALL = re.compile(r"\b(\w+)\s*\(")
+
+
+def file_graph(sources: dict[str, str]) -> dict[str, set[str]]:
+    """Which file uses which, by name without suffix: a header by what it includes, a .c by whom it
+    calls. A function that two programs define (a stand-in) is left out."""
+    plain = {name: _without_comments(text) for name, text in sources.items()}
+    owners: dict[str, set[str]] = {}
+    for name, text in plain.items():
+        if name.endswith(".c"):
+            for function in DEFINITION.findall(text):
+                owners.setdefault(function, set()).add(name[:-2])
+    graph: dict[str, set[str]] = {name[:-2]: set() for name in sources}
+    for name, text in plain.items():
+        stem = name[:-2]
+        if name.endswith(".h"):
+            graph[stem] |= {other[:-2] for mark, other in INCLUDE.findall(sources[name]) if mark == '"'}
+        else:
+            for function in set(CALL.findall(text)) - set(STATIC.findall(text)):
+                if len(owners.get(function, ())) == 1:
+                    graph[stem] |= owners[function]
+        graph[stem].discard(stem)
+    return graph
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """The files of one circle, in order; empty if there is none."""
+    done: set[str] = set()
+
+    def follow(name: str, path: list[str]) -> list[str]:
+        if name in path:
+            return path[path.index(name):]
+        if name in done:
+            return []
+        for other in sorted(graph.get(name, ())):
+            found = follow(other, [*path, name])
+            if found:
+                return found
+        done.add(name)
+        return []
+
+    for name in sorted(graph):
+        found = follow(name, [])
+        if found:
+            return found
+    return []
+
+
+def test_files_do_not_use_each_other_in_a_circle() -> None:
+    two = {"a.c": "void a(void)\n{\n\tb();\n}\n", "b.c": "void b(void)\n{\n\ta();\n}\n"}
+    assert circle(file_graph(two)) == ["a", "b"]
+    apart = {"tests", "fuzz"}
+    sources = {str(path.relative_to(ROOT)): path.read_text() for path in tracked()
+               if path.suffix in C_SUFFIXES and path.relative_to(ROOT).parts[0] not in apart}
+    assert not circle(file_graph(sources))

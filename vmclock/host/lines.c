@@ -14,8 +14,7 @@
 /* How much the clock's rate may have changed since the fit: without a daemon, and with one. */
 #define WANDER_FREE    10e-9
 #define WANDER_STEERED 100e-9
-#define DOUBT_US \
-	20000 /* of silence that is usual on a busy host, and not added to the stated error */
+#define DOUBT_US       20000  /* usual silence on a busy host: not added to the error */
 #define LOST_US	       100000 /* of silence after which the page says "unknown" */
 #define TAMPER_NOTE_US 1000000
 

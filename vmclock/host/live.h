@@ -61,6 +61,8 @@ void guest_offset_find(struct live *live);
  */
 void guest_offset_watch(struct live *live);
 
+/* --- doubt.c --- */
+
 /* The longest stop of the guest that may have passed unnoticed, microseconds. */
 s64 guest_offset_doubt_us(const struct live *live);
 
