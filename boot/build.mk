@@ -9,7 +9,7 @@ EFI_CFLAGS := -std=gnu11 -O2 -g $(WARN) -I. -isystem $(EFI_INC) -isystem $(EFI_I
 	-DGNU_EFI_USE_MS_ABI -ffreestanding -fpic -fshort-wchar -fno-stack-protector \
 	-fno-strict-aliasing -fno-asynchronous-unwind-tables -fvisibility=hidden -mno-red-zone \
 	-mgeneral-regs-only -fcf-protection=none -MMD -MP
-EFI_OBJ := $(BUILD)/efi/efi.o $(BUILD)/efi/efi_jump.o $(BUILD)/efi/efi_image.o
+EFI_OBJ := $(BUILD)/efi/efi.o $(BUILD)/efi/efi_jump.o
 
 $(BUILD)/efi/%.o: boot/%.c
 	@mkdir -p $(@D)
@@ -17,9 +17,7 @@ $(BUILD)/efi/%.o: boot/%.c
 
 $(BUILD)/efi/%.o: boot/%.asm
 	@mkdir -p $(@D)
-	nasm -f elf64 -Werror -DKERNEL='"$(BUILD)/tickbench.bin"' -o $@ $<
-
-$(BUILD)/efi/efi_image.o: $(BUILD)/tickbench.bin
+	nasm -f elf64 -Werror -o $@ $<
 
 FLATTEN = objcopy -O binary -R .bss $< $@
 # What GNU-EFI's start-up code calls is efi_main up to 3.0.15, later _entry, which a library of its own
@@ -30,12 +28,6 @@ $(LD) -nostdlib -shared -Bsymbolic -z defs -z noexecstack --defsym=_entry=efi_ma
 objcopy -j .text -j .sdata -j .data -j .rodata -j .dynamic -j .dynsym -j '.rel*' -j .reloc \
 	--output-target=efi-app-x86_64 $(@:.efi=.efi.so) $@
 endef
-
-$(BUILD)/tickbench.bin: $(BUILD)/tickbench.elf
-	$(FLATTEN)
-
-$(BUILD)/tickbench.efi: $(EFI_OBJ)
-	$(LINK_EFI)
 
 efi: $(BUILD)/tickbench.efi ## build the EFI program
 all: $(BUILD)/tickbench.efi

@@ -6,10 +6,6 @@ SIM_SAN_OBJ := $(patsubst %.c,$(BUILD)/san/%.o,$(SIM_SRC) $(filter-out $(GUEST_O
 
 all: $(BUILD)/tickbench-sim $(BUILD)/scenarios.json
 
-# Not position independent: the shared objects are the guest's.
-$(BUILD)/tickbench-sim: $(SIM_OBJ) $(SHARED_OBJ)
-	$(CC) -no-pie -o $@ $^
-
 $(BUILD)/tickbench-sim-san: $(SIM_SAN_OBJ)
 	$(CC) $(SAN_CFLAGS) -o $@ $^
 

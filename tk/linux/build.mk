@@ -12,23 +12,7 @@ $(BUILD)/lift/%/linux.o: tk/linux/lift.ld $(BUILD)/free/tk/linux/shim.o \
 	objcopy --keep-global-symbol=tk_linux $@.all $@
 	@rm -f $@.all
 
-$(BUILD)/lift/%/tickbench-sim: $(BUILD)/lift/%/linux.o $(SIM_OBJ) $(SHARED_OBJ)
-	$(CC) -no-pie -z noexecstack -o $@ $(filter %.o,$^)
-
-$(BUILD)/lift/%/tickbench.elf: linker.ld $(BUILD)/lift/%/linux.o $(BOOT_OBJ) $(ARCH_OBJ) $(GUEST_OBJ) \
-		$(SHARED_OBJ)
-	$(LINK_GUEST)
-
-$(BUILD)/lift/%/tickbench.bin: $(BUILD)/lift/%/tickbench.elf
-	$(FLATTEN)
-
-$(BUILD)/lift/%/efi_image.o: boot/efi_image.asm $(BUILD)/lift/%/tickbench.bin
-	nasm -f elf64 -Werror -DKERNEL='"$(@D)/tickbench.bin"' -o $@ $<
-
-$(BUILD)/lift/%/tickbench.efi: $(BUILD)/lift/%/efi_image.o $(filter-out %/efi_image.o,$(EFI_OBJ))
-	$(LINK_EFI)
-
-# Made on the way to a program, and kept: else a second run would make them, and it, again.
+# Intermediate files that make must keep: without them a second run would make them and the programs again.
 .PRECIOUS: $(addprefix $(BUILD)/lift/%/,core.o linux.o wrap_timekeeping.o wrap_ntp.o tickbench.elf \
 	tickbench.bin efi_image.o)
 .SECONDARY: $(BUILD)/free/tk/linux/shim.o
