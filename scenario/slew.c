@@ -46,35 +46,20 @@ static u64 exponential_ms(const struct run *run, s64 offset_ns)
 	return seconds * 1000;
 }
 
-static void slew_once(struct run *run, const char *sign, s64 offset_ns)
+/*
+ * Lets time pass to each of three moments and compares the offset that was delivered with the
+ * exponential. Gives the time passed, ms.
+ */
+static u64 follow_curve(struct run *run, const char *sign, s64 offset_ns)
 {
 	static const u32 marks[] = { 10, 70, 150 };
-	const struct clock *clock = run->clock;
 	const s64 offset_fs = offset_ns * TB_FSEC_PER_NSEC;
-	const u64 duration_ms = run->params->duration_ms;
-	struct stats *stats = run->stats;
 	u64 passed_ms = 0;
-	s64 before_rms;
-	struct tk_state state;
 	bool on_curve = true;
 	char name[48];
-	enum tk_error error;
 
-	if (!run_start_core(run) || !run_follow(run, true))
-		return;
-	run_ticks_start(run);
-	run_window(run);
-	run_ms(run, SETTLE_MS + 2 + 2000 / run->params->hz);
-	before_rms = stats_rms_fs(stats);
-
-	clock->lock(clock->context);
-	error = run->tk->add_time_offset(clock->now(clock->context), offset_ns);
-	clock->unlock(clock->context);
-	if (error)
-		ktap_note(run->ktap, "time_offset: %s", tk_strerror(error));
-	run->target_fs = offset_fs;
-	run_window(run);
-	for (u32 i = 0; i < TB_ARRAY_SIZE(marks) && marks[i] * 1000 < duration_ms; i++) {
+	for (u32 i = 0; i < TB_ARRAY_SIZE(marks) && marks[i] * 1000 < run->params->duration_ms;
+	     i++) {
 		s64 told_fs, due_fs;
 
 		run_ms(run, marks[i] * 1000 - passed_ms);
@@ -100,6 +85,73 @@ static void slew_once(struct run *run, const char *sign, s64 offset_ns)
 	else
 		ktap_skip(run->ktap, "the offset is slewed along its exponential",
 			  "needs duration > 10 s");
+	return passed_ms;
+}
+
+static void named_metric_ns(struct run *run, const char *sign, const char *what, s64 fs)
+{
+	char name[48];
+
+	str_printf(name, sizeof(name), "%s_%s_ns", sign, what);
+	run_metric_ns(run, name, fs);
+}
+
+/* The end of the window: the core is still on the line, offset_ns away. Stops the ticks. */
+static void hold_the_offset(struct run *run, const char *sign, s64 offset_ns, s64 before_rms)
+{
+	struct stats *stats = run->stats;
+	struct tk_state state;
+	char name[48];
+
+	run_window(run);
+	run_ms(run, TAIL_MS);
+	run_ticks_stop(run);
+	named_metric_ns(run, sign, "end_mean", run->target_fs + stats_mean_fs(stats));
+	named_metric_ns(run, sign, "end_high", stats->max_fs);
+	named_metric_ns(run, sign, "end_low", stats->min_fs);
+	named_metric_ns(run, sign, "rms_before", before_rms);
+	run->tk->state(&state);
+	str_printf(name, sizeof(name), "%s_time_offset_left", sign);
+	ktap_metric(run->ktap, name, state.time_offset, 0, 0, "2^-32ns/HZ");
+	if (!run->clock->is_virtual)
+		return;
+	run_claim(run, stats->max_abs_fs <= run_bound_fs(run),
+		  offset_ns < 0 ? "all of it is delivered back, and the jitter is as before"
+				: "all of it is delivered forth, and the jitter is as before",
+		  RESTS_ON);
+	if (run->params->duration_ms >= exponential_ms(run, offset_ns) + TAIL_MS)
+		run_claim(run, !state.time_offset,
+			  "time_offset is exactly 0: nothing is left to be slewed", TK_TAIL);
+	else
+		ktap_skip(run->ktap, "time_offset is exactly 0: nothing is left to be slewed",
+			  "needs a longer duration for this offset");
+	run_claim_account(run, RESTS_ON);
+}
+
+static void slew_once(struct run *run, const char *sign, s64 offset_ns)
+{
+	const struct clock *clock = run->clock;
+	const u64 duration_ms = run->params->duration_ms;
+	u64 passed_ms;
+	s64 before_rms;
+	char name[48];
+	enum tk_error error;
+
+	if (!run_start_core(run) || !run_follow(run, true))
+		return;
+	run_ticks_start(run);
+	run_window(run);
+	run_ms(run, SETTLE_MS + 2 + 2000 / run->params->hz);
+	before_rms = stats_rms_fs(run->stats);
+
+	clock->lock(clock->context);
+	error = run->tk->add_time_offset(clock->now(clock->context), offset_ns);
+	clock->unlock(clock->context);
+	if (error)
+		ktap_note(run->ktap, "time_offset: %s", tk_strerror(error));
+	run->target_fs = offset_ns * TB_FSEC_PER_NSEC;
+	run_window(run);
+	passed_ms = follow_curve(run, sign, offset_ns);
 	if (duration_ms <= TAIL_MS + 200000) {
 		ktap_skip(run->ktap, "the whole offset is delivered", "needs duration > 250 s");
 		run_ticks_stop(run);
@@ -107,38 +159,10 @@ static void slew_once(struct run *run, const char *sign, s64 offset_ns)
 	}
 	run_ms(run, duration_ms - passed_ms - TAIL_MS);
 	str_printf(name, sizeof(name), "%s_converged_10ns_s", sign);
-	run_metric_since(run, name, stats->within_10ns_us);
+	run_metric_since(run, name, run->stats->within_10ns_us);
 	str_printf(name, sizeof(name), "%s_converged_1ns_s", sign);
-	run_metric_since(run, name, stats->within_1ns_us);
-
-	/* The tail: still on the line, offset_ns away. */
-	run_window(run);
-	run_ms(run, TAIL_MS);
-	run_ticks_stop(run);
-	str_printf(name, sizeof(name), "%s_end_mean_ns", sign);
-	run_metric_ns(run, name, offset_fs + stats_mean_fs(stats));
-	str_printf(name, sizeof(name), "%s_end_high_ns", sign);
-	run_metric_ns(run, name, stats->max_fs);
-	str_printf(name, sizeof(name), "%s_end_low_ns", sign);
-	run_metric_ns(run, name, stats->min_fs);
-	str_printf(name, sizeof(name), "%s_rms_before_ns", sign);
-	run_metric_ns(run, name, before_rms);
-	run->tk->state(&state);
-	str_printf(name, sizeof(name), "%s_time_offset_left", sign);
-	ktap_metric(run->ktap, name, state.time_offset, 0, 0, "2^-32ns/HZ");
-	if (!clock->is_virtual)
-		return;
-	run_claim(run, stats->max_abs_fs <= run_bound_fs(run),
-		  offset_ns < 0 ? "all of it is delivered back, and the jitter is as before"
-				: "all of it is delivered forth, and the jitter is as before",
-		  RESTS_ON);
-	if (duration_ms >= exponential_ms(run, offset_ns) + TAIL_MS)
-		run_claim(run, !state.time_offset,
-			  "time_offset is exactly 0: nothing is left to be slewed", TK_TAIL);
-	else
-		ktap_skip(run->ktap, "time_offset is exactly 0: nothing is left to be slewed",
-			  "needs a longer duration for this offset");
-	run_claim_account(run, RESTS_ON);
+	run_metric_since(run, name, run->stats->within_1ns_us);
+	hold_the_offset(run, sign, offset_ns, before_rms);
 }
 
 static void set_constant(struct run *run, s64 constant)
