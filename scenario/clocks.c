@@ -4,6 +4,7 @@
  * ACPI timer) can tell. It needs no page, so a PC without one can measure it. The error is the
  * counter's elapsed time, at its nominal rate, less the second counter's.
  */
+#include "lib/bracket.h"
 #include "lib/string.h"
 #include "scenario/list.h"
 
@@ -16,26 +17,20 @@
  */
 #define CRYSTAL_PPB 500000
 
-struct reading {
-	u64 counter; /* the middle of the bracket */
-	u64 second;
-	u64 width; /* cycles */
-};
-
-/* Both counters at one moment: the narrowest of several tries. */
-static struct reading read_both(const struct clock *clock)
+static u64 read_second(void *context)
 {
-	struct reading best = { .width = ~0ULL };
+	const struct clock *clock = context;
+
+	return clock->second.read();
+}
+
+/* Both counters at one moment, with the tick disabled. */
+static struct bracket read_both(struct clock *clock)
+{
+	struct bracket best;
 
 	clock->lock(clock->context);
-	for (u32 i = 0; i < READINGS; i++) {
-		u64 before = clock->now(clock->context);
-		u64 second = clock->second.read();
-		u64 width = clock->now(clock->context) - before;
-
-		if (width < best.width)
-			best = (struct reading){ before + width / 2, second, width };
-	}
+	best = bracket_read(clock->now, clock->context, read_second, clock, READINGS);
 	clock->unlock(clock->context);
 	return best;
 }
@@ -61,8 +56,8 @@ static s64 allowed_fs(const struct run *run, u64 width)
 
 static void clocks_run(struct run *run)
 {
-	const struct clock *clock = run->clock;
-	struct reading first, now;
+	struct clock *clock = run->clock;
+	struct bracket first, now;
 	u64 steps = run->params->duration_ms / STEP_MS, widest = 0, last;
 	u128 counts = 0;
 	s64 drift_fs, limit_fs;
@@ -78,15 +73,15 @@ static void clocks_run(struct run *run)
 	run_ticks_start(run);
 	run_window(run);
 	first = read_both(clock);
-	last = first.second;
+	last = first.value;
 	for (u64 i = 0; i < steps; i++) {
 		s128 elapsed_fs;
 
 		/* Often enough to see each time the second counter wraps. */
 		run_settle(run, STEP_MS);
 		now = read_both(clock);
-		counts += (now.second - last) & clock->second.mask;
-		last = now.second;
+		counts += (now.value - last) & clock->second.mask;
+		last = now.value;
 		widest = now.width > widest ? now.width : widest;
 		elapsed_fs = cycles_to_fs(clock, now.counter - first.counter);
 		stats_add(run->stats, now.counter, (s64)div_s128(elapsed_fs, 1000000000),

@@ -5,6 +5,7 @@
  * the CPUID leaves.
  */
 #include "arch/x86/tsc.h"
+#include "lib/bracket.h"
 #include "lib/instant.h"
 
 /* The tolerance of a crystal; no CPUID leaf states it. */
@@ -19,30 +20,21 @@
 #define WAIT_SPINS 256
 #define DEAD_READS 1000
 
-struct reading {
-	u64 tsc; /* the middle of the bracket */
-	u64 clock;
-	u64 width;
-};
-
-/* When the clock stood at its count: the narrowest of several tries. */
-static struct reading read_both(void)
+static inline u64 read_tsc(void *context)
 {
-	struct reading best = { .width = ~0ULL };
-	u32 i;
+	(void)context;
+	return rdtsc();
+}
 
-	for (i = 0; i < READINGS; i++) {
-		u64 before = rdtsc();
-		u64 clock = refclock_read();
-		u64 after = rdtsc();
+static inline u64 read_clock(void *context)
+{
+	(void)context;
+	return refclock_read();
+}
 
-		if (after - before < best.width) {
-			best.width = after - before;
-			best.tsc = before + best.width / 2;
-			best.clock = clock;
-		}
-	}
-	return best;
+static struct bracket read_both(void)
+{
+	return bracket_read(read_tsc, NULL, read_clock, NULL, READINGS);
 }
 
 /* False: the clock stopped. */
@@ -65,14 +57,14 @@ static bool wait_for(const struct refclock *clock, u64 start, u64 wanted)
 
 bool tsc_measure(struct tsc_span *span, const struct refclock *clock, u64 fs)
 {
-	struct reading first = read_both(), last;
+	struct bracket first = read_both(), last;
 
-	if (!wait_for(clock, first.clock, fs / clock->period_fs + 1))
+	if (!wait_for(clock, first.value, fs / clock->period_fs + 1))
 		return false;
 	last = read_both();
-	span->start = first.tsc;
-	span->end = last.tsc;
-	span->clock_counts = (last.clock - first.clock) & clock->mask;
+	span->start = first.counter;
+	span->end = last.counter;
+	span->clock_counts = (last.value - first.value) & clock->mask;
 	span->bracket_cycles = (first.width + last.width + 1) / 2;
 	return true;
 }

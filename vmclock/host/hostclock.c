@@ -6,6 +6,7 @@
 #include <sys/timex.h>
 #include <time.h>
 
+#include "lib/bracket.h"
 #include "vmclock/host/counter.h"
 
 bool host_counter_invariant(void)
@@ -15,24 +16,29 @@ bool host_counter_invariant(void)
 	return __get_cpuid(0x80000007, &a, &b, &c, &d) && d & 1 << 8;
 }
 
+static inline u64 read_counter(void *context)
+{
+	(void)context;
+	return host_counter();
+}
+
+static inline u64 read_clock_ns(void *context)
+{
+	struct timespec now;
+
+	clock_gettime(*(const clockid_t *)context, &now);
+	return (u64)now.tv_sec * TB_NSEC_PER_SEC + (u64)now.tv_nsec;
+}
+
 void hostclock_pair(const struct leap *leap, u32 tries, struct pair *pair)
 {
 	clockid_t clock = leap->kernel_knows ? CLOCK_TAI : CLOCK_REALTIME;
 	s64 add_sec = leap->known && !leap->kernel_knows ? leap->tai_offset_sec : 0;
+	struct bracket best = bracket_read(read_counter, NULL, read_clock_ns, &clock, tries);
 
-	pair->half_width = ~0ULL;
-	for (u32 i = 0; i < tries; i++) {
-		struct timespec now;
-		u64 before = host_counter(), after;
-
-		clock_gettime(clock, &now);
-		after = host_counter();
-		if ((after - before + 1) / 2 >= pair->half_width)
-			continue;
-		pair->half_width = (after - before + 1) / 2;
-		pair->counter = before + (after - before) / 2;
-		pair->time_ns = (now.tv_sec + add_sec) * (s64)TB_NSEC_PER_SEC + now.tv_nsec;
-	}
+	pair->half_width = (best.width + 1) / 2;
+	pair->counter = best.counter;
+	pair->time_ns = (s64)best.value + add_sec * (s64)TB_NSEC_PER_SEC;
 }
 
 bool hostclock_synchronized(void)
