@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The arithmetic of following a line, the same for every core that is not given its own: exact in
- * 128 bits, rounded once. Phases and lengths are in the NTP code's unit, ns * 2^32.
+ * The arithmetic of following a line, for every core without a function of its own. It is exact in
+ * 128 bits and rounds once. Phases and lengths are in the NTP code's unit, ns * 2^32.
  */
 #ifndef TB_TK_REFERENCE_H
 #define TB_TK_REFERENCE_H
@@ -37,7 +37,7 @@ struct tk_told {
 	u32 hz;
 };
 
-/* What brings it onto the line. What stood in ntp_error and time_offset before is superseded. */
+/* What brings the clock onto the line; replaces the previous ntp_error and time_offset. */
 struct tk_correction {
 	s64 ntp_error;	  /* ns * 2^32 */
 	s64 time_offset;  /* ns * 2^32 / hz */
@@ -51,10 +51,10 @@ struct tk_correction {
  * The line's lead over the clock at the next tick, T_ref(cycle_last + cycle_interval) - (xtime +
  * L), becomes: ntp_error if it is no more than dithering leaves there anyway (one step of mult over
  * a tick); else a step if it exceeds step_ns; else ntp_error by that one step of mult, and
- * time_offset by the rest: where the wanted rate is next to a whole mult, dithering alone would
- * take for ever to bring back what lies on that side. What a unit cannot hold goes into ntp_error:
- * nothing is lost. After
- * tk_reference_check() at a counter value less than a tick away; told->sec is below TK_SEC_MAX.
+ * time_offset by the rest. (Where the wanted rate is next to a whole mult, dithering alone would
+ * not remove an error on that side.) The parts that a unit cannot hold go into ntp_error, so that
+ * nothing is lost. Call it after tk_reference_check() at a counter value less than a tick away;
+ * told->sec is below TK_SEC_MAX.
  */
 struct tk_correction tk_reference_correct(const struct tk_reference *reference,
 					  const struct tk_told *told);

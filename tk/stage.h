@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which of the series' switches a core has, told by what it does: the core is started on a counter
- * of its own, driven for a minute of virtual time, and looked at through tk_ops alone. What a
- * source says, by its spelling, stands beside it.
+ * Which of the series' switches a core has, by its behaviour: the core is started on a counter of
+ * its own, driven for a minute of virtual time, and observed through tk_ops alone. What its source
+ * seems to have is reported beside this.
  */
 #ifndef TB_TK_STAGE_H
 #define TB_TK_STAGE_H
 
 #include "tk/tk.h"
 
-/* What behaviour can tell without the risk that a tick never returns. */
+/* The switches that behaviour shows without the risk of a tick that never returns. */
 #define TK_STAGE_TOLD (TK_REMAINDER | TK_REMAINDER_V2 | TK_CLAWBACK | TK_TAIL | TK_SKEW)
 
 struct tk_stage {

@@ -2,8 +2,8 @@
 /*
  * The state of a core that is compared after every tick, under the names of struct timekeeper and
  * of the NTP data in a kernel. The native core keeps its state in these structs; a lifted core
- * copies its own into them. Members of tkr_mono and tkr_raw stand flat. What a core does not have
- * is 0. No struct has padding, so states can be compared as bytes.
+ * copies its own into them. Members of tkr_mono and tkr_raw stand flat. A field that a
+ * core does not have is 0. No struct has padding, so states can be compared as bytes.
  */
 #ifndef TB_TK_STATE_H
 #define TB_TK_STATE_H
@@ -18,7 +18,7 @@ struct tk_state_timespec {
 	s64 tv_nsec; /* 0 to 999999999 */
 };
 
-/* Of struct timekeeper. */
+/* Fields of struct timekeeper. */
 struct tk_state_clock {
 	u64 cycle_last;
 	u64 cycle_interval; /* C, cycles a tick */
@@ -38,14 +38,14 @@ struct tk_state_clock {
 	s32 tai_offset;
 };
 
-/* Of the NTP data. */
+/* Fields of the NTP data. */
 struct tk_state_ntp {
 	u64 tick_length;       /* L for the next ticks, ns * 2^32 */
 	s64 time_offset;       /* phase still to be slewed, ns * 2^32 / HZ */
-	s64 skew_delta;	       /* what each tick of this second delivers of it, ns * 2^32 / HZ */
+	s64 skew_delta;	       /* part of time_offset that each tick of this second delivers */
 	s64 time_freq;	       /* ns * 2^32 a second */
-	s64 time_adjust;       /* what adjtime still has to deliver, us */
-	s64 time_adjust_frac;  /* taken off time_adjust and not delivered yet, ns * 2^32 */
+	s64 time_adjust;       /* rest of adjtime's amount, us */
+	s64 time_adjust_frac;  /* subtracted from time_adjust, not yet delivered, ns * 2^32 */
 	s64 time_maxerror;     /* us */
 	s64 ntp_next_leap_sec; /* TK_NO_LEAP: none pending */
 	s64 time_constant;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A lifted kernel's core behind tk.h: plain C of ours that drives the kernel's functions over
- * lift.h. Compiled once for each lift, with lift_identity.h saying what was lifted.
+ * A lifted kernel's core behind tk.h. It calls the kernel's functions through lift.h. It is
+ * compiled once for each lift; lift_identity.h says what was lifted.
  *
- * set_reference() is the tree's own where it has one. Else it is made of the kernel's parts, and
- * the native core does exactly the same, so that states can be compared bit by bit:
+ * set_reference() calls the tree's own function if there is one. Otherwise it is made of the
+ * kernel's functions. The native core does the same, so that states can be compared bit by bit:
  *   1. every phase correction under way is dropped (time_offset, adjtime, their skew);
  *   2. time_freq such that the tick length becomes L = cycle_interval * period, exactly;
  *   3. accumulate at `now` as adjtimex does after a change of frequency: whole ticks by the old L,
@@ -18,16 +18,16 @@
 #include "tk/reference.h"
 
 /*
- * A tick that accumulates so many seconds while cycle_interval is 0 does not end: at most some ms
- * pass between recalibrate(true) and (false).
+ * A tick that accumulates this many seconds while cycle_interval is 0 is taken to be endless: only
+ * milliseconds pass between recalibrate(true) and recalibrate(false).
  */
 #define ENDLESS_SECONDS 65536
 
 static bool pristine_saved;
 static u64 stopped_interval; /* cycle_interval while the counter is being recalibrated; else 0 */
-static bool endless;	     /* a tick was cut off: the kernel's state is that of its middle */
-static u32 seconds_left;     /* of the tick under way, before it counts as endless */
-static void *way_out[5];     /* of it: __builtin_setjmp's */
+static bool endless;	     /* a tick was cut off, which leaves the kernel's state incomplete */
+static u32 seconds_left;     /* that this tick may still accumulate before it counts as endless */
+static void *tick_exit[5];   /* where an endless tick is left to: __builtin_setjmp's buffer */
 
 static enum tk_error counter_of(struct lift_counter *lift, const struct tk_counter *counter)
 {
@@ -37,7 +37,6 @@ static enum tk_error counter_of(struct lift_counter *lift, const struct tk_count
 	if (error)
 		return error;
 	*lift = (struct lift_counter){
-		.hz = counter->hz,
 		.mask = counter->mask,
 		.max_cycles = conversion.max_cycles,
 		.mult = conversion.mult,
@@ -47,7 +46,7 @@ static enum tk_error counter_of(struct lift_counter *lift, const struct tk_count
 	return TK_OK;
 }
 
-/* The kernel's data as they were before its first instruction: what a second boot starts from. */
+/* Saves the kernel's data before its code first runs; later copies them back, for a fresh start. */
 static void restore_pristine(void)
 {
 	size_t size = (size_t)(lift_data_end - lift_data);
@@ -90,7 +89,7 @@ static void linux_read(u64 (*counter)(void *context), void *context, struct tk_t
 
 	lift_read(counter, context, &reading);
 	snsec = reading.xtime_nsec;
-	/* Cycles before cycle_last count for nothing, as for the kernel. */
+	/* A counter behind cycle_last counts as 0 cycles, as in the kernel. */
 	if (!(reading.delta & ~(reading.mask >> 1)))
 		snsec += (u128)reading.delta * reading.mult;
 	*time = (struct tk_time){
@@ -100,11 +99,6 @@ static void linux_read(u64 (*counter)(void *context), void *context, struct tk_t
 		.mono_ns = reading.mono_base + (s64)reading.nsec,
 		.instant = instant_from_snsec((s64)reading.xtime_sec, snsec, reading.shift),
 	};
-}
-
-static enum tk_error own_reference(int error)
-{
-	return error < 0 ? TK_EINVAL : TK_OK;
 }
 
 static enum tk_error linux_set_reference(u64 now, const struct tk_reference *reference)
@@ -136,7 +130,7 @@ static enum tk_error linux_set_reference(u64 now, const struct tk_reference *ref
 		return error;
 	own = lift_own_reference(now, &line);
 	if (own != LIFT_NO_REFERENCE)
-		return own_reference(own);
+		return own < 0 ? TK_EINVAL : TK_OK;
 
 	lift_ntp_follow(tick_length);
 	lift_advance(now);
@@ -232,16 +226,16 @@ static enum tk_error linux_change_counter(u64 now, const struct tk_counter *next
 }
 
 /*
- * Stands between the two units of the kernel (-wrap in build.mk): the accumulation calls it for
- * each second that passes, also in a loop that has no end. Its arguments differ between kernels;
- * they are integers, in the same registers.
+ * The linker puts this between timekeeping.c and ntp.c (--wrap in build.mk). The accumulation calls
+ * it for each second, also in a loop that never ends. Its arguments differ between kernels, but
+ * all are integers in the same two registers.
  */
-long __real_second_overflow(long first, long second) __attribute__((weak)); /* if there is one */
+long __real_second_overflow(long first, long second) __attribute__((weak));
 long __wrap_second_overflow(long first, long second);
 long __wrap_second_overflow(long first, long second)
 {
 	if (stopped_interval && !seconds_left--)
-		__builtin_longjmp(way_out, 1);
+		__builtin_longjmp(tick_exit, 1);
 	return __real_second_overflow(first, second);
 }
 
@@ -249,7 +243,7 @@ static void __attribute__((noinline)) stopped_tick(u64 now)
 {
 	if (endless)
 		return;
-	if (__builtin_setjmp(way_out)) {
+	if (__builtin_setjmp(tick_exit)) {
 		endless = true;
 		return;
 	}

@@ -12,9 +12,8 @@
 #include "lib/types.h"
 #include "tk/state.h"
 
-/* A counter as struct clocksource has it. */
+/* A counter, by the fields of struct clocksource. */
 struct lift_counter {
-	u64 hz;
 	u64 mask;
 	u64 max_cycles;
 	u32 mult;
@@ -28,9 +27,9 @@ struct lift_timespec {
 	long nsec;
 };
 
-/* What following a line needs of struct timekeeper beside the state. */
+/* The fields of struct timekeeper that following a line needs beside the state. */
 struct lift_intervals {
-	u64 raw_interval; /* shifted ns a tick at the counter's nominal frequency */
+	u64 raw_interval; /* shifted ns a tick, at the counter's nominal frequency */
 	u64 mask;
 };
 
@@ -56,7 +55,7 @@ struct lift_timex {
 	s32 tai;
 };
 
-/* A line, for a tree that can follow one by itself. */
+/* A line to follow, for a tree that has timekeeping_set_reference(). */
 struct lift_reference {
 	u64 counter;
 	u64 time_sec;
@@ -67,7 +66,7 @@ struct lift_reference {
 
 /* wrap_timekeeping.c */
 
-/* timekeeping_init() with this counter from the beginning. Once after lift_data was restored. */
+/* timekeeping_init() with this counter. lift_data must be as it was at the start. */
 void lift_start(const struct lift_counter *counter, u64 now);
 /* update_wall_time() */
 void lift_tick(u64 now);
@@ -87,7 +86,7 @@ int lift_settime(u64 now, s64 sec, u32 nsec);
 int lift_adjtimex(u64 now, struct lift_timex *timex);
 /* change_clocksource() */
 void lift_change_counter(u64 now, const struct lift_counter *next, u64 next_now);
-/* 0: a tick may then not end. */
+/* cycle_interval alone. While it is 0, a tick may not end. */
 void lift_set_cycle_interval(u64 cycles);
 /* The tree's own timekeeping_set_reference(); a negative errno, or LIFT_NO_REFERENCE. */
 int lift_own_reference(u64 now, const struct lift_reference *reference);
@@ -95,14 +94,14 @@ int lift_own_reference(u64 now, const struct lift_reference *reference);
 
 /* wrap_ntp.c */
 void lift_ntp_get(struct tk_state_ntp *ntp);
-/* Drops every phase correction under way, and sets time_freq such that tick_length is this. */
+/* Drops every phase correction under way and sets time_freq so that tick_length is lift_length. */
 void lift_ntp_follow(u64 lift_length);
 void lift_ntp_set_offset(s64 lift_offset);
 
 /* shim.c: the wall time that the kernel finds at boot. */
 extern struct lift_timespec lift_wall_time;
 
-/* lift.ld: all that the kernel's objects can write to, and room for a copy of it. */
+/* lift.ld: the data that the kernel's objects write, and space for a copy of them. */
 extern char lift_data[], lift_data_end[], lift_pristine[];
 
 #endif

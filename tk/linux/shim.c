@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What a lifted core wants from the rest of its kernel. Most of it may do nothing: one line each in
- * the table, and a line that some tree does not want costs nothing. Knows no kernel header, so the
- * signatures here are those of the calling convention, not of the kernel.
+ * The symbols that a lifted core needs from the rest of its kernel. Most need to do nothing and are
+ * one line each in the table; a line that a tree does not need costs nothing. No kernel header is
+ * included, so the signatures follow the calling convention and are not the kernel's.
  */
 #include "tk/linux/lift.h"
 
 /*
- * All of it is weak: a tree that defines one of these symbols itself, in the two files or under an
- * option, is given its own.
+ * Every symbol is weak: if a tree's two files define the same symbol, theirs is linked.
  */
 #define YIELDS __attribute__((weak))
 /* A function whose answer does not matter: returns 0, NULL or false. */
@@ -18,7 +17,7 @@
 	{                       \
 		return 0;       \
 	}
-/* A variable of at least so many bytes that nobody reads in earnest. */
+/* A variable of at least this size, whose value does not matter. */
 #define BYTES(name, size)       \
 	extern char name[size]; \
 	YIELDS char name[size] __attribute__((aligned(64)));
@@ -32,7 +31,7 @@ NOTHING(add_device_randomness)
 NOTHING(__warn_printk)
 NOTHING(warn_slowpath_fmt)
 
-/* Who is told that time was set or passed */
+/* Notifications that time was set or has passed */
 NOTHING(clock_was_set)
 NOTHING(clock_was_set_delayed)
 NOTHING(tick_clock_notify)
@@ -63,7 +62,7 @@ NOTHING(tick_resume)
 NOTHING(tick_suspend)
 NOTHING(touch_softlockup_watchdog)
 
-/* Clocks that are none of the core's: before it starts, and of a tick device coupled to it */
+/* Other clocks: the one before timekeeping starts, and a coupled tick device's */
 NOTHING(local_clock)
 NOTHING(local_clock_noinstr)
 NOTHING(sched_clock)
@@ -89,7 +88,7 @@ BYTES(sys_tz, 8)
 BYTES(jiffies_64, 8)
 BYTES(jiffies, 8)
 
-/* User-mode Linux: signals stand in for interrupts, and nobody sends any */
+/* User-mode Linux: signals are its interrupts, and none are sent here */
 NOTHING(um_get_signals)
 NOTHING(um_set_signals)
 NOTHING(block_signals)
@@ -102,11 +101,12 @@ NOTHING(preempt_schedule)
 NOTHING(preempt_schedule_notrace_thunk)
 /* clang-format on */
 
-/* x86: the inverted "reschedule" bit stays set: it never reaches 0, which calls the scheduler. */
+/* x86: the inverted "need resched" bit stays set, so that the count never reaches 0 and the
+ * scheduler is never called. */
 extern int __preempt_count;
 YIELDS int __preempt_count = (int)0x80000000;
 
-/* What does matter: arithmetic that lives in other files, and the time at boot. */
+/* Functions whose results matter: arithmetic from other files, and the time at boot. */
 
 #define NSEC_PER_SEC 1000000000LL
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A tree's own kernel/time/ntp.c as it stands, and behind it what reaches its state: statics of the
- * file, one struct, or one struct for each timekeeper, as the tree has it. Compiled with the
- * command that kbuild saved for that file; LIFT_NTP is its path.
+ * Includes a tree's own kernel/time/ntp.c unchanged, and adds functions that access its state. The
+ * state is static variables, one struct, or one struct for each timekeeper, depending on the tree.
+ * Compiled with the command that kbuild saved for that file; LIFT_NTP is its path.
  */
 #include LIFT_NTP
 #include "lift_has.h"
@@ -63,7 +63,7 @@ static void lift_drop_adjust(void)
 }
 #endif
 
-/* Trees that slew by a longer tick keep beside it the one without. */
+/* Trees that slew by changing tick_length also keep the length without the slew. */
 #if LIFT_HAS_TICK_LENGTH_BASE
 static void lift_drop_stretch(void)
 {
@@ -92,7 +92,7 @@ void lift_ntp_get(struct tk_state_ntp *ntp)
 	};
 }
 
-/* Names of ours must not be the statics' of a tree that has them so. */
+/* The arguments are called lift_*: in some trees time_offset and others are static variables. */
 void lift_ntp_follow(u64 lift_length)
 {
 	NTP(time_offset) = 0;
@@ -101,9 +101,9 @@ void lift_ntp_follow(u64 lift_length)
 	lift_drop_stretch();
 
 	/*
-	 * A second without time_freq is whatever the tree adds up (tick_usec, ntp_tick_adj,
-	 * cs_tick_adj): ask it. Every addend is a multiple of HZ, so the division by HZ has lost
-	 * nothing.
+	 * The tree itself computes the second's length without time_freq, from tick_usec,
+	 * ntp_tick_adj and cs_tick_adj. Every addend is a multiple of HZ, so the division by HZ is
+	 * exact.
 	 */
 	NTP(time_freq) = 0;
 	lift_update_frequency();

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A tree's own kernel/time/timekeeping.c as it stands, with a few functions behind it that reach
- * its statics. Compiled with the command that kbuild saved for that file; LIFT_TIMEKEEPING is its
- * path. What the tree has and has not is told by lift_has.h, which runner/lift/lift.py writes.
+ * Includes a tree's own kernel/time/timekeeping.c unchanged, and adds functions that access its
+ * static variables. Compiled with the command that kbuild saved for that file; LIFT_TIMEKEEPING is
+ * its path. lift_has.h, which runner/lift/lift.py writes, tells which functions and fields the tree
+ * has.
  */
 #include LIFT_TIMEKEEPING
 #include "lift_has.h"
@@ -15,7 +16,7 @@ struct lift_source {
 	u64 now;
 };
 
-/* Two, because a change of counter reads the old one and the new one. */
+/* Two: change_clocksource() reads the old counter and the new one. */
 static struct lift_source lift_sources[2];
 static unsigned int lift_current;
 
@@ -47,13 +48,14 @@ static void lift_source_set(struct lift_source *source, const struct lift_counte
 	cs->maxadj = counter->maxadj;
 	cs->max_cycles = counter->max_cycles;
 	cs->flags = CLOCK_SOURCE_IS_CONTINUOUS | CLOCK_SOURCE_VALID_FOR_HRES;
-	/* Any but the generic one, which timekeeping_set_reference() must not accept. */
+	/* Not CSID_GENERIC, which timekeeping_set_reference() refuses. */
 	cs->id = CSID_MAX - 1;
 	lift_set_max_raw_delta(cs);
 	source->now = now;
 }
 
-/* The kernel keeps two copies of its state. Changes go into one, and publishing makes them equal.
+/*
+ * The kernel keeps two copies of its state. A change is made in one; publishing makes them equal.
  */
 #if LIFT_HAS_UPDATE_FROM_SHADOW
 static struct timekeeper *lift_timekeeper(void)
@@ -262,7 +264,7 @@ void lift_set_cycle_interval(u64 cycles)
 	lift_set_interval(cycles);
 }
 
-/* The series' first version wants to be told how long a tick is. */
+/* The first version of the series takes the tick's length from the caller. */
 #if LIFT_HAS_REFERENCE_CYCLES
 #define lift_reference_set_cycles(ref) ((ref)->cycle_interval = lift_timekeeper()->cycle_interval)
 #else
