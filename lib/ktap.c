@@ -21,17 +21,14 @@ void ktap_subtest_begin(struct ktap *ktap, const char *name)
 	out_printf(ktap->out, "    KTAP version 1\n    # Subtest: %s\n", name);
 }
 
-static void line(struct ktap *ktap, bool ok, const char *sentence, const char *skip)
+static void line(struct ktap *ktap, bool ok, const char *sentence, const char *directive,
+		 const char *reason)
 {
-	u32 level = ktap->depth;
-
-	ktap->number[level]++;
-	ktap->failed[level] += !ok;
-	ktap->skipped[level] += skip != NULL;
 	indent(ktap);
-	out_printf(ktap->out, "%s %u %s", ok ? "ok" : "not ok", ktap->number[level], sentence);
-	if (skip)
-		out_printf(ktap->out, " # SKIP %s", skip);
+	out_printf(ktap->out, "%s %u %s", ok ? "ok" : "not ok", ++ktap->number[ktap->depth],
+		   sentence);
+	if (directive)
+		out_printf(ktap->out, " # %s %s", directive, reason);
 	out_printf(ktap->out, "\n");
 }
 
@@ -41,18 +38,27 @@ void ktap_subtest_end(struct ktap *ktap, const char *name)
 
 	out_printf(ktap->out, "    1..%u\n", ktap->number[1]);
 	ktap->depth = 0;
-	line(ktap, !ktap->failed[1], name, all_skipped ? "see its lines" : NULL);
+	ktap->failed[0] += ktap->failed[1] != 0;
+	ktap->skipped[0] += all_skipped;
+	line(ktap, !ktap->failed[1], name, all_skipped ? "SKIP" : NULL, "see its lines");
 }
 
 bool ktap_report(struct ktap *ktap, bool ok, const char *sentence)
 {
-	line(ktap, ok, sentence, NULL);
+	ktap->failed[ktap->depth] += !ok;
+	line(ktap, ok, sentence, NULL, NULL);
 	return ok;
 }
 
 void ktap_skip(struct ktap *ktap, const char *sentence, const char *reason)
 {
-	line(ktap, true, sentence, reason);
+	ktap->skipped[ktap->depth]++;
+	line(ktap, true, sentence, "SKIP", reason);
+}
+
+void ktap_todo(struct ktap *ktap, const char *sentence, const char *reason)
+{
+	line(ktap, false, sentence, "TODO", reason);
 }
 
 void ktap_metric(struct ktap *ktap, const char *name, s128 value, u32 scale, u32 digits,

@@ -27,6 +27,9 @@ void ktap_subtest_end(struct ktap *ktap, const char *name);
 
 /* One claim. Returns ok. */
 bool ktap_report(struct ktap *ktap, bool ok, const char *sentence);
+/* A claim that does not hold and is not expected to: `not ok` with the directive TODO, which fails
+ * nothing. */
+void ktap_todo(struct ktap *ktap, const char *sentence, const char *reason);
 void ktap_skip(struct ktap *ktap, const char *sentence, const char *reason);
 
 /* "# metric NAME VALUE UNIT" with a value of value / 10^scale. */

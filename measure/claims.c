@@ -22,6 +22,12 @@ static const char *const missing[] = {
 	"skew: what a second delivers is not what is taken off time_offset and adjtime",
 };
 
+/* A claim that rests on a fix which no release has says of a lifted core what is known. */
+static bool known_to_fail(const struct run *run, u32 rests_on)
+{
+	return run->tk != &tk_native && rests_on == TK_DIVZERO && !(run->switches & TK_DIVZERO);
+}
+
 bool run_claim(struct run *run, bool ok, const char *sentence, u32 rests_on)
 {
 	/* A lifted core that cannot follow a line gets this code's reference and feed. */
@@ -32,6 +38,10 @@ bool run_claim(struct run *run, bool ok, const char *sentence, u32 rests_on)
 		if (lacks & 1U << i)
 			ktap_note(run->ktap, "missing: %s", missing[i]);
 	run->named |= lacks;
+	if (!ok && known_to_fail(run, rests_on)) {
+		ktap_todo(run->ktap, sentence, "no released kernel has divzero");
+		return false;
+	}
 	return ktap_report(run->ktap, ok, sentence);
 }
 

@@ -151,3 +151,18 @@ def test_a_report_of_too_many_lines_is_broken_and_bounded() -> None:
 
 def test_a_header_at_the_end_of_a_long_line_of_firmwares_is_found() -> None:
     assert ktap.parse("=" * 3 * ktap.LINE_MAX + GOOD).ok
+
+
+def test_a_claim_that_is_known_not_to_hold_fails_nothing() -> None:
+    log = fakes.log(("lock", ["ok a", "not ok b # TODO no release has it"]))
+    report = ktap.parse(log.replace("not ok 1 lock", "ok 1 lock"))
+    (run,) = report.runs
+    assert [(claim.ok, claim.passes, claim.sentence, claim.todo) for claim in run.claims] == [
+        (True, True, "a", None), (False, True, "b", "no release has it")]
+    assert run.ok and report.ok and not report.problems
+
+
+def test_a_failed_run_beside_a_known_claim_is_no_pass() -> None:
+    log = fakes.log(("lock", ["not ok a", "not ok b # TODO no release has it"]))
+    assert not ktap.parse(log).ok
+    assert kinds(ktap.parse(log.replace("not ok 1 lock", "ok 1 lock"))) == {Wrong.CONTRADICTION}

@@ -115,9 +115,11 @@ def test_a_kernel_without_its_clawback_fails_and_says_so(v7_3: Varied) -> None:
 def test_a_tick_that_never_ends_is_cut_off_and_reported() -> None:
     folder = lifted(Kernel("7.3"), 1000).folder
     done = run(folder, "scenario=recalibrate,lock")
-    assert done.returncode == 1
+    # No release has divzero: that is told, and is no failure of this tree.
+    assert done.returncode == 0
     assert "# the tick does not end while cycle_interval is 0; it was cut off" in done.stdout
-    assert re.search(r"not ok \d+ a tick while cycle_interval is 0 is skipped", done.stdout)
+    assert re.search(r"not ok \d+ a tick while cycle_interval is 0 is skipped # TODO no released kernel has divzero",
+                     done.stdout)
     # The core starts afresh after it.
     assert "\nok 2 lock\n" in done.stdout
 

@@ -46,6 +46,12 @@ class Claim:
     ok: bool
     sentence: str
     skip: str | None = None  # the reason
+    todo: str | None = None  # why it is known not to hold
+
+    @property
+    def passes(self) -> bool:
+        """It holds, or is known not to."""
+        return self.ok or self.todo is not None
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,7 @@ class Run:
 
     @property
     def ok(self) -> bool:
-        return self.result is not None and self.result.ok and all(c.ok for c in self.claims)
+        return self.result is not None and self.result.ok and all(claim.passes for claim in self.claims)
 
     @property
     def skipped(self) -> str | None:
@@ -108,6 +114,7 @@ HEADER = re.compile(r"KTAP version 1\s*$")
 PLAN = re.compile(r"1\.\.(\d{1,9})\s*(?:#.*)?$")
 TEST = re.compile(r"(ok|not ok) (\d{1,9})(?:\s+-)?(?:\s+(.*))?$")
 SKIP = re.compile(r"#\s*skip\b\s*(.*)$", re.IGNORECASE)
+TODO = re.compile(r"#\s*todo\b\s*(.*)$", re.IGNORECASE)
 SUBTEST = re.compile(r"#\s*Subtest:\s*(.*)$")
 PARAM = re.compile(r"#\s*param (\S+)(?:\s+(.*))?$")
 METRIC = re.compile(r"#\s*metric (\S+) (\S+)(?:\s+(.*))?$")
@@ -128,10 +135,13 @@ def _claim(text: str) -> Claim | None:
     found = TEST.match(text)
     if not found:
         return None
-    sentence, skip = found[3] or "", SKIP.search(found[3] or "")
-    if skip:
-        sentence = sentence[:skip.start()]
-    return Claim(int(found[2]), found[1] == "ok", sentence.strip(), skip[1] if skip else None)
+    sentence = found[3] or ""
+    skip, todo = SKIP.search(sentence), TODO.search(sentence)
+    for directive in (skip, todo):
+        if directive:
+            sentence = sentence[:directive.start()]
+    return Claim(int(found[2]), found[1] == "ok", sentence.strip(), skip[1] if skip else None,
+                 todo[1] if todo else None)
 
 
 class _Parser:
@@ -204,7 +214,7 @@ class _Parser:
         elif len(run.claims) != run.plan:
             kind = Wrong.MISSING_TESTS if len(run.claims) < run.plan else Wrong.EXTRA_TESTS
             self.wrong(kind, f"{run.name}: {len(run.claims)} of {run.plan}")
-        if claim.ok and not all(inner.ok for inner in run.claims):
+        if claim.ok and not all(inner.passes for inner in run.claims):
             self.wrong(Wrong.CONTRADICTION, run.name)
 
     def inner(self, text: str) -> None:

@@ -55,13 +55,19 @@ OF_SCENARIO: dict[str, Callable[[dict[str, Any]], str]] = {
 
 
 def _failure(run: Run) -> str:
-    broken = [claim for claim in run.get("claims", []) if not claim["ok"]]
+    broken = [claim for claim in run.get("claims", []) if not claim["ok"] and claim.get("todo") is None]
     if not broken:
         return ""
     more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
     missing = [note.split(":")[1].strip() for note in run.get("notes", []) if note.startswith("missing: ")]
     lacks = f"; missing: {', '.join(missing)}" if missing else ""
     return f"does not hold: {broken[0]['sentence']}{more}{lacks}"
+
+
+def known(run: Run) -> list[str]:
+    """The claims that do not hold and are known not to, each with its reason."""
+    return [f"known: {claim['sentence']}: does not hold ({claim['todo']})" for claim in run.get("claims", [])
+            if not claim["ok"] and claim.get("todo") is not None]
 
 
 def _drift(run: Run) -> str:
@@ -86,7 +92,7 @@ def why(run: Run) -> str:
     """What made a run's figures what they are, in a few words; empty if nothing stands out."""
     if run.get("skipped"):
         return str(run["skipped"])
-    metrics, reasons = run["metrics"], [_failure(run), _drift(run)]
+    metrics, reasons = run["metrics"], [_failure(run), *known(run), _drift(run)]
     if metrics.get("backwards"):
         reasons.append(f"time went back {metrics['backwards']} times")
     late = metrics.get("late_tick_max_us")

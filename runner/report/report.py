@@ -99,7 +99,7 @@ def run_object(
         "metrics": {name: _plain(metric.value) for name, metric in run.metrics.items()},
         "ok": None if run.skipped is not None else run.ok,
         "skipped": run.skipped,
-        "claims": [{"sentence": claim.sentence, "ok": claim.ok, "skipped": claim.skip}
+        "claims": [{"sentence": claim.sentence, "ok": claim.ok, "skipped": claim.skip, "todo": claim.todo}
                    for claim in run.claims],
         "notes": list(run.notes),
         "samples": samples,

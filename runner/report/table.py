@@ -14,7 +14,7 @@ from rich.text import Text
 
 from runner.errors import Status
 from runner.lift.trees import kernel_name
-from runner.report.reasons import figure, why
+from runner.report.reasons import figure, known, why
 
 ALL_SWITCHES = ("all", "remainder,clawback,tail,divzero,reference,feed,skew")
 NARROW = 118
@@ -23,15 +23,21 @@ Run = dict[str, Any]
 
 
 def core_words(run: Run) -> str:
-    """The core and its switches; of native, only where they are not the whole series as merged."""
+    """The core: a lifted one by its tree; native with its switches where they are not the whole series."""
     if run["core"] == "linux":
         kernel = run.get("kernel") or {}
-        name = kernel_name(kernel.get("tree") or "", kernel.get("release") or "", kernel.get("revision") or "")
-        return f"{name}, {run['switches'].replace(',', ' ')}" if run["switches"] else name
+        return kernel_name(kernel.get("tree") or "", kernel.get("release") or "", kernel.get("revision") or "")
     switches = run["switches"]
     if switches in ALL_SWITCHES or not switches:
         return "native"
     return f"native, {switches.replace(',', ' ')}"
+
+
+def switches_lines(runs: Sequence[Run]) -> list[str]:
+    """A sentence for each lifted core: the switches that it was found to have."""
+    found = {core_words(run): run["switches"] for run in runs if run["core"] == "linux"}
+    return [f"{core} has {switches.replace(',', ', ') if switches not in ('', 'none') else 'none'} of the switches"
+            for core, switches in found.items()]
 
 
 def within_1ns(run: Run) -> str:
@@ -43,10 +49,13 @@ def within_1ns(run: Run) -> str:
 
 
 def verdict(run: Run) -> Text:
-    """pass, FAIL or skipped, in its colour."""
+    """pass, with how many claims are known not to hold, FAIL or skipped, in its colour."""
     if run.get("skipped"):
         return Text("skipped", style="yellow")
-    return Text("pass", style="green") if run["ok"] else Text("FAIL", style="bold red")
+    if not run["ok"]:
+        return Text("FAIL", style="bold red")
+    expected = len(known(run))
+    return Text(f"pass, {expected} known" if expected else "pass", style="green")
 
 
 def table(runs: Sequence[Run], reasons: bool = True) -> Table:
@@ -84,6 +93,8 @@ def show(runs: Sequence[Run], to: Console) -> None:
         to.print(bare, width=least)
     for run in [] if wide else runs:
         to.print(f"{run['scenario']}, {run['clock']} clock, {core_words(run)}: {why(run)}", markup=False)
+    for line in switches_lines(runs):
+        to.print(line, markup=False, soft_wrap=True)
     to.print(verdict_line(runs), markup=False, soft_wrap=True)
 
 
