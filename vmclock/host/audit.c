@@ -17,12 +17,13 @@
 #include "vmclock/host/stop.h"
 #include "vmclock/stress.h"
 
-#define STEP_US	   200	/* between looks at the clock */
-#define BURST	   1000 /* reads for each */
-#define PAIR_TRIES 4
-#define BRACKET_NS 2000 /* a wider one cannot judge a page that is accurate to tens of ns */
-#define APPEAR_US  5000000
-#define ERRORS_MAX (1U << 20)
+#define STEP_US	     200  /* between looks at the clock */
+#define BURST	     1000 /* reads for each */
+#define PAIR_TRIES   4
+#define BRACKET_NS   2000 /* a wider one cannot judge a page that is accurate to tens of ns */
+#define APPEAR_US    5000000
+#define ERRORS_MAX   (1U << 20)
+#define LEAP_LATE_US 100000
 
 struct audit {
 	const volatile struct vmclock_abi *page;
@@ -43,6 +44,7 @@ struct audit {
 				 */
 	enum vmclock_error last_error;
 	bool wrong_tai;
+	s64 tai_differs_us; /* since when; 0: it does not */
 };
 
 static double rate_ns(const struct vmclock_line *line, u64 counter)
@@ -121,6 +123,22 @@ static enum vmclock_error read_once(struct audit *audit)
 	return error;
 }
 
+/* A publisher needs a moment to see a leap second. */
+static void look_at_tai_offset(struct audit *audit)
+{
+	s64 now = monotonic_us();
+
+	leap_poll(&audit->leap);
+	if (!(audit->line.flags & VMCLOCK_FLAG_TAI_OFFSET_VALID) || !audit->leap.known ||
+	    audit->line.tai_offset_sec == audit->leap.tai_offset_sec) {
+		audit->tai_differs_us = 0;
+		return;
+	}
+	if (!audit->tai_differs_us)
+		audit->tai_differs_us = now;
+	audit->wrong_tai |= now - audit->tai_differs_us > LEAP_LATE_US;
+}
+
 static void look_at_clock(struct audit *audit)
 {
 	struct pair pair;
@@ -149,9 +167,7 @@ static void look_at_clock(struct audit *audit)
 	audit->worst_excess_ns = fmax(audit->worst_excess_ns,
 				      fabs(error_ns) - allowed_ns(&audit->line, counter) -
 					      (double)audit->offset.half_width - bracket_ns - 0.5);
-	if (audit->line.flags & VMCLOCK_FLAG_TAI_OFFSET_VALID && audit->leap.known &&
-	    audit->line.tai_offset_sec != audit->leap.tai_offset_sec)
-		audit->wrong_tai = true;
+	look_at_tai_offset(audit);
 }
 
 static int compare(const void *a, const void *b)

@@ -32,13 +32,12 @@ static inline u64 read_clock_ns(void *context)
 
 void hostclock_pair(const struct leap *leap, u32 tries, struct pair *pair)
 {
-	clockid_t clock = leap->kernel_knows ? CLOCK_TAI : CLOCK_REALTIME;
-	s64 add_sec = leap->known && !leap->kernel_knows ? leap->tai_offset_sec : 0;
+	clockid_t clock = leap->known ? CLOCK_TAI : CLOCK_REALTIME;
 	struct bracket best = bracket_read(read_counter, NULL, read_clock_ns, &clock, tries);
 
 	pair->half_width = (best.width + 1) / 2;
 	pair->counter = best.counter;
-	pair->time_ns = (s64)best.value + add_sec * (s64)TB_NSEC_PER_SEC;
+	pair->time_ns = (s64)best.value + leap->add_sec * (s64)TB_NSEC_PER_SEC;
 }
 
 bool hostclock_synchronized(void)

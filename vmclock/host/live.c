@@ -19,22 +19,62 @@
 #define STRANGER_NS	20e3
 #define STRANGERS	5
 
+static void clock_was_set(struct live *live, s64 by_ns)
+{
+	window_shift(&live->window, by_ns);
+	live->fit.phase_ns += by_ns;
+	live->refresh_us = 0;
+}
+
+/* A leap second is in the page at once. A page in UTC steps with it. */
+static void watch_leap(struct live *live)
+{
+	s32 kernel_tai = live->leap.kernel_tai_sec, passed = live->leap.passed;
+
+	if (!leap_poll(&live->leap))
+		return;
+	live->refresh_us = 0;
+	if (!live->leap.known && live->leap.passed != passed)
+		clock_was_set(live,
+			      (kernel_tai - live->leap.kernel_tai_sec) * (s64)TB_NSEC_PER_SEC);
+}
+
+/* Whether the clock was set by a leap second of the list, so that TAI goes on as it did. */
+static bool list_explains(struct live *live, double off_ns)
+{
+	s32 moves = leap_list_moves(&live->leap);
+
+	if (!moves || fabs(off_ns + moves * 1e9) > STRANGER_NS)
+		return false;
+	leap_move(&live->leap, moves);
+	live->refresh_us = 0;
+	return true;
+}
+
 /* The clock was set when several pairs in a row agree that it was: the rate is as it was. */
 static void sample_clock(struct live *live)
 {
 	struct pair pair;
 	double off_ns;
+	s32 tai_sec;
 
+	watch_leap(live);
+	tai_sec = live->leap.kernel_tai_sec;
 	hostclock_pair(&live->leap, PAIR_TRIES, &pair);
+	watch_leap(live);
+	/* Which second this pair belongs to is not known. */
+	if (live->leap.kernel_tai_sec != tai_sec)
+		return;
 	if (live->fit.kept) {
 		off_ns = (double)instant_ns(instant_from_nsec(pair.time_ns) -
 					    fit_time_at(&live->fit, pair.counter));
 		if (fabs(off_ns) > STRANGER_NS) {
 			if (++live->window.strangers < STRANGERS)
 				return;
-			window_shift(&live->window, (s64)off_ns);
-			live->fit.phase_ns += off_ns;
-			live->refresh_us = 0;
+			live->window.strangers = 0;
+			if (list_explains(live, off_ns))
+				return;
+			clock_was_set(live, (s64)off_ns);
 		}
 		live->window.strangers = 0;
 	}
@@ -55,12 +95,6 @@ static void warm_up(struct live *live)
 
 static void refresh(struct live *live, s64 now)
 {
-	struct leap leap;
-
-	leap_find(&leap, live->options->leap_list);
-	/* The page's time type must not change while it is read. */
-	if (leap.known == live->leap.known)
-		live->leap = leap;
 	lines_refresh(live);
 	/* In step with the first one, however late this one was. */
 	if (!live->refresh_us)
@@ -74,6 +108,7 @@ static void one_poll(struct live *live)
 	s64 now = monotonic_us();
 
 	lines_guard(live);
+	watch_leap(live);
 	if (now >= live->pair_us) {
 		live->pair_us = now + PAIR_US;
 		sample_clock(live);
