@@ -15,9 +15,10 @@
 #define IDLE_MAX	    10 /* tickless: the most ticks that are skipped in a row */
 #define PAGE_WAIT_SECONDS   10 /* for a publisher that is still measuring the guest's counter */
 #define WRITER_WAIT_SECONDS 1  /* for one that was preempted during an update */
-#define JUDGE_SECONDS	    3
-#define SPIN_TRIAL	    64 /* iterations that are timed, to find how many take a microsecond */
-#define SPIN_MAX	    4096
+/* The publisher gives no verdict while the TSC is in doubt, and judges posts of the last 10 s. */
+#define JUDGE_SECONDS 8
+#define SPIN_TRIAL    64 /* iterations that are timed, to find how many take a microsecond */
+#define SPIN_MAX      4096
 
 static struct {
 	struct ticker *ticker; /* NULL: no ticks */
