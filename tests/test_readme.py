@@ -16,7 +16,7 @@ from conftest import ROOT, plain_environment
 from runner import simulate
 from runner.report import report
 
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"(?:<!--\s*(?P<mark>[^>]*?)\s*-->\s*\n)?```sh\n(?P<text>.*?)```", re.DOTALL)
 
 
