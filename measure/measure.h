@@ -55,7 +55,7 @@ struct run {
 	u32 at_stake_rests_on;
 };
 
-/* Cycles in so many seconds / milliseconds of the counter's nominal time. */
+/* The counter's cycles in `ms` milliseconds of its nominal time. */
 u64 run_cycles_in_ms(const struct run *run, u64 ms);
 
 /* Starts the core at the page's time (or at a fixed one without a page), undisciplined. Reports and
@@ -85,7 +85,7 @@ void run_ms(struct run *run, u64 ms);
 void run_settle(struct run *run, u64 ms);
 void run_cycles(struct run *run, u64 cycles);
 
-/* What stands before a run's samples when they leave the vehicle. */
+/* The header of a run's samples in samples.bin. */
 struct sample_header run_sample_header(const struct run *run, const char *scenario, u32 number);
 
 /* The "# param" lines of a run. */
@@ -147,7 +147,8 @@ void run_metric_since(struct run *run, const char *name, s64 since_us);
 /* Claims of every scenario that follows: no time went back; the page was never refused. */
 void run_claim_sane(struct run *run);
 
-/* The vehicle's page gets a new line through `time` at the counter's present value (page_is_ours).
+/* Writes a new line into the clock's own page, through `time` at the counter's present value
+ * (page_is_ours).
  */
 void run_publish(struct run *run, instant time, s64 rate_ppt, u64 disruption_marker);
 

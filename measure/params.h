@@ -11,7 +11,7 @@
 #include "lib/types.h"
 
 enum clock_kind {
-	CLOCK_VIRTUAL, /* a counter that the vehicle advances, as fast as the CPU goes */
+	CLOCK_VIRTUAL, /* a simulated counter, advanced as fast as the CPU allows */
 	CLOCK_TSC,     /* the real one, with ticks from an interrupt */
 };
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from runner.errors import need_built, CannotRun, Problem
 
 LIST = "scenarios.json"
-# An emulated CPU makes so many virtual ticks a second at least.
+# The least number of virtual ticks that an emulated CPU makes in a second.
 TICKS_PER_SECOND = 250_000
 # A group of name=value words: one experiment on the guest's command line.
 Group = Sequence[str]

@@ -34,7 +34,7 @@ extern const u32 scenario_count;
 const struct scenario *scenario_find(const char *name);
 
 /*
- * Runs what params name, one scenario after the other, each as a KTAP subtest. The vehicle is
+ * Runs what params name, one scenario after the other, each as a KTAP subtest. The clock is
  * started and stopped inside. `ship`, if not NULL, is handed the samples of each run when it is
  * over.
  */

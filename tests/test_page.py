@@ -131,7 +131,7 @@ def test_generation_counter_without_its_flag_is_none(tool: Tool, tmp_path: Path)
     (0, 5.001, 0), (0, 1e6, 0)])
 def test_line_that_says_how_fast_it_goes_wrong_is_believed_for_five_seconds(
         tool: Tool, maxerror: int, seconds: float, outlived: int) -> None:
-    """One that states no growth of its error, as a static page's, is believed for good."""
+    """One that states no growth of its error, as a static page's, is believed without end."""
     page = Page(counter_value=10**13)
     now = page.counter_value + int(seconds * 10**9)
     assert tool.ask("outlived", page.counter_value, page.period_frac, page.shift, maxerror,

@@ -245,7 +245,7 @@ def test_setup_prints_the_command_where_it_may_not_install(tmp_path: Path) -> No
 def test_a_line_whose_publisher_has_stopped_is_a_failed_claim(
     real: RunQemu, tmp_path: Path, growth: int
 ) -> None:
-    """A line that states no growth of its error is a static page's, and holds for good."""
+    """A line that states no growth of its error is a static page's, and holds without end."""
     from pagetool import Page
 
     page = Page(counter_value=0, flags=1 | 1 << 4, period_maxerror=growth).write(

@@ -41,7 +41,7 @@ def switches_lines(runs: Sequence[Run]) -> list[str]:
 
 
 def within_1ns(run: Run) -> str:
-    """When |e| came within 1 ns for good."""
+    """The time after which |e| stayed within 1 ns; a dash if it never did."""
     value = run["metrics"].get("converged_1ns_s")
     if not isinstance(value, (int, float)) or value < 0:
         return "-"
