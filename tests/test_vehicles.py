@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """One experiment in two vehicles: on the virtual clock the guest and the host process print the same, to
-the last digit (test_lift.py has lifted cores). And what a publisher does to readers in either of them."""
+the last digit (test_lift_core.py has lifted cores). And what a publisher does to readers in either of them."""
 
 from __future__ import annotations
 
