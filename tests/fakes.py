@@ -1,14 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stand-ins for QEMU and the publisher, and serial logs as a guest would write them: for the tests of
-the runner, which must hold without a guest. Assumes a POSIX shell and Python."""
+"""Stand-ins for QEMU and the publisher, and serial logs as a guest writes them, for the tests of the runner,
+which need no guest. Fixtures that run run-qemu.sh with them; conftest.py loads this module as a plugin.
+Assumes a POSIX shell and Python."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from conftest import Ended
 from runner import scenarios
+
+RunQemu = Callable[..., Ended]
 
 VERSION = "QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)"
 
@@ -115,3 +123,44 @@ def build_folder(folder: Path) -> Path:
         "duration_ms": {"virtual": 1000000, "tsc": 10000}}]))
     publisher(folder / "vmclock-host")
     return folder
+
+
+GOOD = log(("lock", ["ok it holds", "ok it holds still"]))
+
+
+@pytest.fixture
+def fake_build(tmp_path: Path) -> Path:
+    return build_folder(tmp_path / "build")
+
+
+def alive(pid_file: Path) -> bool:
+    """Whether the process whose id a file holds still runs."""
+    pid = int(pid_file.read_text())
+    try:
+        return Path("/proc", str(pid), "stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def assert_nothing_left(folder: Path) -> None:
+    for pid_file in [folder / "qemu.pid", folder / "build" / "vmclock-host.pid"]:
+        if pid_file.exists():
+            assert not alive(pid_file), f"{pid_file.name} lives on"
+    assert not list((folder / "shm").glob("*"))
+
+
+@pytest.fixture
+def run_fake(tmp_path: Path, fake_build: Path, run_qemu: RunQemu) -> RunQemu:
+    """run-qemu.sh with a fake QEMU; afterwards nothing may be left."""
+    (tmp_path / "shm").mkdir()
+
+    def run(body: str | None, *arguments: str, **more: Any) -> Ended:
+        if body is not None:
+            qemu(tmp_path, body)
+        env = {"TICKBENCH_SHM": str(tmp_path / "shm"), **more.pop("env", {})}
+        ended = run_qemu("--accel", "tcg", "--qemu", str(tmp_path / "qemu"), *arguments,
+                         build=fake_build, env=env, **more)
+        assert_nothing_left(tmp_path)
+        return ended
+
+    return run
