@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The report document, the samples, the table and the picture are made of what a vehicle printed.
-Assumes fake logs; test_run.py has real ones."""
+Assumes fake logs; test_real_guest.py has real ones."""
 
 from __future__ import annotations
 

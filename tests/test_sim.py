@@ -306,3 +306,11 @@ def test_no_page_is_a_skip_with_status_4(built: Path, tmp_path: Path) -> None:
 
 def test_build_path_is_the_one_that_was_built() -> None:
     assert (build_path() / "tickbench-sim").exists()
+
+
+def test_a_narrow_counter_has_the_same_drift_as_a_wide_one(built: Path) -> None:
+    coarse = ["scenario=lock", "switches=reference,feed", "counter_hz=3579545", "hz=100", "duration=60"]
+    # The two differ in mult and shift, not in the time that the drift is over.
+    narrow, wide = (simulate.runs(built / "tickbench-sim", [*coarse, f"counter_bits={bits}"])[0]["metrics"]
+                    ["drift_ns_per_s"] for bits in (24, 64))
+    assert abs(narrow - wide) < 0.01 * abs(wide) and abs(wide) > 1000

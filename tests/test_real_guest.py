@@ -1,39 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The main job, end to end, with the real guest: what `make run` prints and leaves behind, by each
-boot path and accelerator, and how real failures end. Assumes QEMU; KVM only where it says so."""
+"""run-qemu.sh with the real guest: by each boot path and accelerator, two at once, and how real failures end.
+Afterwards no process and no file is left. Assumes QEMU; KVM only where a test says so."""
 
 from __future__ import annotations
 
-import os
 import re
-import resource
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from conftest import ROOT, Ended, need_kvm, plain_environment
+from conftest import ROOT, Ended, need_kvm, plain_environment, processes_of
 from runner import simulate
 from runner.errors import Problem
 from runner.guest import accel, firmware, qemu
-from runner.report import report, samples
+from runner.report import report
 
 RunQemu = Callable[..., Ended]
 VIRTUAL = ("clock=virtual", "scenario=lock", "duration=100")
-
-
-def qemus_of(folder: Path) -> list[str]:
-    """Processes whose command line names a folder of ours."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_bytes()
-        except OSError:
-            continue
-        if str(folder).encode() in words and (b"qemu-system" in words or b"vmclock-host" in words):
-            found.append(words.replace(b"\0", b" ").decode(errors="replace"))
-    return found
 
 
 @pytest.fixture
@@ -50,71 +35,10 @@ def real(built: Path, shm: Path, run_qemu: RunQemu) -> RunQemu:
     def run(*arguments: str) -> Ended:
         ended = run_qemu(*arguments, build=built, env={"TICKBENCH_SHM": str(shm)})
         assert not list(shm.iterdir()), "a page is left in shared memory"
-        assert not qemus_of(shm), "a process is left"
+        assert not processes_of(shm), "a process is left"
         return ended
 
     return run
-
-
-@pytest.mark.alone
-def test_make_run_measures_and_reports(
-    built: Path, tmp_path: Path, shm: Path
-) -> None:
-    ended = subprocess.run(
-        ["make", "-C", str(ROOT), f"BUILD={built}", "run", f"ARGS=--output {tmp_path}/out"],
-        capture_output=True, text=True, timeout=120,
-        env={**plain_environment(), "TICKBENCH_SHM": str(shm)})
-    out = tmp_path / "out"
-    assert (out / "report.json").exists(), ended.stderr
-    document = report.read(out / "report.json")
-    clocks = [run["clock"] for run in document["runs"]]
-    assert clocks.count("tsc") == 2 and clocks.count("virtual") >= 6
-    assert all(run["accel"] in ("kvm", "tcg") and run["boot"] == "pvh" for run in document["runs"])
-    records = samples.read(out / "samples.bin")
-    assert len(records) == len(document["runs"])
-    assert all(record.whole and len(record.error_ns) for record in records)
-    assert (out / "error.png").read_bytes().startswith(b"\x89PNG")
-    # The virtual clock leaves nothing to a busy machine: there every claim must hold.
-    failed = [run["scenario"] for run in document["runs"]
-              if run["clock"] == "virtual" and not run["ok"]]
-    assert not failed, ended.stdout
-    assert not list(shm.iterdir()) and not qemus_of(shm)
-
-
-@pytest.mark.parametrize(("goal", "variable"), [
-    ("run", "SCENARO=lock"), ("sim", "BOOT=uefi"), ("test", "TEST=tests/test_ktap.py"), ("image", "COMMAND=x"),
-    ("soak", "TICK=1000"), ("ladder", "MARKDWON=x"), ("bench", "TREE=x")])
-def test_make_refuses_a_variable_that_it_does_not_know(goal: str, variable: str, tmp_path: Path) -> None:
-    ended = subprocess.run(["make", "-C", str(ROOT), f"BUILD={tmp_path}", "-n", goal, variable],
-                           capture_output=True, text=True, env=plain_environment())
-    assert ended.returncode == 2 and f"unknown: {variable.split('=')[0]}" in ended.stderr
-
-
-def test_make_says_that_it_cannot_write(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    ended = subprocess.run(["make", "-C", str(ROOT), f"BUILD={tmp_path}/file/build", "run"],
-                           capture_output=True, text=True, env=plain_environment())
-    assert ended.returncode == 2
-    assert "cannot write to the folder" in ended.stderr and "BUILD=FOLDER" in ended.stderr
-
-
-def test_make_sim_prints_the_table_of_all_scenarios(built: Path, tmp_path: Path) -> None:
-    ended = subprocess.run(
-        ["make", "-C", str(ROOT), f"BUILD={built}", "sim", "DURATION=60",
-         f"ARGS=--output {tmp_path}"],
-        capture_output=True, text=True, timeout=120, env=plain_environment())
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    runs = report.read(tmp_path / "report.json")["runs"]
-    assert len(runs) >= 6 and all(run["vehicle"] == "sim" for run in runs)
-    assert " lock " in ended.stdout and "runs passed" in ended.stdout
-
-
-def test_make_sim_says_only_what_the_program_does_of_a_wrong_option(built: Path, tmp_path: Path) -> None:
-    ended = subprocess.run(
-        ["make", "-s", "-C", str(ROOT), f"BUILD={built}", "sim", f"ARGS=--output {tmp_path} bogus=1"],
-        capture_output=True, text=True, timeout=120, env=plain_environment())
-    assert ended.returncode == 2 and not ended.stdout
-    assert "bogus=1: there is no such parameter" in ended.stderr and "KTAP" not in ended.stderr
 
 
 @pytest.mark.parametrize("way", ["pvh", "uefi"])
@@ -214,33 +138,6 @@ def test_two_runs_at_once_do_not_meet(built: Path, tmp_path: Path, shm: Path) ->
     assert not list(shm.iterdir())
 
 
-def test_setup_is_silent_and_quick_when_nothing_is_missing() -> None:
-    # Of the processor, as other tests run beside it.
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    ended = subprocess.run([str(ROOT / "setup.sh"), "run"], capture_output=True, text=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    took = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    if ended.returncode:
-        pytest.skip("packages are missing: " + ended.stderr)
-    assert ended.stdout + ended.stderr == ""
-    assert took < 1.0
-
-
-def test_setup_prints_the_command_where_it_may_not_install(tmp_path: Path) -> None:
-    """With a dpkg-query that knows nothing, an id that is not root's, and no sudo."""
-    for name, body in (("dpkg-query", "exit 1"), ("id", "echo 1000")):
-        program = tmp_path / name
-        program.write_text(f"#!/bin/sh\n{body}\n")
-        program.chmod(0o755)
-    for name in ("sh", "sed", "sort", "grep", "tr", "cat", "printf"):
-        (tmp_path / name).symlink_to(os.path.join("/bin", name) if os.path.exists(f"/bin/{name}")
-                                     else f"/usr/bin/{name}")
-    ended = subprocess.run([str(ROOT / "setup.sh"), "run"], capture_output=True, text=True,
-                           env={"PATH": str(tmp_path)})
-    assert ended.returncode == 2
-    assert "sudo apt-get install" in ended.stderr and "qemu-system-x86" in ended.stderr
-
-
 @pytest.mark.parametrize("growth", [1, 0])
 def test_a_line_whose_publisher_has_stopped_is_a_failed_claim(
     real: RunQemu, tmp_path: Path, growth: int
@@ -256,11 +153,3 @@ def test_a_line_whose_publisher_has_stopped_is_a_failed_claim(
     taken = re.search(r"^ *(not )?ok \d+ every line of the page is taken", ended.serial, re.M)
     assert taken and bool(taken[1]) == bool(growth), ended.serial
     assert not growth or ended.status == 1
-
-
-def test_a_narrow_counter_has_the_same_drift_as_a_wide_one(built: Path) -> None:
-    coarse = ["scenario=lock", "switches=reference,feed", "counter_hz=3579545", "hz=100", "duration=60"]
-    # The two differ in mult and shift, not in the time that the drift is over.
-    narrow, wide = (simulate.runs(built / "tickbench-sim", [*coarse, f"counter_bits={bits}"])[0]["metrics"]
-                    ["drift_ns_per_s"] for bits in (24, 64))
-    assert abs(narrow - wide) < 0.01 * abs(wide) and abs(wide) > 1000
