@@ -14,20 +14,21 @@ from runner.lift import detect
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        ("\ttk->ntp_error -= (tk->xtime_interval + tk->xtime_remainder) << shift;", False),
-        ("\ttk->ntp_error -= tk->xtime_interval << shift; /* no xtime_remainder */", True),
-        ("\t// xtime_remainder is gone\n\ttk->ntp_error -= tk->xtime_interval;", True),
+        ("\ttk->ntp_error -= (tk->xtime_interval + tk->xtime_remainder) << shift;", set()),
+        ("\ttk->ntp_error -= tk->xtime_interval << shift; /* no xtime_remainder */", {"REMAINDER_V2"}),
+        ("\t// xtime_remainder is gone\n\ttk->ntp_error -= tk->xtime_interval;", {"REMAINDER_V2"}),
+        ("\ttk->ntp_error -= tk->xtime_interval;\n\ttk->cs_tick_adj = 0;", {"REMAINDER"}),
     ],
 )
 def test_the_remainder_is_told_by_code_and_not_by_comments(
-    tmp_path: Path, body: str, expected: bool
+    tmp_path: Path, body: str, expected: set[str]
 ) -> None:
     text = f"static u64 logarithmic_accumulation(struct timekeeper *tk,\n\t\tu32 shift)\n{{\n{body}\n}}\n"
     for source in SOURCES:
         (tmp_path / source).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / detect.TIMEKEEPING).write_text(text)
     (tmp_path / detect.NTP).write_text("static s64 time_offset;\n")
-    assert ("REMAINDER" in detect.stage(tmp_path).switches) is expected
+    assert {"REMAINDER", "REMAINDER_V2"} & set(detect.stage(tmp_path).switches) == expected
 
 
 def test_of_two_definitions_the_one_without_the_option_counts() -> None:
