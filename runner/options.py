@@ -82,7 +82,7 @@ def run_parser() -> Parser:
         help="for git bisect run: status 125, skip, where it could not run or all was skipped")
     add("--raw", action="store_true", help="the serial port as it comes, and no table")
     add("--no-page", action="store_true", help="no vmclock page, no publisher")
-    add("--page", type=Path, metavar="FILE", help="a page of your own (2 MiB), no publisher")
+    add("--page", type=Path, metavar="FILE", help="a page file of your own (2 MiB, no link), no publisher")
     add("--publisher", default="live", metavar="live|static:LINE|none",
         help="who writes the page; LINE as build/vmclock-host --static takes it")
     _folders(parser, "run")

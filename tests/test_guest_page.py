@@ -5,6 +5,7 @@ memory, the publisher's life, and the right of a guest to write only the mailbox
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import threading
 from pathlib import Path
@@ -114,6 +115,64 @@ class TestPublisherThatEnds:
         # A given line has no publisher behind it that could judge.
         static = "static:counter=0,time=0,period-hz=1000000000"
         assert run_fake(fakes.serial(tmp_path, silent, 33), "--publisher", static).status == 0
+
+
+def a_page(folder: Path, start: bytes = publisher.PAGE_MAGIC, size: int = PAGE_BYTES) -> Path:
+    page = folder / "mine"
+    page.write_bytes(start.ljust(size, b"\0")[:size])
+    return page
+
+
+def a_page_that_is(what: str, folder: Path) -> Path:
+    page = a_page(folder)
+    if what == "missing":
+        page.unlink()
+    elif what == "a link":
+        page = folder / "link"
+        page.symlink_to(folder / "mine")
+    elif what == "a FIFO":
+        page.unlink()
+        os.mkfifo(page)
+    elif what == "a folder":
+        page.unlink()
+        page.mkdir()
+    elif what == "of another user":
+        if os.geteuid():
+            return Path("/etc/passwd")
+        os.chown(page, 65534, 65534)
+    elif what == "short":
+        a_page(folder, size=PAGE_BYTES - 1)
+    elif what == "something else":
+        a_page(folder, b"VCLX")
+    return page
+
+
+@pytest.mark.parametrize(("what", "words"), [
+    ("missing", "No such file or directory (name a file that is there and that you may read)"),
+    ("a link", "it is a symbolic link (name the file that it leads to)"),
+    ("a FIFO", "it is not a regular file (name one"),
+    ("a folder", "it is not a regular file (name one"),
+    ("of another user", "it belongs to another user (copy it, or run this as its owner)"),
+    ("short", "it is 2097151 bytes long, and QEMU maps 2 MiB (make it with vmclock-host)"),
+    ("something else", "it does not begin with a vmclock page's magic (make it with vmclock-host)"),
+])
+def test_a_page_of_the_users_that_is_none_is_refused_before_the_boot(
+    tmp_path: Path, run_fake: RunQemu, what: str, words: str
+) -> None:
+    page = a_page_that_is(what, tmp_path)
+    ended = run_fake("exit 1", "--page", str(page))
+    assert ended.status == 2
+    assert f"{page} is not used as the page: {words}" in ended.stderr
+    assert ended.stderr.rstrip().endswith(Problem.PUBLISHER.value)
+    assert not (tmp_path / "qemu.args").exists(), "QEMU was started"
+
+
+def test_a_page_of_the_users_is_mapped(tmp_path: Path, run_fake: RunQemu) -> None:
+    page = a_page(tmp_path)
+    ended = run_fake(fakes.serial(tmp_path, GOOD, 33), "--page", str(page))
+    assert ended.status == 0, ended.stderr
+    assert f"mem-path={page}" in (tmp_path / "qemu.args").read_text()
+    assert page.read_bytes() == publisher.PAGE_MAGIC.ljust(PAGE_BYTES, b"\0"), "the page was written to"
 
 
 def test_a_guest_cannot_write_the_page_but_the_mailbox(tmp_path: Path, fake_build: Path) -> None:

@@ -17,8 +17,7 @@ from runner.guest import firmware, qemu, watch
 from runner.plan import Image
 from runner.report import ktap, report
 from runner.guest.accel import Accel
-from runner.guest.addresses import PAGE_BYTES
-from runner.guest.publisher import Publisher, SharedFolder
+from runner.guest.publisher import Publisher, SharedFolder, check_own_page
 from runner.report.report import Document
 
 GUEST_CODES = {0x10: "passed", 0x11: "failed", 0x12: "bailed", 0x14: "skipped", 0x1f: "fault"}
@@ -130,8 +129,7 @@ def pages(
         return
     need_built(table)
     if options.page:
-        if not options.page.is_file() or options.page.stat().st_size < PAGE_BYTES:
-            raise CannotRun(Problem.PUBLISHER, f"{options.page} is not a file of 2 MiB")
+        check_own_page(options.page)
         yield qemu.Pages(options.page, None, table), None
         return
     page, mailbox, pid = (folder.path / name for name in ("page", "mailbox", "qemu.pid"))

@@ -4,9 +4,11 @@ Assumes build/vmclock-host; the files are in /dev/shm where that is, and never o
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
+import stat
 import subprocess
 import tempfile
 import time
@@ -111,6 +113,36 @@ def begins(path: Path, magic: bytes) -> bool:
             return file.read(len(magic)) == magic
     except OSError:
         return False
+
+
+def _objection(page: Path) -> str:
+    """What is wrong with a page of the user's own, and what to do about it; empty: nothing."""
+    try:
+        # O_NONBLOCK: a FIFO is refused, not waited for.
+        file = os.open(page, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return "it is a symbolic link (name the file that it leads to)"
+        return f"{error.strerror} (name a file that is there and that you may read)"
+    try:
+        found = os.fstat(file)
+        if not stat.S_ISREG(found.st_mode):
+            return "it is not a regular file (name one, as vmclock-host makes it)"
+        if found.st_uid != os.geteuid():
+            return "it belongs to another user (copy it, or run this as its owner)"
+        if found.st_size < PAGE_BYTES:
+            return f"it is {found.st_size} bytes long, and QEMU maps 2 MiB (make it with vmclock-host)"
+        if os.pread(file, len(PAGE_MAGIC), 0) != PAGE_MAGIC:
+            return "it does not begin with a vmclock page's magic (make it with vmclock-host)"
+    finally:
+        os.close(file)
+    return ""
+
+
+def check_own_page(page: Path) -> None:
+    """CannotRun unless the file is the user's own and a vmclock page that QEMU can map."""
+    if objection := _objection(page):
+        raise CannotRun(Problem.PUBLISHER, f"{page} is not used as the page: {objection}")
 
 
 @dataclass
