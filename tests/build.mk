@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Parts of the C code behind pipes, under the sanitizers, for the tests. (The page's is in vmclock/.)
+# The programs that only tests use. A *-tool answers commands over a pipe, a *-check checks by itself; both are
+# built with the sanitizers. The page's tool is in vmclock/build.mk.
 $(BUILD)/lib-tool: $(patsubst %.c,$(BUILD)/san/%.o,tests/lib_tool.c $(filter lib/%.c tk/%.c, \
 		$(filter-out $(GUEST_ONLY_SRC) tk/native/%,$(SHARED_SRC))))
 	$(CC) $(SAN_CFLAGS) -o $@ $^
 
-# native.c is included by the tool.
+# The tool includes native.c.
 $(BUILD)/native-tool: $(patsubst %.c,$(BUILD)/san/%.o,tests/native_tool.c $(filter lib/%.c tk/%.c, \
 		$(filter-out $(GUEST_ONLY_SRC) tk/native/native.c,$(SHARED_SRC))))
 	$(CC) $(SAN_CFLAGS) -o $@ $^
@@ -13,8 +14,8 @@ lib-tests: $(BUILD)/lib-tool $(BUILD)/native-tool
 
 .PHONY: lib-tests
 
-# The vehicles with one thing broken (tests/fault/fault.h): the product's own objects, and two units
-# in the place of native.o and between the others.
+# Guest and host process with one thing broken (tests/fault/fault.h). They are the product's own objects, with
+# tests/fault/native.o in place of native.o, and with machine.o between the others by the linker's --wrap.
 FAULT_OBJ := $(BUILD)/free/tests/fault/native.o $(BUILD)/free/tests/fault/machine.o \
 	$(filter-out %/native/native.o,$(SHARED_OBJ))
 FAULT_WRAP := $(addprefix --wrap=,experiments_parse provoke_take ntp_drain_skew vmclock_read scenarios_run \
@@ -41,7 +42,7 @@ chaos: ## kill, stop and truncate at random, COUNT=1000 times from SEED=1
 
 .PHONY: chaos
 
-# Programs that check by themselves.
+# The programs that check by themselves.
 $(BUILD)/%-check: $(BUILD)/san/tests/%_check.o $(patsubst %.c,$(BUILD)/san/%.o,$(filter lib/%.c tk/%.c \
 		vmclock/%.c,$(filter-out $(GUEST_ONLY_SRC),$(SHARED_SRC))))
 	$(CC) $(SAN_CFLAGS) -o $@ $^

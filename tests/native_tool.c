@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+// clang-format off
 /*
- * The native core behind a pipe, under the sanitizers: a command a line, its answer a line.
- *Includes the core, so that a test can see whether anything at all of its state has moved. init HZ
- *BITS TICKS_A_SECOND SEC		error tick COUNTER				cycle_last,
- *cycle_interval read COUNTER				sec, nsec, ns of CLOCK_MONOTONIC interrupted
- *COUNTER AT			the same, with a tick at AT in mid-read; and how often the counter
- *was read offset NS				error, time_offset settime COUNTER SEC NSEC
- *error, and 1 if any of the state is another inject COUNTER SEC NSEC			the same
+ * The native core behind a pipe, under the sanitizers: one command a line, one answer a line.
+ * Includes the core's source, so that a test sees whether any part of its state has changed.
+ *
+ *	init HZ BITS TICKS_PER_SECOND SEC	error
+ *	tick COUNTER				cycle_last, cycle_interval
+ *	read COUNTER				sec, nsec, ns of CLOCK_MONOTONIC
+ *	interrupted COUNTER AT			the same, with a tick at AT in the middle of the read;
+ *						and how often the counter was read
+ *	offset NS				error, time_offset
+ *	settime COUNTER SEC NSEC		error, and 1 if any of the state changed
+ *	inject COUNTER SEC NSEC			the same
  *	adjtimex COUNTER MODES OFFSET STATUS	error, status
  */
+// clang-format on
 #include <stdio.h>
 #include <stdlib.h>
 

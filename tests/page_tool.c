@@ -1,22 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+// clang-format off
 /*
- * The page's code behind a pipe, for tests/test_page.py and tests/test_publisher.py: commands on
- * stdin, one a line, an answer a line. Built under the sanitizers; assumes that its caller is a
- *test.
+ * The page's code behind a pipe, under the sanitizers, for the tests of the page and the publisher:
+ * one command a line on stdin, one answer a line.
  *
- *	time COUNTER_VALUE SEC FRAC PERIOD_FRAC SHIFT TAI COUNTER	T_ref and UTC, two halves
- *each period HZ PPT					period_frac, shift, and the frequency of it
- *	read FILE NOW MAPPED				error, and what the line holds
- *	update FILE COUNTER_VALUE SEC FRAC PERIOD_FRAC SHIFT	vmclock_page_update, seq_count after
- *	spin FILE MS					reads: accepted, refused, changes, longest
- *us guest MAILBOX OFFSET MS [PAGE SHIFT_NS]		answers; posts the page's time + SHIFT_NS
- *	believe MAILBOX OFFSET MS PAGE			answers, and whether the page lied
- *	outlived COUNTER_VALUE PERIOD_FRAC SHIFT PERIOD_MAXERROR NOW	vmclock_outlived
- *	changed FILE FILE				whether a reader tells the two pages apart
- *	pair COUNTER NS, refresh COUNTER, shift NS	fit and steering, on a clock of the test's
- *own leap FILE UTC					TAI - UTC kvm FOLDER PID HOST
- *offset found, host to guest and back
+ *	time COUNTER_VALUE SEC FRAC PERIOD_FRAC SHIFT TAI COUNTER
+ *						T_ref and UTC, each as two halves
+ *	period HZ PPT				period_frac, shift, and the frequency that they mean
+ *	read FILE NOW MAPPED			error, and what the line holds
+ *	update FILE COUNTER_VALUE SEC FRAC PERIOD_FRAC SHIFT
+ *						seq_count after vmclock_page_update()
+ *	spin FILE MS				reads: accepted, refused, changes, longest in us
+ *	guest MAILBOX OFFSET MS [PAGE SHIFT_NS]	answers; posts the page's time + SHIFT_NS
+ *	believe MAILBOX OFFSET MS PAGE		answers, and whether the page was wrong
+ *	outlived COUNTER_VALUE PERIOD_FRAC SHIFT PERIOD_MAXERROR NOW
+ *						vmclock_outlived()
+ *	changed FILE FILE			whether a reader tells the two pages apart
+ *	pair COUNTER NS, refresh COUNTER, shift NS
+ *						fit and steering, on a clock of the test's own
+ *	leap FILE UTC				TAI - UTC
+ *	kvm FOLDER PID HOST			the offset found, host to guest and back
  */
+// clang-format on
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

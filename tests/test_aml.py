@@ -106,11 +106,11 @@ CASES = [
 
 @pytest.fixture(scope="session")
 def check(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Path:
-    program = tmp_path_factory.mktemp("aml") / "aml_check"
+    program = tmp_path_factory.mktemp("aml") / "aml_tool"
     subprocess.run(
         [need("gcc", "gcc"), "-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-Wshadow",
          "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-I", str(root),
-         "-o", str(program), str(root / "tests/aml_check.c"), str(root / "arch/x86/aml.c")],
+         "-o", str(program), str(root / "tests/aml_tool.c"), str(root / "arch/x86/aml.c")],
         check=True)
     return program
 

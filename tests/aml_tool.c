@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+// clang-format off
 /*
  * A host process around arch/x86/aml.c, for tests/test_aml.py, which builds it with the sanitizers.
- *	aml_check find TABLE ID			prints "ERROR BASE SIZE: sentence"
- *	aml_check soft-off TABLE		prints the two values, or "none"
- *	aml_check truncate TABLE ID		searches every beginning of the table; prints how
- *many were found aml_check damage TABLE ID SEED COUNT	searches COUNT tables with some bytes
- *changed aml_check nest DEPTH			searches a table of devices nested that deeply Each
- *table is copied to a block of exactly its length: a read beyond it ends the process.
+ *
+ *	aml_tool find TABLE ID			prints "ERROR BASE SIZE: sentence"
+ *	aml_tool soft-off TABLE			prints the two values, or "none"
+ *	aml_tool truncate TABLE ID		searches every prefix of the table; prints how many had it
+ *	aml_tool damage TABLE ID SEED COUNT	searches COUNT tables with some bytes changed
+ *	aml_tool nest DEPTH			searches a table of devices nested to that depth
+ *
+ * Each table is copied to a block of exactly its length: a read beyond it ends the process.
  */
+// clang-format on
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,6 +147,6 @@ int main(int count, char **args)
 		return damage(args + 2);
 	if (count == 3 && !strcmp(args[1], "crowd"))
 		return crowd(args + 2);
-	fprintf(stderr, "usage: see the head of tests/aml_check.c\n");
+	fprintf(stderr, "usage: see the head of tests/aml_tool.c\n");
 	return 2;
 }
