@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Fixtures of all tests: what is built, the runner, and skips that name what is missing. Assumes the
+"""Fixtures of all tests: the build folder, run-qemu.sh, and skips that name what is missing. Assumes the
 repository's root as rootdir, and /usr/bin/python3 with Debian's pytest."""
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from hypothesis import settings as hypothesis_settings
 pytest_plugins = ["fakes", "liftable"]
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
-# Generous: a test that hangs fails, and says so, on a machine that is busy with other work too.
+# Generous, for a busy machine: it only ends a test that hangs.
 SECONDS = 120.0
-# A busy machine is no failure: hypothesis is to judge answers, not how long they took.
+# Hypothesis judges answers, not how long they took: a busy machine is no failure.
 hypothesis_settings.register_profile("tickbench", deadline=None,
                                      suppress_health_check=[HealthCheck.too_slow])
 hypothesis_settings.load_profile("tickbench")
@@ -34,7 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(autouse=True)
 def quiet(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Among the workers of pytest -n: a test marked alone waits for the others, and they for it."""
+    """Among the workers of pytest -n, a test marked alone waits until the others end, and they wait for it."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
         yield
         return
@@ -72,7 +72,7 @@ def root() -> Path:
 
 
 def make(goal: str) -> Path:
-    """The build folder with a goal of the Makefile in it; built once, whatever number of workers ask."""
+    """The build folder with a goal of the Makefile in it; built once for all workers."""
     build = build_path()
     build.mkdir(parents=True, exist_ok=True)
     with (build / ".lock").open("w") as lock:
@@ -97,7 +97,7 @@ def page_programs() -> Path:
 
 
 def plain_environment() -> dict[str, str]:
-    """Ours, without what a make above left in it."""
+    """This process's environment, without the variables of a make that started it."""
     return {name: value for name, value in os.environ.items()
             if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES")}
 

@@ -20,13 +20,13 @@ from runner.errors import CannotRun, Problem
 from runner.lift import detect, lift, trees
 from runner.lift.kbuild import Variant
 
-# 6.12.107 has none of the fixes; the newest of each release may have moved on, and is told by its source.
+# 6.12.107 has none of the fixes. The newest of each other release may have some: its source tells.
 RELEASES = ("6.1", "6.12.107", "6.12", "7.2", "7.3")
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """A word as after LINUX=."""
+    """A kernel, by its word after LINUX=."""
 
     word: str
 
@@ -42,7 +42,7 @@ BEFORE, AFTER = "tk->ntp_error > 0 ?", "tk->ntp_error >= 0 ?"
 
 @functools.cache
 def lifted(kernel: Kernel, hz: int, *programs: str, arch: str = "um") -> lift.Lifted:
-    """The kernel's core in these programs; lifted once, whatever number of tests and workers ask."""
+    """The kernel's core in these programs; lifted once for all tests and workers."""
     build = Path(os.path.relpath(build_path(), lift.ROOM))
     try:
         return lift.lift(kernel.word, Variant(arch, hz, True), build_path() if ".." in build.parts else build,
@@ -92,12 +92,12 @@ def checkout(pristine: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A build folder of our own."""
+    """A build folder that no other worker uses."""
     return tmp_path_factory.mktemp("build")
 
 
 def simulate(folder: Path, *arguments: str) -> list[str]:
-    """What the host process measures, without what it says of itself."""
+    """The metrics and claims that the host process prints."""
     done = subprocess.run([str(folder / "tickbench-sim"), "core=linux", *arguments],
                           capture_output=True, text=True, timeout=100)
     assert done.returncode in (0, 1), done.stdout + done.stderr

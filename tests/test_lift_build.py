@@ -32,7 +32,7 @@ def test_after_an_edit_only_its_unit_is_compiled(checkout: Path, scratch: Path) 
 
 
 @pytest.mark.parametrize("arch", ["um", "x86"])
-def test_what_was_made_from_nothing_is_kept(checkout: Path, tmp_path: Path, arch: str) -> None:
+def test_a_core_built_in_an_empty_folder_is_not_built_again(checkout: Path, tmp_path: Path, arch: str) -> None:
     variant = Variant(arch, 1000, True)
     done = lift.lift(str(checkout), variant, tmp_path, ["linux.o"])
     made = (done.folder / "linux.o").stat().st_mtime_ns
@@ -67,7 +67,7 @@ def test_a_compile_error_ends_with_the_compilers_own_words(
     assert error.problem is Problem.LIFT_EDIT
     assert re.search(rf"^{re.escape(str(source))}:{line}:\d+: error: .nowhere. undeclared",
                      error.detail, re.MULTILINE)
-    # The same from nothing, where kbuild itself is the first to compile it.
+    # The same in an empty build folder, where kbuild is the first to compile it.
     error = refused(checkout, tmp_path)
     assert error.problem is Problem.LIFT_EDIT
     assert "nowhere" in error.detail
@@ -83,7 +83,7 @@ def test_a_symbol_the_core_newly_needs_is_named_by_the_linker(checkout: Path, sc
     assert "tk/linux/shim.c" in error.words()
 
 
-def test_a_tree_with_other_names_than_we_reach_for_says_that_it_is_our_part(
+def test_a_tree_without_a_name_that_the_lift_needs_is_told_from_a_wrong_edit(
     checkout: Path, scratch: Path
 ) -> None:
     replace(checkout / detect.TIMEKEEPING, "timekeeping_cycles_to_ns", "timekeeping_cycles_to_ps")
@@ -127,7 +127,7 @@ def test_an_interrupted_lift_leaves_no_process_behind(
                              env=plain_environment())
     try:
         deadline = time.monotonic() + 60
-        # Ours, make, and what make has started.
+        # tickbench, make, and what make has started.
         while len(processes_of(build)) < 3:
             assert time.monotonic() < deadline and child.poll() is None
             time.sleep(0.02)
