@@ -238,6 +238,23 @@ def test_statistics_are_those_of_numpy(ask: Ask, name: str) -> None:
     assert error == pytest.approx(drift_error(times[thinned], errors[thinned].astype(float)), rel=1e-3, abs=2)
 
 
+def test_many_samples_within_microseconds_have_the_slope_of_the_textbook(ask: Ask) -> None:
+    """Where times and errors are a few units, what rounding their means leaves over is half of the result."""
+    def slope(samples: list[tuple[int, int]]) -> int:
+        lines = [f"{i} {time_us} {error}" for i, (time_us, error) in enumerate(samples)]
+        return int(ask("\n".join([f"stats {len(samples)} 1000", *lines, "."])).split()[4])
+
+    # 1 fs in 1 us is 10^6 fs/s. Both means are 1/2 and are rounded to 0.
+    assert slope([(0, 0), (1, 1)] * 500) == 10**6
+    # 10^4 fs in 1 us: the errors' mean is whole, and only that of the times is rounded.
+    assert slope([(0, 0), (1, 10**4)] * 500) == 10**10
+
+
+def test_an_rms_below_two_picoseconds_keeps_its_digits(ask: Ask) -> None:
+    """The mean of the squares is 5/2 ps^2: the root is 1581 fs, and without the fraction 1414."""
+    assert statistics(ask, [1000, -2000] * 500)[3] == pytest.approx(1581, abs=1)
+
+
 def test_a_drift_does_not_widen_the_error_of_its_slope(ask: Ask) -> None:
     """The dither under it does, and alike with and without it."""
     def told(name: str) -> int:
