@@ -111,10 +111,10 @@ bool run_claim_drift(struct run *run, u32 rests_on)
 }
 
 /*
- * The core's error at `counter` by its own state, fs: its time, plus ntp_error, plus the phase
- * still to be slewed, less the line. Called with the tick disabled. Of the tick in progress,
- * ntp_error gains the elapsed share of the tick length, less what `mult` has accumulated since the
- * last tick.
+ * The core's error at `counter` with the corrections that its state still holds, fs: its time, plus
+ * ntp_error, plus the phase still to be slewed, less the line. Called with the tick disabled.
+ * ntp_error is as of the last tick: the intended length of the `off` cycles since then is added to
+ * it, and the length by `mult` is subtracted.
  */
 static s64 account_fs(const struct run *run, u64 counter, s64 error_fs)
 {
@@ -154,9 +154,10 @@ void run_account_sample(struct run *run, u64 counter, s64 error_fs)
 bool run_claim_account(struct run *run, u32 rests_on)
 {
 	run_metric_ns(run, "account_max_ns", run->account_max_fs);
-	return run_claim(run, run->account_max_fs <= UNITS_FS,
-			 "what it owes by its own account brings it onto the line, within 5 ps",
-			 rests_on);
+	return run_claim(
+		run, run->account_max_fs <= UNITS_FS,
+		"the time plus the corrections that are still due is on the line, within 5 ps",
+		rests_on);
 }
 
 /* The claims that hold on the virtual clock for ticks on time, late and skipped ones. */

@@ -63,8 +63,9 @@ static bool can_follow(const struct run *run)
 }
 
 /*
- * For a core without a reference: sets the time by settimeofday, and the rate by adjtimex in its
- * unit of 2^-16 ppm. adjtimex's tick, in steps of 100 ppm, takes what is beyond 500 ppm.
+ * For a core without a reference: sets the time by settimeofday and the rate by adjtimex. A tick of
+ * adjtimex is a whole number of microseconds, which gives the rate's whole multiples of 100 ppm.
+ * freq gives the rest in units of 2^-16 ppm.
  */
 static enum tk_error set_by_hand(struct run *run)
 {

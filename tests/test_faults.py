@@ -27,7 +27,7 @@ EVERY_LINE = "every line of the page is taken"
 # What claims.c claims where ticks are late or skipped, and of every error on the virtual clock.
 STAYS = "it stays within one mult step over the longest time between two ticks"
 MEAN = "in the mean it is no further from the line than that"
-ACCOUNT = "what it owes by its own account brings it onto the line, within 5 ps"
+ACCOUNT = "the time plus the corrections that are still due is on the line, within 5 ps"
 DRIFT = "it does not drift: less than 0.001 ns/s, or than a short run can tell"
 # As short as the claim's own bounds let a run be.
 BRIEF = {"slew": ("hz=100", "duration=400"), "step": ("duration=8",)}
@@ -119,7 +119,7 @@ OWN = (
     Row("torn", "no torn line is accepted", "stress-mixed", ("duration=0.05",)),
     Row("torn", "the page changed meanwhile", "stress-still", ("duration=0.05",)),
     Row("rate", "the rate is measured", "stopwatch-stands"),
-    Row("clocks", "the counter runs at the rate that is believed of it", "second-slow"),
+    Row("clocks", "the counter runs at its nominal frequency, as far as a second counter can tell", "second-slow"),
 )
 ROWS = COMMON + OWN
 # What the bench claims of a run that does not come to its own claims.
@@ -145,7 +145,7 @@ GUEST_ROWS = (
     GuestRow("lock", "the host finds the core's time within the page's stated maxerror",
              ("--accel", "tcg", "fault=reader-ahead", "hz=100", "duration=0.5")),
     # No fault but a rate that is a lie: 1000000 kHz, where icount's counter has another.
-    GuestRow("clocks", "the counter runs at the rate that is believed of it",
+    GuestRow("clocks", "the counter runs at its nominal frequency, as far as a second counter can tell",
              ("--icount", "counter_hz=900000000", "hz=100", "duration=0.2")),
     # The guest's own way to get over a division by zero.
     GuestRow("recalibrate", "a tick while cycle_interval is 0 is skipped",

@@ -157,14 +157,10 @@ def long_functions(text: str, limit: int) -> list[tuple[int, int]]:
     return found
 
 
-# This room still has functions above the limit.
-ROOMS_WITH_LONG_FUNCTIONS = {"diff"}
-
-
 def test_no_c_function_is_longer_than_60_lines() -> None:
     assert long_functions("int f(void)\n{\n" + "\n" * 59 + "}\n", 60) == [(2, 61)]
     for path in tracked():
-        if path.suffix in C_SUFFIXES and path.relative_to(ROOT).parts[0] not in ROOMS_WITH_LONG_FUNCTIONS:
+        if path.suffix in C_SUFFIXES:
             assert not long_functions(path.read_text(), 60), path.relative_to(ROOT)
 
 

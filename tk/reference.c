@@ -38,7 +38,7 @@ enum tk_error tk_reference_check(const struct tk_reference *reference, u64 count
 			reference->period_shift;
 	instant at;
 
-	/* The line's own time is below 2^33 s: no sum of the two leaves 128 bits. */
+	/* The line's own time is below 2^33 s too, so the sum fits 128 bits. */
 	if (distance >> 64 >= TIME_LIMIT_SEC)
 		return TK_EINVAL;
 	at = tk_reference_at(reference, counter, mask);
@@ -54,7 +54,7 @@ struct tk_correction tk_reference_correct(const struct tk_reference *reference,
 	const s128 step_beyond = (s128)reference->step_ns << 32;
 	instant at = tk_reference_at(
 		reference, (told->cycle_last + told->cycle_interval) & told->mask, told->mask);
-	/* Within 2^97; times 2^30 is 127 bits. An arithmetic shift rounds down: half a unit first.
+	/* Below 2^97; times 2^30 it has 127 bits. The shift rounds down, so half a unit is added.
 	 */
 	s128 lead = (at - ((instant)told->sec << 64)) * (s128)TB_NSEC_PER_SEC;
 
@@ -64,7 +64,7 @@ struct tk_correction tk_reference_correct(const struct tk_reference *reference,
 	if (lead <= one_step && lead >= -one_step) {
 		correction.ntp_error = (s64)lead;
 	} else if (lead > step_beyond || lead < -step_beyond) {
-		/* To nearest; scale is 0 for a core that counts in the NTP code's unit. */
+		/* Rounded to nearest. At a shift of 32, scale is 0. */
 		correction.step_snsec = scale ? (lead + ((s128)1 << (scale - 1))) >> scale : lead;
 		correction.step_mono_ns = (s64)(correction.step_snsec >> told->shift);
 		correction.ntp_error = (s64)(lead - (s128)((u128)correction.step_snsec << scale));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The arithmetic of following a line, for every core without a function of its own. It is exact in
- * 128 bits and rounds once. Phases and lengths are in the NTP code's unit, ns * 2^32.
+ * The arithmetic of following a line, for every core that has no set_reference of its own. It is
+ * exact in 128 bits and rounds once. Phases and lengths are in the NTP code's unit, ns * 2^32.
  */
 #ifndef TB_TK_REFERENCE_H
 #define TB_TK_REFERENCE_H

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* A core's switches by behaviour: each function drives the core afresh to one telling moment. */
+/* Finds a core's switches by behaviour. Each probe starts the core afresh and drives it to a moment
+ * at which the state with the switch differs from the state without. */
 #include "tk/stage.h"
 
-/* A tick of this counter is far from 1/HZ, so that a remainder shows: the ACPI PM timer's. */
+/* The ACPI PM timer: its tick of whole cycles is far from 1/HZ, so that a remainder is visible. */
 #define COARSE_HZ 3579545
 #define FINE_HZ	  2596146000ULL
 #define START	  (1ULL << 20)
@@ -39,7 +40,7 @@ static bool start(struct probe *probe, u64 counter_hz)
 	return true;
 }
 
-/* `ticks` ticks' worth of cycles pass, and then a tick. */
+/* Advances the counter by the cycles of `ticks` ticks, then calls tick() once. */
 static void pass(struct probe *probe, u64 ticks, struct tk_state *after)
 {
 	probe->now += probe->interval * ticks;
@@ -47,7 +48,7 @@ static void pass(struct probe *probe, u64 ticks, struct tk_state *after)
 	probe->tk->state(after);
 }
 
-/* One of several switches was found, or, by 0, that none is there; else it is unknown. */
+/* Records that `one` of the candidates was found (0: none), or, if not known, all as unknown. */
 static void found(struct probe *probe, bool known, u32 candidates, u32 one)
 {
 	if (known)
@@ -57,8 +58,9 @@ static void found(struct probe *probe, bool known, u32 candidates, u32 one)
 }
 
 /*
- * A tick on time adds L - X to ntp_error, or L - X - R, with R = 1/HZ - X at the start. Where R is
- * not taken off, the tick that the core starts with is X, and NTP is told (as merged), or 1/HZ.
+ * A tick on time adds L - X - R to ntp_error, with R = 1/HZ - X at the start, or only L - X. In the
+ * second case the core starts with a tick length of X (the form that was merged) or 1/HZ (as
+ * mailed).
  */
 static void probe_remainder(struct probe *probe)
 {
@@ -87,8 +89,7 @@ static void probe_remainder(struct probe *probe)
 		found(probe, before.ntp_tick == tick_snsec << scale, forms, TK_REMAINDER_V2);
 }
 
-/* A new rate in the middle of a tick moves mult, and wall time by change * off: is ntp_error told?
- */
+/* A new rate in mid-tick changes mult, and xtime by change * off: does ntp_error change as much? */
 static void probe_clawback(struct probe *probe)
 {
 	struct tk_timex timex = { .modes = TK_ADJ_FREQUENCY, .freq = 100LL << 16 };
@@ -112,8 +113,8 @@ static void probe_clawback(struct probe *probe)
 }
 
 /*
- * A phase to slew. Without `skew` the second's share leaves time_offset at the second's start; with
- * it each tick takes its part.
+ * A phase is slewed. Without `skew`, the second's share is subtracted from time_offset at the
+ * second's start; with it, each tick subtracts its part.
  */
 static void probe_skew(struct probe *probe)
 {
@@ -126,7 +127,7 @@ static void probe_skew(struct probe *probe)
 	probe->tk->adjtimex(probe->now, &constant);
 	if (probe->tk->add_time_offset(probe->now, 100000))
 		goto unknown;
-	/* Into the middle of the first second that knows of it. */
+	/* To the middle of the first second that slews. */
 	pass(probe, probe->hz + probe->hz / 2, &before);
 	for (u32 i = 0; i < 4; i++, before = after) {
 		pass(probe, 1, &after);
@@ -135,15 +136,15 @@ static void probe_skew(struct probe *probe)
 	if (moved)
 		found(probe, moved == 4, TK_SKEW, TK_SKEW);
 	else if (!before.time_offset)
-		found(probe, false, TK_SKEW, 0); /* nothing left to see */
+		found(probe, false, TK_SKEW, 0); /* nothing is left to be slewed */
 	return;
 unknown:
 	found(probe, false, TK_SKEW, 0);
 }
 
 /*
- * Down to a rest of which the largest time constant makes no share at all: does it leave? (With the
- * smallest constant it would leave also by the least that a tick of `skew` delivers.)
+ * Slews until the rest of time_offset is too small for a share at the largest time constant: is it
+ * delivered? (At the smallest constant, `skew` would deliver it without `tail`: one unit a tick.)
  */
 static void probe_tail(struct probe *probe)
 {
@@ -164,7 +165,7 @@ static void probe_tail(struct probe *probe)
 		goto unknown;
 	constant.constant = 10;
 	probe->tk->adjtimex(probe->now, &constant);
-	/* The second under way goes on as planned; those after it know the new constant. */
+	/* The present second goes on as planned. Later ones have the new constant. */
 	pass(probe, 2 * probe->hz, &state);
 	rest = state.time_offset;
 	for (u32 i = 0; i < 3; i++)

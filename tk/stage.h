@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which of the series' switches a core has, by its behaviour: the core is started on a counter of
- * its own, driven for a minute of virtual time, and observed through tk_ops alone. What its source
- * seems to have is reported beside this.
+ * Which of the series' switches a core has, by its behaviour: the core is started on a simulated
+ * counter, driven for about a minute of that counter's time, and observed through tk_ops alone. The
+ * switches that the core's source seems to have are reported separately.
  */
 #ifndef TB_TK_STAGE_H
 #define TB_TK_STAGE_H
 
 #include "tk/tk.h"
 
-/* The switches that behaviour shows without the risk of a tick that never returns. */
+/* The switches that can be found without the risk of a tick that never returns. */
 #define TK_STAGE_TOLD (TK_REMAINDER | TK_REMAINDER_V2 | TK_CLAWBACK | TK_TAIL | TK_SKEW)
 
 struct tk_stage {
 	u32 switches; /* found, of TK_STAGE_TOLD */
-	u32 unknown;  /* the core does as neither a core with the switch nor one without */
+	u32 unknown;  /* the core behaves neither like one with the switch nor like one without */
 };
 
 /*
- * Starts the core afresh at `hz` ticks a second, several times: whatever it did before is lost.
- * `switches` is what init() is given; a lifted core ignores it. About 100 ticks.
+ * Starts the core afresh several times, at `hz` ticks a second: its earlier state is lost.
+ * `switches` is passed to init(); a lifted core ignores it. Takes about 100 ticks.
  */
 void tk_stage(const struct tk_ops *tk, u32 hz, u32 switches, struct tk_stage *stage);
 
@@ -31,8 +31,9 @@ enum tk_stop {
 };
 
 /*
- * What a tick does while cycle_interval is 0. Such a tick may divide by zero: the caller bears that
- * (a child process, an exception handler). What does not end is cut off where tk->endless tells it.
+ * What a tick does while cycle_interval is 0. Such a tick may divide by zero: the caller must
+ * handle that (a child process, an exception handler). A tick that does not end is aborted by a
+ * core that has tk->endless.
  */
 enum tk_stop tk_stage_stop(const struct tk_ops *tk, u32 hz, u32 switches);
 

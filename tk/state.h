@@ -2,8 +2,8 @@
 /*
  * The state of a core that is compared after every tick, under the names of struct timekeeper and
  * of the NTP data in a kernel. The native core keeps its state in these structs; a lifted core
- * copies its own into them. Members of tkr_mono and tkr_raw stand flat. A field that a
- * core does not have is 0. No struct has padding, so states can be compared as bytes.
+ * copies its own into them. Members of tkr_mono and tkr_raw are members of tk_state_clock itself. A
+ * field that a core does not have is 0. No struct has padding, so states can be compared as bytes.
  */
 #ifndef TB_TK_STATE_H
 #define TB_TK_STATE_H

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The interface of a timekeeping core: what native (tk/native) and a kernel's own core (tk/linux)
- * both stand behind. A core is a singleton, as the kernel's is; init() starts it afresh, however
- * often. A core never prints and never touches hardware: it is told the counter.
+ * The interface of a timekeeping core. Both native (tk/native) and a kernel's own core (tk/linux)
+ * implement it. A core is a singleton, as in the kernel. init() starts it afresh and may be called
+ * any number of times. A core never prints and never touches hardware: its caller passes the
+ * counter's value.
  *
- * Who may call: tick() from the tick interrupt; read() from anywhere, also while a tick runs on
- * top of it; everything else with the tick held off (struct clock has lock and unlock for that).
- * `now` is always the counter's value at the call, and must not go back.
+ * Who may call: tick() from the tick interrupt; read() from anywhere, and a tick may interrupt it;
+ * everything else with the tick disabled (struct clock has lock and unlock for that). `now` is
+ * always the counter's value at the call, and must not go back.
  */
 #ifndef TB_TK_TK_H
 #define TB_TK_TK_H
@@ -53,7 +54,7 @@ const char *tk_strerror(enum tk_error error);
 struct tk_counter {
 	u64 hz;	  /* nominal frequency, TK_COUNTER_HZ_MIN to _MAX */
 	u64 mask; /* 2^bits - 1, bits 24 to 64 */
-	/* Registered by whole kHz, as Linux registers the TSC: what hz is beyond them counts as
+	/* Registered in whole kHz, as Linux registers the TSC: the rest of hz is an error of the
 	 * rate. */
 	bool khz;
 };
@@ -65,14 +66,14 @@ static inline u64 tk_counter_registered_hz(const struct tk_counter *counter)
 }
 
 /*
- * Conversion of a counter: ns = cycles * mult >> shift. From the frequency in kHz where that is
- * exact, or how the counter is registered, or the frequency does not fit 32 bits, else in Hz, for a
- * range of 600 s, as clocksource_register_khz() and _hz() have it.
+ * Conversion of a counter: ns = cycles * mult >> shift, for a range of 600 s. It is computed from
+ * the frequency in kHz if that is a whole number or if Hz do not fit 32 bits, and in Hz otherwise,
+ * as by clocksource_register_khz() and _hz().
  */
 struct tk_conversion {
 	u32 mult;
 	u32 shift;
-	u32 maxadj;	/* mult may stray this far: 11 % */
+	u32 maxadj;	/* how far mult may be adjusted: 11 % */
 	u64 max_cycles; /* cycles whose conversion cannot overflow 64 bits */
 };
 
@@ -80,7 +81,7 @@ struct tk_conversion {
 enum tk_error tk_conversion_init(struct tk_conversion *conversion,
 				 const struct tk_counter *counter);
 
-/* What CLOCK_REALTIME may be set to: 2^63 ns, less 30 years of uptime. */
+/* CLOCK_REALTIME may be set to times below this: 2^63 ns less 30 years of uptime. */
 #define TK_SEC_MAX 8277292036LL
 
 struct tk_setup {
@@ -92,12 +93,12 @@ struct tk_setup {
 	u32 nsec;     /* 0 to 999999999 */
 };
 
-/* What a consumer reads, and what the core knows beyond the nanosecond, for one counter value. */
+/* The time at one counter value: what consumers read, and the core's sub-nanosecond time. */
 struct tk_time {
-	u64 counter;	 /* the value all else is for */
+	u64 counter;	 /* the counter value that was read */
 	s64 sec;	 /* CLOCK_REALTIME as consumers see it */
 	u32 nsec;	 /* rounded down */
-	s64 mono_ns;	 /* CLOCK_MONOTONIC, ns: what must never go back */
+	s64 mono_ns;	 /* CLOCK_MONOTONIC, ns; must never go back */
 	instant instant; /* CLOCK_REALTIME with the core's sub-nanosecond part */
 };
 
@@ -110,7 +111,7 @@ struct tk_reference {
 	u32 step_ns; /* a phase error beyond this is stepped, not slewed; 0: always step */
 };
 
-/* struct timex, the fields that a core answers to; mode and status bits are the kernel's. */
+/* The fields of struct timex that a core uses. Mode and status bits are the kernel's. */
 struct tk_timex {
 	u32 modes;
 	s64 offset;   /* us, or ns with STA_NANO */
@@ -176,9 +177,10 @@ struct tk_identity {
 	const char *timekeeping_sha256;
 	const char *ntp_sha256;
 	const char
-		*tree; /* what the user calls it: a folder, folder@revision, linux-7.3.4; or NULL */
-	u32 switches;  /* that this core can have; a lifted one: that its source seems to have */
-	u32 release;   /* a lifted one: that its release is known to have */
+		*tree; /* the user's name for it: a folder, folder@revision, linux-7.3.4; or NULL */
+	u32 switches;  /* native: all that it can have; lifted: those that its source seems to have
+			*/
+	u32 release;   /* lifted: those that its release is known to have */
 	u32 hz;	       /* the only HZ it runs at; 0: any */
 };
 
@@ -188,28 +190,30 @@ struct tk_ops {
 	/* Starts afresh. TK_EFREQUENCY, TK_EHZ, TK_EINVAL. */
 	enum tk_error (*init)(const struct tk_setup *setup);
 
-	/* One tick: accumulates what has passed, then adjusts mult. */
+	/* One tick: accumulates the time since the last one, then adjusts mult. */
 	void (*tick)(u64 now);
 
 	/*
-	 * The time at a counter value that it reads itself, inside its retry loop, by
-	 * counter(context). Interrupt-safe against tick().
+	 * Calls counter(context) inside its retry loop and returns the time at that value. A tick
+	 * may interrupt it.
 	 */
 	void (*read)(u64 (*counter)(void *context), void *context, struct tk_time *time);
 
 	/*
-	 * Follow a line: the tick length becomes its period times cycle_interval, the phase error
-	 * at the next tick goes into time_offset, or is stepped. TK_ESWITCH, TK_ERATE, TK_EINVAL.
+	 * Follows a line: the tick length becomes the line's period times cycle_interval. The phase
+	 * error at the next tick is slewed through time_offset, or stepped (tk/reference.h).
+	 * TK_ESWITCH, TK_ERATE, TK_EINVAL.
 	 */
 	enum tk_error (*set_reference)(u64 now, const struct tk_reference *reference);
 
-	/* Adds to the phase still to be slewed. |offset_ns| <= 500000000. */
+	/* Adds to the phase still to be slewed. TK_EINVAL if |offset_ns| > 500000000. */
 	enum tk_error (*add_time_offset)(u64 now, s64 offset_ns);
 
-	/* adjtime, adjtimex: frequency, offset, tick, status with leap seconds, TAI, set offset. */
+	/* adjtimex(): frequency, offset, tick, status, leap seconds, TAI, ADJ_SETOFFSET, adjtime.
+	 */
 	enum tk_error (*adjtimex)(u64 now, struct tk_timex *timex);
 
-	/* Step to an absolute CLOCK_REALTIME. */
+	/* Steps CLOCK_REALTIME to an absolute time. */
 	enum tk_error (*settime)(u64 now, s64 sec, u32 nsec);
 
 	/*
@@ -219,15 +223,15 @@ struct tk_ops {
 	enum tk_error (*change_counter)(u64 now, const struct tk_counter *next, u64 next_now);
 
 	/*
-	 * The counter is being recalibrated (stopped = true): cycle_interval is 0 until it is done,
-	 * and then is what it was. A core without `divzero` may divide by zero, or never end, in a
-	 * tick meanwhile.
+	 * Begins (stopped = true) or ends a recalibration of the counter. cycle_interval is 0
+	 * during it, and has its old value afterwards. A tick during it may divide by zero or never
+	 * end in a core without `divzero`.
 	 */
 	enum tk_error (*recalibrate)(u64 now, bool stopped);
 
 	/*
-	 * Whether a tick while cycle_interval was 0 did not end, and was cut off. From then on
-	 * ticks do nothing, until init(). NULL: such a tick is not cut off.
+	 * Whether a tick while cycle_interval was 0 did not end and was aborted. From then on
+	 * ticks do nothing, until init(). NULL: such a tick is not aborted.
 	 */
 	bool (*endless)(void);
 
@@ -239,8 +243,8 @@ extern const struct tk_ops tk_native;
 extern const struct tk_ops tk_linux __attribute__((weak));
 
 /*
- * "all", "mailed", "none", or names joined by commas: the switches they mean. TK_ESWITCH: an
- * unknown name, or both forms of the first switch.
+ * Parses "all", "mailed", "none", or names joined by commas. TK_ESWITCH: an unknown name, or both
+ * forms of `remainder`.
  */
 enum tk_error tk_switches_parse(const char *text, u32 *switches);
 

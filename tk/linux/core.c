@@ -101,6 +101,36 @@ static void linux_read(u64 (*counter)(void *context), void *context, struct tk_t
 	};
 }
 
+/* Moves the clock's phase to the line, as of the last tick. The rate is the line's already. */
+static void correct_phase(const struct tk_reference *reference, u64 mask, u64 tick_length)
+{
+	struct tk_correction correction;
+	struct tk_state_clock clock;
+	struct tk_told told;
+
+	lift_clock_get(&clock);
+	told = (struct tk_told){
+		.cycle_last = clock.cycle_last,
+		.cycle_interval = clock.cycle_interval,
+		.mask = mask,
+		.sec = clock.xtime_sec,
+		.snsec = clock.xtime_nsec,
+		.tick_length = tick_length,
+		.shift = clock.shift,
+		.hz = LIFT_HZ,
+	};
+	correction = tk_reference_correct(reference, &told);
+	lift_ntp_set_offset(correction.time_offset);
+	lift_clock_set_error(correction.ntp_error);
+	if (correction.step_snsec) {
+		s64 sec = clock.xtime_sec;
+		u64 snsec = clock.xtime_nsec;
+
+		tk_correction_step(&correction, clock.shift, &sec, &snsec);
+		lift_clock_step((u64)sec, snsec, correction.step_mono_ns);
+	}
+}
+
 static enum tk_error linux_set_reference(u64 now, const struct tk_reference *reference)
 {
 	struct lift_reference line = {
@@ -110,10 +140,8 @@ static enum tk_error linux_set_reference(u64 now, const struct tk_reference *ref
 		.period_frac = reference->period_frac,
 		.period_shift = reference->period_shift,
 	};
-	struct tk_correction correction;
 	struct lift_intervals intervals;
 	struct tk_state_clock clock;
-	struct tk_told told;
 	enum tk_error error;
 	u64 tick_length;
 	int own;
@@ -134,27 +162,7 @@ static enum tk_error linux_set_reference(u64 now, const struct tk_reference *ref
 
 	lift_ntp_follow(tick_length);
 	lift_advance(now);
-	lift_clock_get(&clock);
-	told = (struct tk_told){
-		.cycle_last = clock.cycle_last,
-		.cycle_interval = clock.cycle_interval,
-		.mask = intervals.mask,
-		.sec = clock.xtime_sec,
-		.snsec = clock.xtime_nsec,
-		.tick_length = tick_length,
-		.shift = clock.shift,
-		.hz = LIFT_HZ,
-	};
-	correction = tk_reference_correct(reference, &told);
-	lift_ntp_set_offset(correction.time_offset);
-	lift_clock_set_error(correction.ntp_error);
-	if (correction.step_snsec) {
-		s64 sec = clock.xtime_sec;
-		u64 snsec = clock.xtime_nsec;
-
-		tk_correction_step(&correction, clock.shift, &sec, &snsec);
-		lift_clock_step((u64)sec, snsec, correction.step_mono_ns);
-	}
+	correct_phase(reference, intervals.mask, tick_length);
 	return TK_OK;
 }
 

@@ -5,7 +5,7 @@
 
 static struct timekeeper core;
 
-/* The writer's side of the seqcount: a reader that ran into it tries again. */
+/* The writer's side of the seqcount: a reader that overlaps with a writer tries again. */
 static void write_begin(struct timekeeper *tk)
 {
 	__atomic_store_n(&tk->seq, tk->seq + 1, __ATOMIC_RELAXED);
@@ -37,7 +37,7 @@ static enum tk_error native_init(const struct tk_setup *setup)
 	if (setup->sec < 0 || setup->sec >= TK_SEC_MAX || setup->nsec >= NSEC)
 		return TK_EINVAL;
 
-	tk->seq &= ~1U; /* a tick that was given up left it odd */
+	tk->seq &= ~1U; /* a tick that was aborted left it odd */
 	write_begin(tk);
 	*tk = (struct timekeeper){ .seq = tk->seq, .switches = setup->switches, .hz = setup->hz };
 	ntp_init(&tk->ntp);
@@ -50,7 +50,7 @@ static enum tk_error native_init(const struct tk_setup *setup)
 	return TK_OK;
 }
 
-/* Shifted ns since the second xtime is in; a counter that seems to have gone back counts as 0. */
+/* Shifted ns since the start of xtime_sec. A counter behind cycle_last counts as 0 cycles. */
 static u128 timekeeping_cycles_to_snsec(const struct timekeeper *tk, u64 counter)
 {
 	u64 delta = (counter - tk->cycle_last) & tk->mask;
@@ -177,7 +177,8 @@ static enum tk_error native_recalibrate(u64 now, bool stopped)
 		tk->paused_interval = tk->cycle_interval;
 		tk->paused_tick = tk->ntp_tick;
 		tk->cycle_interval = 0;
-		tk->ntp_tick = 0; /* no longer what mult was made from: the next tick divides */
+		tk->ntp_tick =
+			0; /* differs from tick_length, so that the next tick computes mult anew */
 	} else if (!stopped && tk->paused_interval) {
 		tk->cycle_interval = tk->paused_interval;
 		tk->paused_interval = 0;

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The native core: what steers the clock. The length of a tick from frequency, adjtimex and the
- * page; once a second the leap seconds and the share of a phase offset to slew in the second to
- * come.
+ * The native core: the NTP code. It computes the tick length from time_freq, adjtimex's tick and
+ * cs_tick_adj. Once a second it handles leap seconds and plans how much phase the next second
+ * slews.
  */
 #include "lib/math.h"
 #include "tk/native/native.h"
 
 #define USEC_Q32       (1000LL << NTP_SCALE_SHIFT) /* a microsecond, ns * 2^32 */
 #define USER_HZ	       100
-#define TICKADJ_USEC   500	/* what adjtime may slew in a second */
-#define PHASE_LIMIT    16000000 /* us: the error that says unsynchronised */
+#define TICKADJ_USEC   500	/* the most that adjtime slews in a second */
+#define PHASE_LIMIT    16000000 /* us: at this time_maxerror the clock is unsynchronised */
 #define PHASE_MAX_NSEC 500000000LL
 #define FREQ_MAX       (500000LL << NTP_SCALE_SHIFT) /* 500 ppm */
 #define FREQ_MAX_PPM   500
@@ -24,7 +24,7 @@
 #define STA_CLOCKERR   0x1000
 #define READ_ONLY      0x2000 /* with TK_ADJ_ADJTIME */
 
-/* freq as user space has it: ppm * 2^16. One such unit is 1000 * 2^16 ns * 2^32 a second. */
+/* User space has freq in ppm * 2^16. One such unit is 1000 * 2^16 in ns * 2^32 a second. */
 #define FREQ_UNIT	(1000LL << 16)
 #define FREQ_BACK_SHIFT 19
 #define FREQ_BACK	((1LL << (FREQ_BACK_SHIFT + NTP_SCALE_SHIFT)) / FREQ_UNIT + 1)
@@ -75,7 +75,7 @@ void ntp_update_frequency(struct timekeeper *tk)
 	struct ntp_data *ntp = &tk->ntp;
 	u64 base = ntp_second_length(tk) / tk->hz;
 
-	/* At once, and keeping what this second's slew adds. */
+	/* Takes effect at once. What this second's slew added to tick_length stays. */
 	ntp->tick_length += base - ntp->tick_length_base;
 	ntp->tick_length_base = base;
 }
@@ -98,7 +98,7 @@ static s64 to_midnight(s64 sec)
 	return DAY - sec % DAY;
 }
 
-/* The leap second's course: armed by a status bit, due at midnight UTC, done, and disarmed. */
+/* The leap second's states: a status bit arms it, it is due at midnight UTC, and then disarmed. */
 static s32 leap_second(struct ntp_data *ntp, s64 sec)
 {
 	const bool insert = ntp->time_status & TK_STA_INS, delete = ntp->time_status & TK_STA_DEL;
@@ -109,7 +109,7 @@ static s32 leap_second(struct ntp_data *ntp, s64 sec)
 			ntp->time_state = TK_TIME_INS;
 			ntp->ntp_next_leap_sec = sec + to_midnight(sec);
 		} else if (delete) {
-			/* One second early: 23:59:59 is what is left out. */
+			/* One second earlier: 23:59:59 is skipped. */
 			ntp->time_state = TK_TIME_DEL;
 			ntp->ntp_next_leap_sec = sec + to_midnight(sec + 1);
 		}
@@ -124,7 +124,7 @@ static s32 leap_second(struct ntp_data *ntp, s64 sec)
 		if (sec != ntp->ntp_next_leap_sec)
 			return 0;
 		if (ntp->time_state == TK_TIME_INS) {
-			/* next_leap_sec stays through the second that is told twice. */
+			/* ntp_next_leap_sec stays set during the repeated second. */
 			ntp->time_state = TK_TIME_OOP;
 			return -1;
 		}
@@ -142,7 +142,7 @@ static s32 leap_second(struct ntp_data *ntp, s64 sec)
 	}
 }
 
-/* The exponential share of time_offset; with `tail`, all of it once that share is nothing. */
+/* The exponential share of time_offset. With `tail`, all of time_offset once that share is 0. */
 static s64 ntp_offset_chunk(const struct timekeeper *tk)
 {
 	s64 share = shifted(tk->ntp.time_offset, PLL_SHIFT + (u32)tk->ntp.time_constant);
@@ -150,7 +150,8 @@ static s64 ntp_offset_chunk(const struct timekeeper *tk)
 	return !share && has(tk, TK_TAIL) ? tk->ntp.time_offset : share;
 }
 
-/* Without `skew`: the second's shares are taken off at once, and stretch its ticks. */
+/* Without `skew`: subtracts the second's shares at once and lengthens the second's ticks by them.
+ */
 static void stretch_ticks(struct timekeeper *tk)
 {
 	struct ntp_data *ntp = &tk->ntp;
@@ -165,13 +166,13 @@ static void stretch_ticks(struct timekeeper *tk)
 		ntp->time_adjust -= signof(ntp->time_adjust) * TICKADJ_USEC;
 		ntp->tick_length += (u64)(signof(ntp->time_adjust) * most);
 	} else if (ntp->time_adjust) {
-		/* Whole nanoseconds a tick: the division comes before the scale. */
+		/* Whole nanoseconds a tick: the kernel divides before it scales. */
 		ntp->tick_length += (u64)(ntp->time_adjust * 1000 / (s64)tk->hz) << NTP_SCALE_SHIFT;
 		ntp->time_adjust = 0;
 	}
 }
 
-/* Keeps the drawer of part microseconds on time_adjust's side of zero, and below one. */
+/* Gives time_adjust_frac the sign of time_adjust and a magnitude below one microsecond. */
 static void normalize_time_adjust_frac(struct ntp_data *ntp)
 {
 	s64 whole = ntp->time_adjust_frac / USEC_Q32;
@@ -187,7 +188,8 @@ static void normalize_time_adjust_frac(struct ntp_data *ntp)
 	}
 }
 
-/* What opposing slews have in common cancels without moving the clock: off both, at once. */
+/* Moves `amount` from time_offset to time_adjust: opposing slews cancel and do not move the clock.
+ */
 static void ntp_transfer_offset_adjust(struct timekeeper *tk, s64 amount)
 {
 	struct ntp_data *ntp = &tk->ntp;
@@ -216,7 +218,7 @@ static s64 ntp_adjust_chunk(const struct timekeeper *tk)
 	return share ? share : signof(ntp->time_adjust_frac);
 }
 
-/* With `skew`: each tick of the second shall deliver skew_delta, and take off what it delivered. */
+/* With `skew`: plans the skew_delta that each tick of the second delivers and subtracts. */
 static void plan_skew(struct timekeeper *tk)
 {
 	struct ntp_data *ntp = &tk->ntp;
@@ -234,7 +236,7 @@ static void plan_skew(struct timekeeper *tk)
 
 	net = offset + adjtime;
 	ntp->skew_delta = net / (s64)tk->hz;
-	/* A share too small to divide still has to leave: the least there is, each tick. */
+	/* A share smaller than one unit a tick: each tick delivers one unit. */
 	if (!ntp->skew_delta && net)
 		ntp->skew_delta = signof(net);
 }
@@ -256,7 +258,7 @@ s32 second_overflow(struct timekeeper *tk, s64 sec)
 	return leap;
 }
 
-/* adjtime's part of a drain: at most its 500 us a second. Returns what is left for time_offset. */
+/* adjtime's part of a drain, at most 500 us a second. Returns the rest, for time_offset. */
 static s64 ntp_drain_time_adjust(struct timekeeper *tk, s64 amount, u32 k)
 {
 	struct ntp_data *ntp = &tk->ntp;
@@ -269,7 +271,7 @@ static s64 ntp_drain_time_adjust(struct timekeeper *tk, s64 amount, u32 k)
 	deliver = smaller(magnitude(amount) * (s64)tk->hz, most);
 	short_of = deliver - magnitude(ntp->time_adjust_frac);
 	if (short_of > 0 && ntp->time_adjust) {
-		/* Whole microseconds into the drawer, rounded up. */
+		/* Moves whole microseconds, rounded up, into time_adjust_frac. */
 		s64 usec = (short_of + USEC_Q32 - 1) / USEC_Q32;
 
 		usec = signof(owed) * smaller(usec, magnitude(ntp->time_adjust));
@@ -317,7 +319,7 @@ enum tk_error timekeeping_validate_timex(const struct tk_timex *timex)
 	return TK_OK;
 }
 
-/* A phase measurement: all of it into time_offset, and what it says of the frequency (PLL, FLL). */
+/* A phase measurement: time_offset becomes the offset, and PLL or FLL change time_freq by it. */
 static void ntp_update_offset(struct timekeeper *tk, s64 offset)
 {
 	struct ntp_data *ntp = &tk->ntp;
@@ -339,8 +341,7 @@ static void ntp_update_offset(struct timekeeper *tk, s64 offset)
 		change = offset * (1LL << (NTP_SCALE_SHIFT - FLL_SHIFT)) / sec;
 	}
 	sec = smaller(sec, 1LL << (gain + 1));
-	/* |offset| < 2^29, sec <= 2^13, and the scale 2^(28 - 2 constant) at most with the former.
-	 */
+	/* |offset| < 2^29, sec <= 2^(constant + 3), scale 2^(24 - 2 constant): below 2^56. */
 	change += offset * sec * (1LL << (NTP_SCALE_SHIFT - 2 * (gain + 2)));
 	ntp->time_freq = within(change + ntp->time_freq, -FREQ_MAX, FREQ_MAX);
 	ntp->time_offset = offset * (1LL << NTP_SCALE_SHIFT) / (s64)tk->hz;
@@ -377,7 +378,7 @@ static void process_adjtimex_modes(struct timekeeper *tk, const struct tk_timex 
 	if (timex->modes & TK_ADJ_ESTERROR)
 		ntp->time_esterror = within(timex->esterror, 0, PHASE_LIMIT);
 	if (timex->modes & TK_ADJ_TIMECONST) {
-		/* Given for microseconds, it is 4 less than what it means. */
+		/* Without STA_NANO, user space gives a constant that is 4 smaller. */
 		s64 constant = within(timex->constant, 0, CONSTANT_MAX);
 
 		if (!(ntp->time_status & TK_STA_NANO))
@@ -394,14 +395,14 @@ static void process_adjtimex_modes(struct timekeeper *tk, const struct tk_timex 
 		ntp_update_frequency(tk);
 }
 
-/* The state that adjtimex() returns, and the clock as told in and around a leap second. */
+/* The state that adjtimex() returns, with time and TAI offset corrected around a leap second. */
 static void tell_state(const struct ntp_data *ntp, struct tk_timex *timex, s64 sec)
 {
 	timex->state =
 		ntp->time_status & (TK_STA_UNSYNC | STA_CLOCKERR) ? TK_TIME_ERROR : ntp->time_state;
 	if (sec < ntp->ntp_next_leap_sec)
 		return;
-	/* The leap is due, but no tick has come since. */
+	/* The leap second is due, but no tick has come since. */
 	if (ntp->time_state == TK_TIME_INS && ntp->time_status & TK_STA_INS) {
 		timex->state = TK_TIME_OOP;
 		timex->tai++;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The native core: what moves the clock at once, a step, a new counter, a line to follow. */
+/* The native core: a step of the time, a new counter, a new reference line. */
 #include "tk/native/native.h"
 #include "tk/reference.h"
 
@@ -33,9 +33,10 @@ void tk_setup_internals(struct timekeeper *tk, const struct tk_counter *counter,
 	}
 
 	/*
-	 * X is not exactly 1/HZ. With `remainder`, ticks are simply that much longer, and the NTP
-	 * code is told; with `remainder-v2` it is not told, and dithering makes up for it; without
-	 * either, the difference is taken off at every tick.
+	 * X is not exactly 1/HZ. With `remainder`, the intended tick is X too, and cs_tick_adj
+	 * tells the NTP code the difference. With `remainder-v2`, the intended tick is 1/HZ, and
+	 * dithering makes up for the difference. Without either, ntp_error loses the difference at
+	 * every tick.
 	 */
 	if (has(tk, TK_REMAINDER)) {
 		tk->xtime_remainder = 0;
@@ -60,7 +61,7 @@ void timekeeping_clear_ntp(struct timekeeper *tk)
 	ntp_clear(tk);
 }
 
-/* Shifted ns beyond a second, carried without NTP steps. */
+/* Carries whole seconds from shifted ns into *sec, without NTP steps; returns the rest. */
 static u64 carry(u128 snsec, u32 shift, u64 *sec)
 {
 	u128 rest;
@@ -144,7 +145,7 @@ enum tk_error timekeeping_set_reference(struct timekeeper *tk, u64 now,
 	enum tk_error error;
 
 	if (!tk->cycle_interval)
-		return TK_EINVAL; /* being recalibrated: there is no tick to give a length to */
+		return TK_EINVAL; /* being recalibrated: a tick has no length */
 	error = tk_reference_tick(reference, tk->cycle_interval,
 				  tk->raw_interval << tk->ntp_error_shift, &length);
 	if (!error)
@@ -152,11 +153,11 @@ enum tk_error timekeeping_set_reference(struct timekeeper *tk, u64 now,
 	if (error)
 		return error;
 
-	/* What was being slewed was for the line of before. */
+	/* The phase that is being slewed belongs to the previous line. */
 	ntp->time_offset = ntp->skew_delta = 0;
 	ntp->time_adjust = ntp->time_adjust_frac = 0;
 	ntp->tick_length = ntp->tick_length_base;
-	/* The frequency that makes the tick exactly L; the ticks so far pass at the old length. */
+	/* The time_freq that makes a tick exactly L. Ticks up to `now` have the old length. */
 	ntp->time_freq = 0;
 	ntp->time_freq = (s64)(length * tk->hz - ntp_second_length(tk));
 	ntp_update_frequency(tk);

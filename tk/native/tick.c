@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The native core: the tick. Accumulates whole ticks into the clock, keeps account of how far the
- * told time is from the intended one, and dithers mult between two neighbours to hold that near
- * zero.
+ * The native core: the tick. It accumulates whole ticks into the clock, keeps the difference of
+ * intended and told time in ntp_error, and dithers mult between two neighbouring values to hold
+ * ntp_error near zero.
  */
 #include "tk/native/native.h"
 
@@ -27,8 +27,7 @@ void tk_sub_wall_to_mono(struct timekeeper *tk, s64 sec, s64 nsec)
 	}
 }
 
-/* Whole seconds out of the shifted nanoseconds, each with its NTP step and perhaps a leap second.
- */
+/* Carries whole seconds from xtime_nsec into xtime_sec. Each has its NTP step and may be a leap. */
 static void accumulate_nsecs_to_secs(struct timekeeper *tk)
 {
 	const u64 second = TB_NSEC_PER_SEC << tk->shift;
@@ -51,7 +50,7 @@ static void accumulate_nsecs_to_secs(struct timekeeper *tk)
 	}
 }
 
-/* 2^k ticks pass at once. */
+/* Accumulates 2^k ticks at once. */
 static void logarithmic_accumulation(struct timekeeper *tk, u32 k)
 {
 	const u64 second = TB_NSEC_PER_SEC << tk->shift;
@@ -63,8 +62,7 @@ static void logarithmic_accumulation(struct timekeeper *tk, u32 k)
 	for (tk->raw_nsec += tk->raw_interval << k; tk->raw_nsec >= second; tk->raw_sec++)
 		tk->raw_nsec -= second;
 
-	/* Modulo 2^64, like all of e: a difference that fits is right whatever overflowed on the
-	 * way. */
+	/* Modulo 2^64: the difference fits, so it is right although its terms may overflow. */
 	tk->ntp_error +=
 		(s64)((tk->ntp_tick << k) - ((tk->xtime_interval + (u64)tk->xtime_remainder)
 					     << (tk->ntp_error_shift + k)));
@@ -72,8 +70,7 @@ static void logarithmic_accumulation(struct timekeeper *tk, u32 k)
 		tk->ntp_error += ntp_drain_skew(tk, tk->skew_delta, k) * (s64)tk->hz;
 }
 
-/* Another mult from here on, with the told time at this moment (off cycles after cycle_last) kept.
- */
+/* Changes mult without a jump of the told time, `off` cycles after cycle_last. */
 static void timekeeping_apply_adjustment(struct timekeeper *tk, s32 change, u64 off)
 {
 	u64 moved = (u64)(s64)change * off;
@@ -99,8 +96,8 @@ static void timekeeping_adjust(struct timekeeper *tk, u64 off)
 
 		tk->ntp_tick = ntp->tick_length;
 		tk->skew_delta = ntp->skew_delta;
-		/* Base mult from the rate that is wanted, skew included, so that mult and mult + 1
-		 * lie on either side of it. */
+		/* The base mult is for the wanted rate with the skew, so that mult and mult + 1
+		 * bracket that rate. */
 		wanted = tk->ntp_tick + (u64)(tk->skew_delta * (s64)tk->hz);
 		mult = (u32)(((wanted >> tk->ntp_error_shift) - (u64)tk->xtime_remainder) /
 			     tk->cycle_interval);
@@ -110,7 +107,7 @@ static void timekeeping_adjust(struct timekeeper *tk, u64 off)
 	if (mult != tk->mult)
 		timekeeping_apply_adjustment(tk, (s32)(mult - tk->mult), off);
 
-	/* What was taken back may reach below the second that just began. */
+	/* The adjustment may subtract more than the new second has. */
 	if ((s64)tk->xtime_nsec < 0) {
 		tk->xtime_nsec += TB_NSEC_PER_SEC << tk->shift;
 		tk->xtime_sec--;
@@ -124,8 +121,8 @@ static s32 log2_of(u64 n)
 }
 
 /*
- * To `now`: whole ticks in power-of-two multiples, largest first, so that a long idle costs little;
- * then the adjustment.
+ * Accumulates the whole ticks up to `now` in power-of-two multiples, largest first, so that a long
+ * idle takes O(log n) steps. Then adjusts mult.
  */
 void timekeeping_advance(struct timekeeper *tk, u64 now, enum timekeeping_adv_mode mode)
 {
@@ -133,7 +130,7 @@ void timekeeping_advance(struct timekeeper *tk, u64 now, enum timekeeping_adv_mo
 	s32 k, limit;
 
 	if (!tk->cycle_interval && has(tk, TK_DIVZERO))
-		return; /* what passes meanwhile is in off next time */
+		return; /* these cycles are in `off` at the next tick */
 	if (off < tk->cycle_interval && mode != TK_ADV_FREQ)
 		return;
 

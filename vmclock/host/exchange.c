@@ -22,8 +22,9 @@ u64 exchange_doubt(const struct exchange *exchange, u64 now)
 }
 
 /*
- * Bounds how long the guest's counter may have stopped before `start` unnoticed: for this answer's
- * width, or for the doubt since an earlier, better answer, whichever is smaller.
+ * Bounds how long the guest's counter may have been stopped before `start` without any answer
+ * having shown it: by this answer's width, or by what exchange_doubt() gives at `start`, whichever
+ * is smaller. A first answer has only its width.
  */
 static void confirm(struct exchange *exchange, u64 start, u64 width)
 {
