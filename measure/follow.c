@@ -4,6 +4,9 @@
 #include "measure/measure.h"
 #include "measure/reading.h"
 
+#define AWAIT_TRIES	 150 /* how often a page that may become usable is waited for, */
+#define AWAIT_PER_SECOND 50  /* and the inverse of how long each time */
+
 /* Reads the page into run->line; true if it can be followed. */
 bool run_read_page(struct run *run)
 {
@@ -191,9 +194,24 @@ bool run_refollow(struct run *run)
 	return follow(run, 0);
 }
 
+bool run_await_page(struct run *run, u32 *waits)
+{
+	struct clock *clock = run->clock;
+
+	if (!vmclock_may_pass(run->line_error) || *waits == AWAIT_TRIES)
+		return false;
+	(*waits)++;
+	clock->run_until(clock, counter_now(run) + clock->counter.hz / AWAIT_PER_SECOND);
+	return true;
+}
+
 bool run_follow(struct run *run, bool step)
 {
-	follow(run, step ? 0 : run->params->step_ns);
+	u32 waits = 0;
+
+	do {
+		follow(run, step ? 0 : run->params->step_ns);
+	} while (run_await_page(run, &waits));
 	if (run->line_error)
 		ktap_note(run->ktap, "page: %s", vmclock_strerror(run->line_error));
 	if (run->feed_error)

@@ -63,15 +63,24 @@ u64 run_cycles_in_ms(const struct run *run, u64 ms);
 bool run_start_core(struct run *run);
 
 /*
- * Reads the page, hands it to the core, and does so again at every change from here on. A core
- * without `reference` or `feed` is set as user space would: settimeofday once, then the frequency
- * by adjtimex. Phase: stepped if `step`, else as step_ns says.
+ * Reads the page, hands it to the core, and does so again at every change from here on. Waits for a
+ * page that may become usable as run_await_page() does. A core without `reference` or `feed` is set
+ * as user space would: settimeofday once, then the frequency by adjtimex. Phase: stepped if `step`,
+ * else as step_ns says.
  */
 bool run_follow(struct run *run, bool step);
 
 /* Reads the page and feeds it again, stepping; says nothing. false: the page or the core refuses.
  */
 bool run_refollow(struct run *run);
+
+/*
+ * Waits 20 ms if the page was refused for a reason that may pass (vmclock_may_pass()): its
+ * publisher had no answer from this guest for a moment, or is in mid-update. `*waits`, 0 at first,
+ * counts the calls, and bounds them: 3 s in all. false: there is nothing to wait for. The page is
+ * read again meanwhile where ticks were started; where none were, the caller reads it.
+ */
+bool run_await_page(struct run *run, u32 *waits);
 
 /* Reads the page between samples, as a notification by the hypervisor would cause. */
 void run_notice(struct run *run);

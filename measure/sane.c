@@ -6,19 +6,6 @@
 #include "measure/measure.h"
 #include "measure/reading.h"
 
-#define PASS_TRIES 50 /* how often a page that may become usable is waited for, */
-#define PASS_MS	   20 /* and for how long each time */
-
-/*
- * Waits for a publisher that had no answer for a moment, or is in mid-update: only its state after
- * that is judged.
- */
-static void await_page(struct run *run)
-{
-	for (u32 i = 0; i < PASS_TRIES && vmclock_may_pass(run->line_error); i++)
-		run_settle(run, PASS_MS);
-}
-
 /* Whether the publisher was killed between two updates: the page that it leaves looks valid. */
 static bool publisher_stopped(const struct run *run)
 {
@@ -41,9 +28,12 @@ static bool publisher_stopped(const struct run *run)
 void run_claim_sane(struct run *run)
 {
 	bool stopped;
+	u32 waits = 0;
 
 	ktap_report(run->ktap, !run->stats->backwards, "time never goes back for a reader");
-	await_page(run);
+	/* Only the page's state after the wait is judged. */
+	while (run_await_page(run, &waits))
+		;
 	stopped = publisher_stopped(run);
 	if (run->refusals || run->line_error)
 		ktap_note(run->ktap, "page refused %llu times, at the end: %s", run->refusals,

@@ -66,6 +66,7 @@ COMMON = (
 )
 
 OWN = (
+    Row("lock", TAKES_LINE, "page-unknown", note="page: the page says that its clock's status is unknown"),
     Row("lock", "it stays within one mult step over one tick of the line", "error-sign"),
     Row("lock", "it stays within one mult step over one tick of the line", "error-lost"),
     Row("lock", "it stays within one mult step over one tick of the line", "copy-skipped"),
@@ -191,6 +192,14 @@ def test_the_test_build_without_a_fault_says_what_the_product_says(built: Path, 
 def test_the_second_counter_and_the_stress_pass_where_they_are_sound(faulty: Path) -> None:
     ended = run_sim(faulty, Row("clocks", "", ""), "second-sound")
     assert ended.returncode == 0 and "ok 2 the counter runs" in ended.stdout, ended.stdout
+
+
+@pytest.mark.parametrize("scenario", FOLLOWING)
+def test_a_page_that_is_unknown_for_a_moment_is_waited_for(faulty: Path, scenario: str) -> None:
+    """As where a busy host keeps the guest from its answers when the core is handed the line."""
+    ended = run_sim(faulty, Row(scenario, "", ""), "page-pauses")
+    assert TAKES_LINE in ended.stdout and not claims_failed(ended.stdout), ended.stdout
+    assert ended.returncode == 0
 
 
 def test_a_lifted_core_without_the_switches_that_are_expected_fails_the_claim() -> None:
@@ -327,7 +336,7 @@ def test_every_claim_of_every_scenario_has_an_entry_and_no_entry_is_stale() -> N
 def test_every_fault_of_the_test_build_is_used() -> None:
     used = {row.fault for row in ROWS + GUARD_ROWS} | {
         word.removeprefix("fault=") for row in GUEST_ROWS for word in row.words if word.startswith("fault=")}
-    assert used | {"second-sound"} == faults_of_the_test_build()
+    assert used | {"second-sound", "page-pauses"} == faults_of_the_test_build()
 
 
 def test_the_list_of_claims_has_what_a_run_reports(built: Path) -> None:

@@ -38,6 +38,8 @@ const char *const fault_names[] = {
 	"drain-sign",
 	"drain-lost",
 	"page-broken",
+	"page-unknown",
+	"page-pauses",
 	"marker-lost",
 	"stress-mixed",
 	"stress-still",
@@ -137,7 +139,7 @@ enum vmclock_error __wrap_vmclock_read(const volatile struct vmclock_abi *page, 
 enum vmclock_error __wrap_vmclock_read(const volatile struct vmclock_abi *page, u64 mapped, u64 now,
 				       struct vmclock_line *line)
 {
-	static u64 number, counter_before;
+	static u64 number, counter_before, reads;
 	struct vmclock_line next;
 	enum vmclock_error error;
 
@@ -147,6 +149,9 @@ enum vmclock_error __wrap_vmclock_read(const volatile struct vmclock_abi *page, 
 		vmclock_page_update((volatile struct vmclock_abi *)page, &next);
 	}
 	error = __real_vmclock_read(page, mapped, now, line);
+	/* A publisher without an answer after the core has started, for ever or for 4 reads. */
+	if (++reads > 2 && (fault_is("page-unknown") || (fault_is("page-pauses") && reads <= 6)))
+		return VMCLOCK_STATUS_IS_UNKNOWN;
 	if (fault_is("marker-lost"))
 		line->disruption_marker = 1;
 	/* A field of the line before: a reader that did not look at seq_count again. */
