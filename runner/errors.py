@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Exit statuses, and the errors that lead to them. Assumes that cli.py alone turns them into words
-on a terminal: everything else raises."""
+"""Exit statuses, and the errors that lead to them. cli.py alone prints an error: all other modules raise."""
 
 from __future__ import annotations
 
@@ -9,32 +8,33 @@ from pathlib import Path
 
 
 class Status(enum.IntEnum):
-    """What run-qemu.sh and its like end with."""
+    """The exit statuses of the commands."""
 
     PASSED = 0
     FAILED = 1  # a claim does not hold
     CANNOT_RUN = 2
-    SKIPPED = 4  # all of it
-    BISECT_SKIP = 125  # as git bisect run has it: this revision tells nothing
+    SKIPPED = 4  # everything was skipped
+    BISECT_SKIP = 125  # for git bisect run: this revision cannot be judged
 
 
 class Problem(enum.Enum):
-    """Why something could not run. A value's text says what to do about it."""
+    """Why something could not run. The value is the advice to the user."""
 
     USAGE = "see `tickbench COMMAND --help`"
     NOT_BUILT = "run `make` first"
+    PACKAGE_MISSING = "run ./setup.sh run, or name another interpreter with PYTHON="
     QEMU_MISSING = "install it with ./setup.sh run, or name one with --qemu PATH"
     QEMU_OLD = "tickbench needs QEMU 7.2 or later: name another with --qemu PATH"
     QEMU_REFUSED = "the lines above are QEMU's own"
     FIRMWARE_MISSING = "install it with ./setup.sh run, or name its folder in TICKBENCH_FIRMWARE"
     ACCEL_MISSING = "use --accel auto or --accel tcg"
     KVM_INTERNAL_ERROR = "this KVM cannot run the guest: use --accel tcg"
-    GUEST_SILENT = "look at it with --gdb, or give it longer with --timeout"
-    GUEST_STALLED = "its last lines are in serial.log; give it longer with --timeout, or use --gdb"
-    GUEST_LOUD = "serial.log has what it wrote until then: look there for what repeats"
+    GUEST_SILENT = "debug it with --gdb, or allow more time with --timeout"
+    GUEST_STALLED = "its last lines are in serial.log; allow more time with --timeout, or debug it with --gdb"
+    GUEST_LOUD = "what it wrote until then is in serial.log"
     QEMU_PAUSED = "something outside stopped it, for instance a migration by its monitor: run it again"
     GUEST_FAULT = "the register dump is above and in serial.log"
-    GUEST_RESET = "the guest reset itself or was powered off from outside: look with --gdb"
+    GUEST_RESET = "the guest reset itself or was powered off from outside: debug it with --gdb"
     GUEST_BAILED = "see ./run-qemu.sh --help for the parameters"
     REPORT_BROKEN = "the whole report is in serial.log"
     PUBLISHER = "run without a page (--no-page), or with one that you name (--page FILE)"
@@ -43,7 +43,7 @@ class Problem(enum.Enum):
     LIFT = "the lines above are the compiler's or linker's own"
     LIFT_TREE = "name a kernel tree (PATH), a revision of one (PATH@REV), or a release (7.3)"
     LIFT_EDIT = "the lines above are the compiler's own; mend the tree and run this again"
-    LIFT_SEAM = "it has other names there than these functions of ours reach for: mend those"
+    LIFT_SEAM = "the tree has other names there than tickbench's functions use: adapt those functions"
     LIFT_SYMBOL = "if its answer does not matter, add a line NOTHING(name) to tk/linux/shim.c"
     LIFT_TOOL = "install it with ./setup.sh lift"
     LIFT_RELEASE = "name a tree that you have (LINUX=PATH) where Debian's packages are out of reach"
@@ -52,7 +52,7 @@ class Problem(enum.Enum):
 
 
 class CannotRun(Exception):
-    """Ends a command with status 2. `detail` is shown before the sentence, as it came."""
+    """Ends a command with status 2. `detail` is printed unchanged before the sentence."""
 
     def __init__(self, problem: Problem, sentence: str, detail: str = "") -> None:
         super().__init__(sentence)
@@ -61,21 +61,21 @@ class CannotRun(Exception):
         self.detail = detail
 
     def words(self) -> str:
-        """The detail, then one line: what is wrong, and what to do."""
+        """The detail, and a line that says what is wrong and what to do."""
         detail = self.detail.rstrip("\n")
         line = f"tickbench: {self.sentence}: {self.problem.value}"
         return f"{detail}\n{line}" if detail else line
 
 
 def need_built(path: Path) -> Path:
-    """The path, or the error for a program of ours that was not built."""
+    """The path; CannotRun if this program of the project was not built."""
     if not path.exists():
         raise CannotRun(Problem.NOT_BUILT, f"there is no {path}")
     return path
 
 
 def output_error(error: OSError, path: object) -> CannotRun:
-    """The error for something of ours that could not be written."""
+    """The error for an output file that could not be written."""
     import errno
 
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)

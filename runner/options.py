@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The options of each command, with argparse. Assumes nothing of what they are for."""
+"""The options of the commands, with argparse: the parser that all share, with the examples of each, and
+the options of run, sim and show."""
 
 from __future__ import annotations
 
@@ -11,33 +12,66 @@ from typing import NoReturn
 from runner import BUILD
 from runner.errors import CannotRun, Problem
 
-RUN_HELP = """\
-guest parameters are name=value words: core, switches, clock, hz, tick, tickless, scenario, duration,
-rate_ppm, offset_ns, seed and more; `build/tickbench-sim --help` tells each one's range. Several
-experiments in one boot are joined by a lone +. Without any: lock and compare on the real clock, then
-all scenarios on the virtual one.
+STATUSES = """\
+exit status: 0 passed, 1 a claim failed or cores differ, 2 could not run (the reason is on stderr),
+4 everything was skipped, 125 with --bisect in place of 2 and 4, 128 + N ended by signal N."""
 
-  ./run-qemu.sh scenario=lock clock=virtual switches=none hz=250
-  ./run-qemu.sh clock=tsc duration=5 + clock=virtual scenario=all
-  ./run-qemu.sh --boot uefi --accel tcg scenario=lock
-  ./run-qemu.sh --core linux:~/src/linux scenario=lock clock=virtual
-  ./run-qemu.sh scenario=lock -- -d int -D /tmp/qemu.log
-
-exit status: 0 all passed, 1 a claim failed, 2 could not run (it says why), 4 all was skipped."""
+# What `tickbench COMMAND --help` ends with: a note, and examples.
+NOTES = {
+    "run": """\
+Guest parameters are name=value words: core, switches, clock, hz, tick, tickless, scenario, duration,
+rate_ppm, offset_ns, seed and more; `build/tickbench-sim --help` gives the range of each. A lone + joins
+several experiments in one boot. The default is lock and compare on the real clock, then all scenarios on
+the virtual one. `./run-qemu.sh` is another name of `./tickbench run`.""",
+    "sim": """\
+Experiments are name=value words, joined by a lone +, as for `tickbench run`. The default is all scenarios.""",
+    "lift": """\
+A tree is a path, a git revision of one, or a release that Debian packages as linux-source.""",
+}
+EXAMPLES = {
+    "run": ("./tickbench run scenario=lock clock=virtual switches=none hz=250",
+            "./tickbench run clock=tsc duration=5 + clock=virtual scenario=all",
+            "./tickbench run --boot uefi --accel tcg scenario=lock",
+            "./tickbench run --core linux:~/src/linux scenario=lock clock=virtual",
+            "./tickbench run scenario=lock -- -d int -D /tmp/qemu.log"),
+    "sim": ("./tickbench sim scenario=lock hz=250 + scenario=slew",
+            "./tickbench sim --core linux:~/src/linux scenario=lock",
+            "./tickbench sim switches=none duration=20"),
+    "show": ("./tickbench show build/run/report.json",
+             "./tickbench show before/report.json after/report.json"),
+    "lift": ("./tickbench lift ~/src/linux",
+             "./tickbench lift --arch x86 --hz 250 ~/src/linux@v7.3",
+             "./tickbench lift 7.2,7.3"),
+    "ladder": ("./tickbench ladder",
+               "./tickbench ladder --linux 7.2,7.3 --seconds 100",
+               "./tickbench ladder --linux 6.1,6.12.107,6.12,7.2,7.3 --markdown docs/ladder.md"),
+    "soak": ("./tickbench soak 7.3",
+             "./tickbench soak --ticks 1000000 --seed 7 7.2,7.3",
+             "./tickbench soak --hz 250 ~/src/linux@v7.3"),
+    "bench": ("./tickbench bench",
+              "./tickbench bench --linux ~/src/linux"),
+}
 
 
 PERIODIC = "lift kernels configured without NO_HZ"
 
 
 class Parser(argparse.ArgumentParser):
-    """Errors are ours, so that every command ends the same way."""
+    """The parser of a command. An error raises CannotRun, so that every command ends the same way."""
+
+    def __init__(self, command: str, description: str, usage: str | None = None) -> None:
+        examples = "examples:\n" + "\n".join(f"  {example}" for example in EXAMPLES[command])
+        parts = [NOTES[command]] if command in NOTES else []
+        super().__init__(prog=f"tickbench {command}", description=description, usage=usage, allow_abbrev=False,
+                         epilog="\n\n".join([*parts, examples, STATUSES]),
+                         formatter_class=argparse.RawDescriptionHelpFormatter)
 
     def error(self, message: str) -> NoReturn:
         raise CannotRun(Problem.USAGE, message)
 
 
 def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """What is before a lone --, and what is behind it."""
+    """The words before a lone --, and the words after it."""
     words = list(arguments)
     if "--" not in words:
         return words, []
@@ -46,7 +80,7 @@ def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def seconds(text: str) -> float:
-    """A time limit: more than nothing, and an end."""
+    """A time limit: positive and finite."""
     value = float(text)
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a number of seconds above 0")
@@ -57,62 +91,49 @@ def _folders(parser: argparse.ArgumentParser, output: str) -> None:
     parser.add_argument("--build", type=Path, default=BUILD, metavar="FOLDER",
                         help="where the programs are (default: %(default)s)")
     parser.add_argument("--output", type=Path, metavar="FOLDER",
-                        help=f"where the results go (default: {output} in the build folder)")
+                        help=f"where the results are written (default: {output} in the build folder)")
 
 
 def run_parser() -> Parser:
-    """run-qemu.sh's options."""
-    parser = Parser(prog="run-qemu.sh", epilog=RUN_HELP, allow_abbrev=False,
-                    usage="./run-qemu.sh [options] [name=value ... [+ name=value ...]] [-- QEMU's]",
-                    formatter_class=argparse.RawDescriptionHelpFormatter,
-                    description="Boots the guest in QEMU, and reports how far its clock strays.")
+    """The options of `tickbench run`."""
+    parser = Parser("run", "Boots the guest in QEMU, and reports how far its clock strays.",
+                    "./tickbench run [options] [name=value ... [+ name=value ...]] [-- QEMU's options]")
     add = parser.add_argument
     add("words", nargs="*", metavar="name=value", help="guest parameters, see below")
     add("--accel", choices=("auto", "kvm", "tcg"), default="auto",
-        help="auto takes KVM where it is there and fast, else TCG, and says why")
-    add("--boot", choices=("pvh", "uefi"), default="pvh", help="by qboot, or by OVMF")
-    add("--core", metavar="CORE", help="native, or linux:TREE[,TREE...]: kernels' own cores")
+        help="auto takes KVM where it is present and fast, else TCG, and prints why")
+    add("--boot", choices=("pvh", "uefi"), default="pvh", help="pvh boots by qboot, uefi by OVMF")
+    add("--core", metavar="CORE", help="native, or linux:TREE[,TREE...] to lift the cores of kernels")
     add("--periodic", action="store_true", help=PERIODIC)
     add("--icount", action="store_true",
-        help="count instructions (TCG): virtual time, the same to the cycle in each run")
+        help="count instructions (TCG): every run has the same virtual time, to the cycle")
     add("--qemu", metavar="PATH", help="the QEMU to use (default: qemu-system-x86_64)")
-    add("--timeout", type=seconds, metavar="S", help="seconds until the guest is given up")
+    add("--timeout", type=seconds, metavar="S", help="end the guest after S seconds")
     add("--gdb", action="store_true", help="start stopped, with a debug server on port 1234")
     add("--bisect", action="store_true",
-        help="for git bisect run: status 125, skip, where it could not run or all was skipped")
-    add("--raw", action="store_true", help="the serial port as it comes, and no table")
-    add("--no-page", action="store_true", help="no vmclock page, no publisher")
-    add("--page", type=Path, metavar="FILE", help="a page file of your own (2 MiB, no link), no publisher")
+        help="for git bisect run: status 125 (skip) if it could not run or all was skipped")
+    add("--raw", action="store_true", help="print the output of the serial port as it comes, and no table")
+    add("--no-page", action="store_true", help="run without a vmclock page and publisher")
+    add("--page", type=Path, metavar="FILE", help="use this page file (2 MiB, no link), without a publisher")
     add("--publisher", default="live", metavar="live|static:LINE|none",
-        help="who writes the page; LINE as build/vmclock-host --static takes it")
+        help="what writes the page; LINE is as for build/vmclock-host --static")
     _folders(parser, "run")
     return parser
 
 
-SIM_HELP = """\
-experiments are name=value words, joined by a lone +, as for `tickbench run`. Without any: all scenarios.
-
-  ./tickbench sim scenario=lock hz=250 + scenario=slew
-  ./tickbench sim --core linux:~/src/linux scenario=lock
-  ./tickbench sim switches=none duration=20"""
-
-
 def sim_parser() -> Parser:
-    """`tickbench sim`'s options."""
-    parser = Parser(prog="tickbench sim", epilog=SIM_HELP, allow_abbrev=False,
-                    formatter_class=argparse.RawDescriptionHelpFormatter,
-                    description="Runs the host process build/tickbench-sim, and prints the table.")
+    """The options of `tickbench sim`."""
+    parser = Parser("sim", "Runs the host process build/tickbench-sim, and prints the table.")
     parser.add_argument("words", nargs="*", metavar="name=value", help="experiments, see below")
-    parser.add_argument("--core", metavar="CORE", help="native, or linux:TREE[,TREE...]")
+    parser.add_argument("--core", metavar="CORE", help="native, or linux:TREE[,TREE...] to lift the cores of kernels")
     parser.add_argument("--periodic", action="store_true", help=PERIODIC)
-    parser.add_argument("--raw", action="store_true", help="its output as it comes, and no table")
+    parser.add_argument("--raw", action="store_true", help="print its output as it comes, and no table")
     _folders(parser, "sim")
     return parser
 
 
 def show_parser() -> Parser:
-    """`tickbench show`'s arguments."""
-    parser = Parser(prog="tickbench show", allow_abbrev=False,
-                    description="Prints the table of reports, one below the other.")
+    """The arguments of `tickbench show`."""
+    parser = Parser("show", "Prints the table of reports, one below the other.")
     parser.add_argument("reports", nargs="+", type=Path, metavar="report.json")
     return parser

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a command line asks for, as data: the experiments, and in which images. Assumes the guest's
-syntax: groups of name=value words, one an experiment."""
+"""What a command line asks for, as data: the experiments, and the cores that they run on. Assumes the
+guest's syntax: groups of name=value words, one group for each experiment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from runner.errors import CannotRun, Problem
 
-# What `make run` measures: ten seconds of the real clock, then all on the virtual one.
+# What `tickbench run` measures by default.
 DEFAULT: tuple[tuple[str, ...], ...] = (
     ("clock=tsc", "scenario=lock", "duration=10"),
     ("clock=tsc", "scenario=compare", "duration=3"),
@@ -19,7 +19,7 @@ DEFAULT: tuple[tuple[str, ...], ...] = (
 )
 VALUE_MAX = 127  # bytes of a value (scenario/params.c)
 LINE_MAX = 2047  # bytes of the guest's command line (boot/boot.h)
-# What `make sim` measures.
+# What `tickbench sim` measures by default.
 SIM_DEFAULT: tuple[tuple[str, ...], ...] = (("scenario=all",),)
 AND = "+"  # between groups; a lone -- begins QEMU's own arguments
 WORD = re.compile(r"[a-z][a-z0-9_]*=\S*")
@@ -67,7 +67,7 @@ def words(groups: Sequence[Sequence[str]]) -> list[str]:
 
 
 def with_values(groups: Sequence[Sequence[str]], values: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-    """Each group with words added; a word of the group's own name goes."""
+    """Each group with `values` added; they replace the group's own words of the same names."""
     names = {value.split("=", 1)[0] for value in values}
     return tuple(
         (*(word for word in group if word.split("=", 1)[0] not in names), *values)
@@ -92,6 +92,14 @@ def lifted(plan: Plan) -> Plan:
     if unique:
         groups = list(with_values(groups, ["core=linux"]))
     return replace(plan, groups=tuple(groups), linux=unique)
+
+
+def with_core(plan: Plan, core: str | None) -> Plan:
+    """The plan with the core of --core in every group, and the trees of core=linux:TREE taken out of the
+    groups; CannotRun for a word that names no core."""
+    if core:
+        plan = replace(plan, groups=with_values(plan.groups, [f"core={core}"]))
+    return lifted(plan)
 
 
 def hz(plan: Plan) -> int:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Child processes that never outlive us: each dies with its parent, even one that was killed, and
-is in a session of its own, so that Ctrl-C reaches it only through us. Assumes Linux, and that
+"""Child processes that never outlive this one: each is killed when its parent dies, however that happens,
+and has a session of its own, so that Ctrl-C reaches it only through its parent. Assumes Linux, and that
 children are started from the main thread (the death signal is tied to the thread)."""
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import resource
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-# Python's hooks around a fork swallow what a handler raises: these wait until a child is there.
+# Python's hooks around a fork drop what a handler raises: these signals wait until the child exists.
 _HELD = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -30,9 +31,13 @@ def _signals_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _die_with(parent: int, by: int = signal.SIGKILL) -> Callable[[], None]:
+def _die_with(parent: int, by: int = signal.SIGKILL, file_bytes: int | None = None) -> Callable[[], None]:
     def in_child() -> None:
-        # A handler of ours must not run here: what is pending ends the child.
+        if file_bytes is not None:
+            # With the signal ignored, a write beyond the limit fails with EFBIG and ends nothing.
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
+        # The handlers of the parent must not run here: a pending signal ends the child.
         for number in _HELD:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)
@@ -49,8 +54,10 @@ def start(
     stdout: int | IO[bytes] = subprocess.PIPE,
     stderr: int | IO[bytes] = subprocess.PIPE,
     pass_fds: Sequence[int] = (),
+    file_bytes: int | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Starts a program with no input. OSError if it cannot be."""
+    """Starts a program without input. file_bytes: no file that it writes may become longer. OSError if it
+    cannot be started."""
     with _signals_held():
         child = subprocess.Popen(
             list(command),
@@ -59,7 +66,7 @@ def start(
             stderr=stderr,
             pass_fds=tuple(pass_fds),
             start_new_session=True,
-            preexec_fn=_die_with(os.getpid()),
+            preexec_fn=_die_with(os.getpid(), file_bytes=file_bytes),
         )
     return child
 
@@ -68,8 +75,8 @@ def hear(
     command: Sequence[str], cwd: str | os.PathLike[str] | None = None,
     env: Mapping[str, str] | None = None,
 ) -> tuple[int, str]:
-    """Runs a program to its end: its status, and all it said. Interrupted, or should we die, it is
-    asked to end, as a make must be to end its own children."""
+    """Runs a program to its end: its status and its output. If this process is interrupted or dies, the
+    program gets SIGTERM, so that a make can end its own children."""
     with _signals_held():
         child = subprocess.Popen(
             list(command), cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -89,7 +96,7 @@ def hear(
 
 
 def end(child: subprocess.Popen[bytes], grace: float = 1.0) -> int:
-    """Asks a child to end, then makes it; its status. Idempotent."""
+    """Sends SIGTERM, and SIGKILL after `grace` seconds; returns the exit status. Idempotent."""
     if child.poll() is None:
         child.terminate()
         try:

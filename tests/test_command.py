@@ -4,16 +4,22 @@ without a traceback at any time. Assumes that the folder may be a hostile kernel
 
 from __future__ import annotations
 
+import argparse
+import shlex
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 import fakes
 from conftest import ROOT, SECONDS, plain_environment
+from runner import cli, options, plan
+from runner.errors import Problem
 
 GOOD = fakes.log(("lock", ["ok it holds"]))
 COMMAND = str(ROOT / "tickbench")
@@ -77,20 +83,53 @@ def test_no_module_comes_from_the_current_folder_or_the_environment(built: Path,
 def test_a_module_that_is_missing_is_named_with_the_interpreter(tmp_path: Path) -> None:
     """As where the first python3 is not Debian's."""
     blocked = tmp_path / "blocked.py"
-    blocked.write_text("import runpy, sys\nsys.modules['rich'] = None\nsys.argv = [sys.argv[1]]\n"
+    blocked.write_text("import runpy, sys\nsys.modules['rich'] = None\nsys.argv = sys.argv[1:]\n"
                        "runpy.run_path(sys.argv[0], run_name='__main__')\n")
-    ended = subprocess.run([sys.executable, str(blocked), COMMAND], capture_output=True, text=True)
+    ended = subprocess.run([sys.executable, str(blocked), COMMAND, "sim"], capture_output=True, text=True)
     assert ended.returncode == 2
     assert sys.executable in ended.stderr and "rich" in ended.stderr and "Traceback" not in ended.stderr
 
 
-def test_every_command_has_its_help(built: Path) -> None:
+def test_every_command_has_its_help_with_examples_and_statuses(built: Path) -> None:
     helped = subprocess.run([COMMAND, "--help"], capture_output=True, text=True, check=True).stdout
     names = [line.split()[0] for line in helped.splitlines() if line.startswith("  ")]
     assert {"run", "sim", "show", "lift", "ladder", "soak", "bench"} <= set(names)
+    assert set(names) == set(cli.COMMANDS) == set(options.EXAMPLES)
+    assert options.STATUSES in helped
     for name in names:
         ended = subprocess.run([COMMAND, name, "--help"], capture_output=True, text=True, timeout=SECONDS)
         assert ended.returncode == 0 and "usage:" in ended.stdout, name
+        assert len(options.EXAMPLES[name]) >= 2 and options.STATUSES in ended.stdout, name
+        assert all(f"\n  {example}\n" in ended.stdout for example in options.EXAMPLES[name]), name
+
+
+class Parsed(Exception):
+    """The arguments were accepted."""
+
+
+@pytest.mark.parametrize("example", [each for examples in options.EXAMPLES.values() for each in examples])
+def test_every_example_of_a_help_text_is_accepted(example: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the parser of its command, and its name=value words by the plan."""
+    def then_stop(parse: Callable[..., argparse.Namespace]) -> Callable[..., NoReturn]:
+        def stop(self: options.Parser, arguments: Sequence[str]) -> NoReturn:
+            given = parse(self, arguments)
+            plan.parse(getattr(given, "words", []))
+            raise Parsed(self.prog)
+        return stop
+
+    for name in ("parse_args", "parse_intermixed_args"):
+        monkeypatch.setattr(options.Parser, name, then_stop(getattr(argparse.ArgumentParser, name)))
+    program, command, *arguments = shlex.split(example)
+    assert (ROOT / program).samefile(COMMAND)
+    with pytest.raises(Parsed, match=f"tickbench {command}"):
+        cli.COMMANDS[command].load()(arguments)
+
+
+@pytest.mark.parametrize("command", list(options.EXAMPLES))
+def test_an_option_that_does_not_exist_is_refused(command: str) -> None:
+    ended = subprocess.run([COMMAND, command, "--nonsense"], capture_output=True, text=True, timeout=SECONDS)
+    assert ended.returncode == 2
+    assert Problem.USAGE.value in ended.stderr
 
 
 def test_an_unknown_command_is_told() -> None:
@@ -112,10 +151,11 @@ runpy.run_path(command[0], run_name="__main__")
 """
 
 
-@pytest.mark.parametrize("module", ["site", "runner.cli", "rich.console", "numpy", "runner.lift.kbuild"])
-def test_an_interrupt_while_modules_load_leaves_no_traceback(module: str) -> None:
+@pytest.mark.parametrize(("module", "command"), [
+    ("site", "sim"), ("runner.cli", "sim"), ("rich.console", "sim"), ("numpy", "sim"), ("runner.lift.kbuild", "lift")])
+def test_an_interrupt_while_modules_load_leaves_no_traceback(module: str, command: str) -> None:
     """At that very moment: the module that is about to be loaded sends it."""
-    ended = subprocess.run([sys.executable, "-c", INTERRUPT_ON, module, COMMAND, "lift", "--help"],
+    ended = subprocess.run([sys.executable, "-c", INTERRUPT_ON, module, COMMAND, command, "--help"],
                            capture_output=True, text=True, timeout=SECONDS)
     # By the signal itself, or by our own status for it: a shell has 130 for both.
     assert ended.returncode in (-signal.SIGINT, 130)
@@ -150,7 +190,7 @@ def command(arguments):
     x = Dying()
     del x
     time.sleep(100)
-cli.COMMANDS["run"] = command
+cli.Command.load = lambda self: command
 sys.exit(cli.main(["run"]))
 """
     ended = subprocess.run([sys.executable, "-c", script, str(ROOT)], capture_output=True, text=True,

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from liftable import KERNELS, Kernel, lifted
+from runner.errors import CannotRun, Problem
 from runner.study import soak
 
 # The figure, and what a second or two of this machine's time give.
@@ -137,10 +138,10 @@ def test_each_switch_matters(program: Path, switch: str) -> None:
     assert done.returncode == 1 and "DIFFER" in done.stdout, done.stdout
 
 
-def test_nothing_to_compare_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
+def test_nothing_to_compare_is_refused() -> None:
+    with pytest.raises(CannotRun, match="less than 1") as ended:
         soak.main(["7.3", "--ticks", "0"])
-    assert ended.value.code == 2 and "less than 1" in capsys.readouterr().err
+    assert ended.value.problem is Problem.USAGE
 
 
 class TestShrinking:

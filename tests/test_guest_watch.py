@@ -4,21 +4,25 @@ output without end is bounded, and a signal ends all that was started."""
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import signal
 import subprocess
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 import fakes
 from fakes import GOOD, RunQemu, alive, assert_nothing_left
-from conftest import ROOT, plain_environment
+from conftest import ROOT, SECONDS, plain_environment
 from runner import plan, scenarios
 from runner.errors import CannotRun, Problem
-from runner.guest import accel, boot, qemu, watch
+from runner.guest import accel, boot, publisher, qemu, watch
+from runner.report import progress
 
 
 @pytest.mark.parametrize(("claims", "status", "code"), [
@@ -56,7 +60,8 @@ FAILURES = [
 def test_each_failure_has_its_own_sentence(
     run_fake: RunQemu, body: str, words: str, problem: Problem
 ) -> None:
-    ended = run_fake(body, "--timeout", "1.5")
+    # Those that print nothing may end soon; the others must have printed by then, also on a busy machine.
+    ended = run_fake(body, "--timeout", {"exec sleep 1000": "1.5"}.get(body, "6" if "sleep" in body else "60"))
     assert ended.status == 2
     assert words in ended.stderr
     assert ended.stderr.rstrip().endswith(problem.value)
@@ -102,15 +107,76 @@ def test_an_exception_in_the_firmware_is_shown_with_its_registers(run_fake: RunQ
     assert Problem.GUEST_FAULT.value in ended.stderr
 
 
-def test_an_exception_in_the_firmware_shortens_the_wait(tmp_path: Path) -> None:
-    limits = watch.Limits()
-    feed = boot._Feed(io.BytesIO(), tmp_path / "log", tmp_path / "samples", None, lambda data, now: None,
-                      lambda: None)
-    # The mark comes in two pieces.
-    feed.on_bytes(boot.FIRMWARE_FAULT[:9], limits)
-    assert limits.quiet == watch.Limits.quiet
-    feed.on_bytes(boot.FIRMWARE_FAULT[9:], limits)
-    assert limits.quiet == boot.FIRMWARE_FAULT_SECONDS < watch.Limits.quiet
+class TestTimeLimits:
+    """boot owns the limits: it changes them as it consumes the events of the guest."""
+
+    def quiet_after(
+        self, pieces: list[bytes], fake_build: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, gdb: bool = False,
+    ) -> list[float]:
+        """Limits.quiet at the start, and after each piece of output."""
+        seen = []
+
+        def events(command: object, limits: watch.Limits) -> Iterator[watch.Event]:
+            seen.append(limits.quiet)
+            for piece in pieces:
+                yield watch.Output(piece)
+                seen.append(limits.quiet)
+            yield watch.Ended(watch.Outcome(watch.End.STALLED, 0, b"".join(pieces), "", 1.0))
+
+        monkeypatch.setattr(watch, "events", events)
+        how = boot.Options(qemu.Qemu("none", "7.2"), accel.Accel("tcg", accel.TCG_ARGS), (("scenario=lock",),),
+                           scenarios.read(fake_build), fake_build, folder, publisher="none", gdb=gdb)
+        with pytest.raises(CannotRun):
+            boot.run(how, plan.Image("native", fake_build / "tickbench.elf", fake_build / "x", fake_build / "x"),
+                     progress.Show(Console(file=io.StringIO()), "native"))
+        return seen
+
+    STEP = (b"    # Subtest: lock\n    # param clock tsc\n    # param duration_ms 100000\n    # param ru", b"n 0\n")
+    FAULT = b"!!!! X64 Exce", b"ption Type - 0E(#PF) !!!!\n"
+
+    def test_a_run_that_begins_is_given_time_for_its_duration(
+        self, fake_build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        short, long = scenarios.quiet_seconds(0, False), scenarios.quiet_seconds(100.0, False)
+        assert self.quiet_after([*self.STEP], fake_build, tmp_path, monkeypatch) == [short, short, long]
+
+    def test_firmware_that_faulted_is_not_waited_for(
+        self, fake_build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first = scenarios.quiet_seconds(0, False)
+        assert self.quiet_after([*self.FAULT], fake_build, tmp_path, monkeypatch) == [
+            first, first, boot.FIRMWARE_FAULT_SECONDS]
+
+    def test_a_debugger_may_stop_the_guest_for_as_long_as_it_likes(
+        self, fake_build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert min(self.quiet_after([*self.STEP, *self.FAULT], fake_build, tmp_path, monkeypatch, gdb=True)) == 1e9
+
+
+def last(events: Iterable[watch.Event]) -> watch.Outcome:
+    """The outcome that the events end with; it comes once, and after all else."""
+    *others, end = events
+    assert isinstance(end, watch.Ended) and not any(isinstance(each, watch.Ended) for each in others)
+    return end.outcome
+
+
+def test_leaving_the_events_early_ends_qemu(tmp_path: Path) -> None:
+    path = fakes.qemu(tmp_path, "echo KTAP version 1; exec sleep 1000")
+    with contextlib.closing(watch.events(lambda fd: [str(path)], watch.Limits(first=SECONDS))) as events:
+        first = next(each for each in events if isinstance(each, watch.Output))
+        assert b"KTAP version 1\n".startswith(first.data) and alive(tmp_path / "qemu.pid")
+    assert not alive(tmp_path / "qemu.pid")
+
+
+def test_the_limits_are_read_before_each_wait(tmp_path: Path) -> None:
+    """So whoever consumes the events may change them: here after the first output."""
+    path = fakes.qemu(tmp_path, "echo KTAP version 1; exec sleep 1000")
+    limits = watch.Limits(first=SECONDS, quiet=SECONDS, total=SECONDS)
+    for event in watch.events(lambda fd: [str(path)], limits):
+        if isinstance(event, watch.Output):
+            limits.quiet = 0.0
+        elif isinstance(event, watch.Ended):
+            assert event.outcome.end is watch.End.STALLED
 
 
 class TestOutputWithoutEnd:
@@ -129,7 +195,7 @@ class TestOutputWithoutEnd:
     def test_of_stderr_beginning_and_end_are_kept(self, tmp_path: Path) -> None:
         path = fakes.qemu(tmp_path, "echo first >&2; head -c 8M /dev/zero >&2; echo last >&2; exit 1")
         limits = watch.Limits()
-        outcome = watch.watch(lambda fd: [str(path)], limits)
+        outcome = last(watch.events(lambda fd: [str(path)], limits))
         assert outcome.end is watch.End.QEMU_FAILED
         assert outcome.stderr.startswith("first\n") and outcome.stderr.endswith("last\n")
         left_out = 8 * 2**20 + len("first\nlast\n") - limits.stderr_bytes
@@ -138,9 +204,21 @@ class TestOutputWithoutEnd:
 
     def test_the_time_limit_holds_for_stderr_without_end(self, tmp_path: Path) -> None:
         path = fakes.qemu(tmp_path, "exec 3>&1; exec yes >&2")
-        outcome = watch.watch(lambda fd: [str(path)], watch.Limits(total=0.5))
+        outcome = last(watch.events(lambda fd: [str(path)], watch.Limits(total=0.5)))
         assert outcome.end is watch.End.TOO_LONG
         assert not alive(tmp_path / "qemu.pid")
+
+    def test_of_the_publishers_log_the_beginning_is_kept(
+        self, tmp_path: Path, fake_build: Path, run_fake: RunQemu
+    ) -> None:
+        """And the publisher goes on: its lines have no room, its page has."""
+        fakes.publisher(fake_build / "vmclock-host", f"echo first; head -c 64M /dev/zero; echo done >{tmp_path}/done\n"
+                        "while :; do sleep 0.05; done")
+        ended = run_fake(f"while [ ! -e {tmp_path}/done ]; do sleep 0.05; done\n" + fakes.serial(tmp_path, GOOD, 33))
+        assert ended.status == 0, ended.stderr
+        log, end = (ended.output / "publisher.log").read_bytes(), b"\n[tickbench: cut here]\n"
+        assert log.startswith(b"first\n") and log.endswith(end)
+        assert len(log) == publisher.LOG_BYTES + len(end)
 
     def test_samples_without_end_are_ended(
         self, tmp_path: Path, fake_build: Path, monkeypatch: pytest.MonkeyPatch
@@ -151,7 +229,8 @@ class TestOutputWithoutEnd:
         with pytest.raises(CannotRun) as error:
             boot.run(boot.Options(found, accel.Accel("tcg", accel.TCG_ARGS), (("scenario=lock",),),
                                   scenarios.read(fake_build), fake_build, tmp_path, publisher="none"),
-                     plan.Image("native", fake_build / "tickbench.elf", fake_build / "x", fake_build / "x"))
+                     plan.Image("native", fake_build / "tickbench.elf", fake_build / "x", fake_build / "x"),
+                     progress.Show(Console(file=io.StringIO()), "native"))
         assert error.value.problem is Problem.GUEST_LOUD
         assert not alive(tmp_path / "qemu.pid")
 
@@ -184,6 +263,30 @@ def test_a_signal_stops_all_that_was_started(tmp_path: Path, fake_build: Path, n
         return
     assert child.returncode == 128 + number
     assert "interrupted" in stderr
+    assert_nothing_left(tmp_path)
+
+
+def test_a_hangup_that_is_ignored_ends_nothing(tmp_path: Path, fake_build: Path) -> None:
+    """As under nohup: the run goes on to its verdict."""
+    done = tmp_path / "done"
+    fakes.qemu(tmp_path, f"while [ ! -e {done} ]; do sleep 0.05; done\n" + fakes.serial(tmp_path, GOOD, 33))
+    (tmp_path / "shm").mkdir()
+    child = subprocess.Popen(
+        ["nohup", str(ROOT / "run-qemu.sh"), "--accel", "tcg", "--qemu", str(tmp_path / "qemu"),
+         "--output", str(tmp_path / "out")], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
+        text=True, env={**plain_environment(), "BUILD": str(fake_build), "TICKBENCH_SHM": str(tmp_path / "shm")})
+    try:
+        until = time.monotonic() + SECONDS
+        while not (tmp_path / "qemu.pid").exists():
+            assert time.monotonic() < until and child.poll() is None
+            time.sleep(0.02)
+        child.send_signal(signal.SIGHUP)
+        done.touch()
+        _, stderr = child.communicate(timeout=SECONDS)
+    finally:
+        child.kill()
+        done.touch()
+    assert child.returncode == 0, stderr
     assert_nothing_left(tmp_path)
 
 

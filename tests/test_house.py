@@ -5,6 +5,7 @@ every file begins with. Assumes a git work tree or a plain copy of the sources."
 from __future__ import annotations
 
 import ast
+import graphlib
 import re
 import subprocess
 from pathlib import Path
@@ -120,6 +121,62 @@ def test_what_computes_does_not_print() -> None:
             returns = ast.unparse(function.returns) if function.returns else ""
             if _prints(function):
                 assert returns in ("None", "int", "Status"), f"{path.name}: {function.name} prints"
+
+
+def _runner_modules() -> dict[str, Path]:
+    """Each module of runner/ by its dotted name; a package by its folder's."""
+    found = {}
+    for path in tracked():
+        name = path.relative_to(ROOT)
+        if name.parts[0] == "runner" and name.suffix == ".py":
+            found[".".join(name.with_suffix("").parts).removesuffix(".__init__")] = path
+    return found
+
+
+def _runner_imports() -> dict[str, set[str]]:
+    """What each module of runner/ imports of runner/, in functions too. An import of a name counts for the
+    module that defines it, and not for the package around it."""
+    modules = _runner_modules()
+    graph: dict[str, set[str]] = {}
+    for module, path in modules.items():
+        named = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                named |= {each.name for each in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                inner = [f"{node.module}.{each.name}" for each in node.names]
+                named |= {each if each in modules else node.module for each in inner}
+        graph[module] = named & set(modules)
+    return graph
+
+
+# Which rooms of runner/ a room may import. "" is the ground: the modules beside the rooms.
+RUNNER_ROOMS = {"": {""}, "report": {"", "report"}, "guest": {"", "report", "guest"},
+                "lift": {"", "report", "lift"}, "simulate": {"", "report", "simulate"},
+                "study": {"", "report", "guest", "lift", "simulate", "study"},
+                "commands": {"", "report", "guest", "lift", "simulate", "commands"}}
+
+
+def _runner_room(module: str) -> str:
+    room = module.split(".")[1] if "." in module else ""
+    return room if room in RUNNER_ROOMS else ""
+
+
+def test_no_module_of_the_runner_imports_another_in_a_circle() -> None:
+    graph = _runner_imports()
+    assert graph["runner.cli"] and graph["runner.guest.boot"], "the imports were not read"
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as circle:
+        pytest.fail(" -> ".join(circle.args[1]))
+
+
+def test_a_room_of_the_runner_imports_only_the_rooms_below_it() -> None:
+    for module, named in _runner_imports().items():
+        for each in named:
+            assert _runner_room(each) in RUNNER_ROOMS[_runner_room(module)], f"{module} imports {each}"
+    used = {_runner_room(module) for module in _runner_modules()}
+    assert used == set(RUNNER_ROOMS), "a room of the table is not there"
 
 
 def test_no_line_stands_elsewhere_too() -> None:

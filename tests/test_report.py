@@ -18,8 +18,7 @@ from hypothesis import strategies as st
 
 import fakes
 from runner.errors import CannotRun, Problem, Status
-from runner.lift import trees
-from runner.report import ktap, plot, report, samples, table
+from runner.report import ktap, names, plot, report, samples, table
 from runner.report.reasons import figure, why
 
 GUEST = report.Vehicle("guest", "tcg", "pvh", "qemu 7.2.22")
@@ -62,15 +61,15 @@ class TestDocument:
         run = report.document(ktap.parse(text), GUEST)["runs"][0]
         assert run["kernel"] == {"tree": "work", "release": "7.3.4", "revision": "v7.3-3-gabc-dirty",
                                  "timekeeping_sha256": "00", "ntp_sha256": "11"}
-        assert table.core_words(run).startswith("work 7.3.4 v7.3-3-gabc-dirty")
+        assert names.core_words(run).startswith("work 7.3.4 v7.3-3-gabc-dirty")
 
     def test_two_revisions_of_one_release_have_two_names(self) -> None:
-        assert trees.kernel_name("linux-7.2.12", "7.2.12", "7.2.12-1~bpo13+1") == "linux-7.2.12-1~bpo13+1"
-        assert trees.kernel_name("linux", "7.2.12", "v1-dirty") == "linux 7.2.12 v1-dirty"
-        assert trees.kernel_name("linux@v1", "7.2.12", "v1") == "linux@v1 7.2.12"
-        assert trees.kernel_name("linux", "7.2.12", "") == "linux 7.2.12"
+        assert names.kernel_name("linux-7.2.12", "7.2.12", "7.2.12-1~bpo13+1") == "linux-7.2.12-1~bpo13+1"
+        assert names.kernel_name("linux", "7.2.12", "v1-dirty") == "linux 7.2.12 v1-dirty"
+        assert names.kernel_name("linux@v1", "7.2.12", "v1") == "linux@v1 7.2.12"
+        assert names.kernel_name("linux", "7.2.12", "") == "linux 7.2.12"
         # A report of before trees were named.
-        assert trees.kernel_name("", "7.2.12", "") == "linux-7.2.12"
+        assert names.kernel_name("", "7.2.12", "") == "linux-7.2.12"
 
     def test_a_pipe_gets_the_whole_reason(self) -> None:
         claim = "not ok the told time stays within one mult step over the longest tick of the line that it follows"

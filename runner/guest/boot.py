@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One boot, from files to a report: page and publisher, QEMU watched to its end, its words parsed,
-and every way it can fail told apart. Assumes that the caller has chosen accelerator and image."""
+"""One boot, from files to a report: the page and its publisher, the events of QEMU, the time limits, and
+an error of its own for each way to fail. The limits are owned and changed here alone. Assumes that the
+caller has chosen accelerator and image."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -15,13 +16,13 @@ from runner import scenarios
 from runner.errors import need_built, output_error, CannotRun, Problem
 from runner.guest import firmware, qemu, watch
 from runner.plan import Image
-from runner.report import ktap, report
+from runner.report import ktap, progress, report
 from runner.guest.accel import Accel
 from runner.guest.publisher import Publisher, SharedFolder, check_own_page
 from runner.report.report import Document
 
 GUEST_CODES = {0x10: "passed", 0x11: "failed", 0x12: "bailed", 0x14: "skipped", 0x1f: "fault"}
-# OVMF says this of an exception, then its registers, and then it hangs.
+# OVMF prints this and its registers at an exception, and then hangs.
 FIRMWARE_FAULT = b"!!!! X64 Exception Type"
 FIRMWARE_FAULT_SECONDS = 0.5
 SAMPLES_BYTES = 256 << 20  # a run keeps at most 1 MiB of them
@@ -142,45 +143,64 @@ def pages(
             yield qemu.Pages(page, None, table), None
 
 
-class _Feed:
-    """Takes what comes while a guest runs: the serial log is written, and the publisher watched."""
+class _Watcher:
+    """Consumes the events of one guest: writes the serial log, shows the progress, sets the limits by what
+    the guest is about to do, and looks at the publisher and the samples."""
 
     def __init__(
-        self, log: IO[bytes], path: Path, samples: Path, publisher: Publisher | None,
-        listen: Callable[[bytes, watch.Limits], None], idle: Callable[[], None],
+        self, options: Options, log: IO[bytes], samples: Path, publisher: Publisher | None, show: progress.Show,
     ) -> None:
-        self._log, self._path, self._samples, self._publisher = log, path, samples, publisher
-        self._listen, self._idle = listen, idle
-        self._tail = bytearray()  # what came last: a mark may come in pieces
+        self.limits = _limits(options)
+        self._options, self._log, self._samples, self._publisher = options, log, samples, publisher
+        self._show = show
+        self._tail = bytearray()  # the last output: a mark may come in two pieces
         self._serial = bytearray()
-        self._sure = 0  # bytes that had come when the publisher was last seen to run
+        self._sure = 0  # bytes that had come when the publisher was last seen running
         self.lost: PublisherEnd | None = None
 
+    def consume(self, events: Iterator[watch.Event]) -> watch.Outcome:
+        """Takes every event, to the last."""
+        for event in events:
+            if isinstance(event, watch.Output):
+                self._output(event.data)
+            elif isinstance(event, watch.Idle):
+                self._idle()
+            else:
+                return event.outcome
+        raise AssertionError("the events of a guest ended without an outcome")
+
     def write(self, data: bytes) -> None:
+        """Appends to the serial log; CannotRun if it cannot be written."""
         try:
             rest = memoryview(data)
             while rest:
                 rest = rest[self._log.write(rest):]
         except OSError as error:
-            raise output_error(error, self._path) from error
+            raise output_error(error, self._log.name) from error
 
-    def on_bytes(self, data: bytes, now: watch.Limits) -> None:
+    def _output(self, data: bytes) -> None:
         self.write(data)
         self._serial += data
-        self._listen(data, now)
+        for step in self._show.feed(data):
+            self._allow(scenarios.quiet_seconds(step.expected(), self._options.accel.slow))
         self._tail += data
         del self._tail[:-4096]
         if FIRMWARE_FAULT in self._tail:
-            now.quiet = FIRMWARE_FAULT_SECONDS
+            self._allow(FIRMWARE_FAULT_SECONDS)
 
-    def on_idle(self) -> None:
-        self._idle()
+    def _allow(self, seconds: float) -> None:
+        """The guest may be silent for so long from now on; under a debugger, without limit."""
+        if not self._options.gdb:
+            self.limits.quiet = seconds
+
+    def _idle(self) -> None:
+        self._show.idle()
         self.look_at_publisher()
         if self._samples.exists() and self._samples.stat().st_size > SAMPLES_BYTES:
             raise CannotRun(Problem.GUEST_LOUD, f"the guest wrote more than {SAMPLES_BYTES} bytes of samples")
 
     def look_at_publisher(self) -> None:
-        """Notes when it ended. CannotRun if no run had begun: then nothing is lost."""
+        """Notes that it ended. CannotRun if no run had begun, because then nothing was measured."""
         how = self._publisher.ended() if self._publisher and not self.lost else ""
         if not how:
             self._sure = len(self._serial)
@@ -195,18 +215,17 @@ class _Feed:
 def run(
     options: Options,
     image: Image,
+    show: progress.Show,
     suffix: str = "",
-    listen: Callable[[bytes, watch.Limits], None] = lambda data, limits: None,
-    idle: Callable[[], None] = lambda: None,
     on_command: Callable[[Sequence[str]], None] = lambda command: None,
 ) -> Result:
-    """Boots and waits. CannotRun for all that is no report; a failed claim is a report."""
+    """Boots, and waits for the end. on_command: called with QEMU's command line before QEMU is started.
+    CannotRun for every end without a valid report; a report with failed claims is a result."""
     output = options.output
     serial_log, samples = output / f"serial{suffix}.log", output / f"samples{suffix}.bin"
-    limits = _limits(options)
     try:
         output.mkdir(parents=True, exist_ok=True)
-        # Unbuffered: what a full disk did not take must not be tried again when it is closed.
+        # Unbuffered: a write that failed on a full disk must not be tried again at the close.
         log = serial_log.open("wb", buffering=0)
     except OSError as error:
         raise output_error(error, output) from error
@@ -215,7 +234,7 @@ def run(
         files = boot_files(options, image, shared.path)
         given, publisher = stack.enter_context(
             pages(options, shared, output / f"publisher{suffix}.log"))
-        feed = _Feed(log, serial_log, samples, publisher, listen, idle)
+        watcher = _Watcher(options, log, samples, publisher, show)
 
         def command(qmp: int) -> list[str]:
             line = qemu.command(options.qemu, files, options.accel, options.groups, options.scenarios, given, samples,
@@ -223,16 +242,17 @@ def run(
             on_command(line)
             return line
 
-        outcome = watch.watch(command, limits, feed.on_bytes, feed.on_idle)
+        with closing(watch.events(command, watcher.limits)) as events:
+            outcome = watcher.consume(events)
         if outcome.end is watch.End.TOO_MUCH:
-            feed.write(f"\n[tickbench: cut after {len(outcome.serial)} bytes]\n".encode())
+            watcher.write(f"\n[tickbench: cut after {len(outcome.serial)} bytes]\n".encode())
         made = ktap.parse(outcome.serial.decode(errors="replace"))
         check(outcome, made, options)
-        feed.look_at_publisher()
+        watcher.look_at_publisher()
     notes = [shared.note] if shared.note else []
-    if feed.lost:
-        notes.append(f"the publisher ended ({feed.lost.how}) before the guest did")
-    return Result(made, outcome, samples, notes, feed.lost)
+    if watcher.lost:
+        notes.append(f"the publisher ended ({watcher.lost.how}) before the guest did")
+    return Result(made, outcome, samples, notes, watcher.lost)
 
 
 def _limits(options: Options) -> watch.Limits:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The page and mailbox files that a guest shares with the host, and the publisher that writes them.
-Assumes build/vmclock-host; the files are in /dev/shm where that is, and never outlive the run."""
+Assumes build/vmclock-host. The files are in /dev/shm if that has room, and are removed after the run."""
 
 from __future__ import annotations
 
@@ -25,6 +25,9 @@ from runner.guest.addresses import PAGE_BYTES
 PREFIX = "tickbench-run-"
 PAGE_MAGIC = (0x4B4C4356).to_bytes(4, "little")
 READY_SECONDS = 5.0
+# The log's limit. It holds for every file that the publisher writes, so a page must fit into it.
+LOG_BYTES = 2 * PAGE_BYTES
+LAST_WORDS_BYTES = 4096
 
 
 def shm() -> Path:
@@ -50,7 +53,7 @@ def _locked(folder: Path) -> int | None:
 
 
 def sweep(folder: Path) -> None:
-    """Removes what runs left that were killed before they could."""
+    """Removes the folders of runs that were killed before they could."""
     for left in folder.glob(f"{PREFIX}*"):
         lock = _locked(left)
         if lock is not None:
@@ -62,7 +65,7 @@ def _own_folder(where: Path) -> tuple[Path, int]:
     """A new folder, and the descriptor that keeps its lock."""
     while True:
         path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=where))
-        # Another run's sweep may have come first, and then removes it.
+        # Another run's sweep may have locked it first, and then removes it.
         if (lock := _locked(path)) is not None:
             return path, lock
 
@@ -147,11 +150,11 @@ def check_own_page(page: Path) -> None:
 
 @dataclass
 class Publisher:
-    """A context: the publisher runs in it, and is asked to end when it is left."""
+    """A context: the publisher runs inside it, and is ended when it is left."""
 
     program: Path
     page: Path
-    mailbox: Path | None  # none: it writes one given line, and is done
+    mailbox: Path | None  # None: the publisher writes one given line, and exits
     log: Path
     args: Sequence[str] = ()
 
@@ -165,7 +168,7 @@ class Publisher:
             self._child = process.start(
                 [str(self.program), "--page", str(self.page),
                  *(["--mailbox", str(self.mailbox)] if self.mailbox else []), *self.args],
-                stdout=self._file, stderr=self._file)
+                stdout=self._file, stderr=self._file, file_bytes=LOG_BYTES)
         except OSError as error:
             if self._file is None:
                 raise output_error(error, self.log) from error
@@ -183,7 +186,7 @@ class Publisher:
         assert self._child
         until = time.monotonic() + READY_SECONDS
         while True:
-            # Asked before the page is looked at: one that has ended can have made it.
+            # Read before the page: a publisher that has ended by now may have made it before.
             status = self._child.poll()
             if self._there():
                 return
@@ -208,16 +211,18 @@ class Publisher:
         return f"signal {-status}" if status < 0 else f"status {status}"
 
     def words(self) -> str:
-        """What it said."""
+        """The end of its log."""
         try:
-            return self.log.read_text(errors="replace")
+            return self.log.read_bytes()[-LAST_WORDS_BYTES:].decode(errors="replace")
         except OSError:
             return ""
 
     def stop(self) -> None:
         if self._child:
             process.end(self._child)
-        if self._file:
+        if self._file and not self._file.closed:
+            if os.fstat(self._file.fileno()).st_size >= LOG_BYTES:
+                self._file.write(b"\n[tickbench: cut here]\n")
             self._file.close()
 
     def __exit__(

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Runs one QEMU to its end and says how it ended. It never waits for ever: a guest that says nothing,
-stops talking or takes too long is ended, and so is a QEMU that is paused on an internal error, which
-QMP tells. Assumes that serial is QEMU's stdout."""
+"""Runs one QEMU to its end, as a sequence of events: serial output, idle moments, and how it ended. The
+wait is bounded: a guest that prints nothing, stops printing or takes too long is ended, and so is a QEMU
+that is paused on an internal error, which it reports over QMP. The limits belong to the caller, who may
+change them between two events; nothing here does. Assumes that the serial port is QEMU's stdout."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ import selectors
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
 
@@ -22,34 +23,57 @@ from runner import process
 class End(enum.Enum):
     """How a guest ended."""
 
-    STATUS = "it said so"
-    NO_STATUS = "QEMU ended well, without a status of the guest's"
+    STATUS = "the guest gave a status"
+    NO_STATUS = "QEMU exited with 0, without a status from the guest"
     QEMU_FAILED = "QEMU itself failed"
     INTERNAL_ERROR = "QEMU paused on an internal error"
-    PAUSED = "QEMU stays in a state that a guest does not return from"
-    TOO_MUCH = "it wrote more than it may"
-    SILENT = "not one byte over serial"
-    STALLED = "it stopped talking"
-    TOO_LONG = "it ran out of its time"
+    PAUSED = "QEMU is in a state from which a guest does not resume"
+    TOO_MUCH = "the guest wrote more than the limit"
+    SILENT = "the guest wrote nothing over serial"
+    STALLED = "the guest stopped writing"
+    TOO_LONG = "the total time has passed"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a QEMU ended, its status, and what it said, within Limits."""
+    """How a QEMU ended, and its output up to the limits. `code` is the guest's status with End.STATUS,
+    else QEMU's exit status; `state` is QEMU's name of its state with End.PAUSED."""
 
     end: End
-    code: int  # the guest's, with End.STATUS; else QEMU's status
+    code: int
     serial: bytes
     stderr: str
     seconds: float
-    state: str = ""  # QEMU's own word for the state, with End.PAUSED
+    state: str = ""
+
+
+@dataclass(frozen=True)
+class Output:
+    """A piece of serial output."""
+
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Idle:
+    """Some 0.1 s have passed, or all that had come was handed over: a moment to look at other things."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The last event. QEMU is stopped when it is delivered."""
+
+    outcome: Outcome
+
+
+Event = Output | Idle | Ended
 
 
 @dataclass
 class Limits:
-    """Seconds: until the first byte, between lines (the listener may change it as it learns what
-    comes), and for all. Bytes: of serial output, after which QEMU is ended (a whole report has some
-    kilobytes), and of stderr, of which the beginning and the end are kept."""
+    """Seconds until the first byte, between two pieces of output, and in total. Bytes of serial output,
+    after which QEMU is ended (a whole report has some kilobytes), and of stderr, of which the first and
+    the last half are kept. The seconds are read anew before each wait."""
 
     first: float = 20.0
     quiet: float = 30.0
@@ -58,13 +82,13 @@ class Limits:
     stderr_bytes: int = 64 << 10
 
 
-# QEMU's states (QAPI's RunState) that end in nothing but a time-out here.
+# QEMU's states (QAPI's RunState) that would last until a time limit.
 FINAL_STATES = ("internal-error", "postmigrate", "guest-panicked", "io-error", "watchdog")
 MONITOR_BYTES = 1 << 20
 
 
 class Ends:
-    """Keeps the beginning and the end of what is added to it, and says how much it left out."""
+    """Keeps the first and the last half of `limit` bytes of a stream, and counts the bytes between them."""
 
     def __init__(self, limit: int) -> None:
         self._half = limit // 2
@@ -84,7 +108,7 @@ class Ends:
 
 
 class Qmp:
-    """Just enough of QEMU's monitor to be told that it has stopped, and why."""
+    """The part of QEMU's monitor that reports when QEMU has stopped, and why."""
 
     def __init__(self) -> None:
         self.ours, self.theirs = socket.socketpair()
@@ -95,10 +119,10 @@ class Qmp:
         try:
             self.ours.send(json.dumps({"execute": command}).encode() + b"\n")
         except OSError:
-            pass  # QEMU is gone, which its status will say
+            pass  # QEMU has exited, as its status will show
 
     def answer(self) -> str:
-        """Reads what came; one of FINAL_STATES once QEMU says that it is in that, else empty. EOFError
+        """Reads the messages that have come: one of FINAL_STATES if QEMU reports it, else empty. EOFError
         once QEMU has closed the monitor."""
         try:
             data = self.ours.recv(65536)
@@ -142,71 +166,70 @@ def _ended(status: int) -> tuple[End, int]:
     return End.QEMU_FAILED, status
 
 
-def watch(
-    command_for: Callable[[int], Sequence[str]],
-    limits: Limits,
-    on_bytes: Callable[[bytes, Limits], None] = lambda data, limits: None,
-    on_idle: Callable[[], None] = lambda: None,
-    clock: Callable[[], float] = time.monotonic,
-) -> Outcome:
-    """Starts the QEMU whose command line command_for(QMP's file descriptor) gives, and hands each
-    piece of serial output to on_bytes as it comes. Ends QEMU whatever happens."""
+def events(
+    command_for: Callable[[int], Sequence[str]], limits: Limits, clock: Callable[[], float] = time.monotonic,
+) -> Generator[Event, None, None]:
+    """Starts the QEMU whose command line command_for(QMP's file descriptor) gives, and yields its events
+    up to one Ended. Closing the iterator ends QEMU: a caller that may leave early uses
+    contextlib.closing()."""
     qmp = Qmp()
-    listener = _Listener(qmp, limits, on_bytes, on_idle, clock)
+    listener = _Listener(qmp, limits, clock)
     child: subprocess.Popen[bytes] | None = None
-    code = 0
     try:
         child = process.start(command_for(qmp.theirs.fileno()), pass_fds=[qmp.theirs.fileno()])
         qmp.theirs.close()
-        end = listener.listen(child)
-        if end is None:
-            end, code = _ended(child.wait())
-        return Outcome(end, code, bytes(listener.serial), listener.stderr.text(),
-                       clock() - listener.started, listener.state)
+        yield from listener.listen(child)
+        end, code = (listener.end, 0) if listener.end else _ended(child.wait())
+        seconds = clock() - listener.started
     finally:
         if child:
             process.end(child, grace=0.3)
         qmp.close()
+    yield Ended(Outcome(end, code, bytes(listener.serial), listener.stderr.text(), seconds, listener.state))
 
 
 class _Listener:
-    """Collects what a QEMU says, until it has closed its output or there is a reason to end it."""
+    """Collects the output of a QEMU until QEMU has closed it, or until there is a reason to end QEMU."""
 
-    def __init__(
-        self, qmp: Qmp, limits: Limits, on_bytes: Callable[[bytes, Limits], None],
-        on_idle: Callable[[], None], clock: Callable[[], float],
-    ) -> None:
+    def __init__(self, qmp: Qmp, limits: Limits, clock: Callable[[], float]) -> None:
         self.serial, self.stderr, self.state = bytearray(), Ends(limits.stderr_bytes), ""
+        self.end: End | None = None  # the reason to end QEMU; none if it has exited
         self._qmp, self._limits, self._clock = qmp, limits, clock
-        self._on_bytes, self._on_idle = on_bytes, on_idle
         self.started = self._heard = clock()
 
-    def listen(self, child: subprocess.Popen[bytes]) -> End | None:
-        """None: it has closed its output and ended."""
+    def listen(self, child: subprocess.Popen[bytes]) -> Iterator[Output | Idle]:
+        """Until QEMU has exited, or `end` is set."""
         assert child.stdout and child.stderr
         with selectors.DefaultSelector() as selector:
             streams: list[IO[bytes] | socket.socket] = [child.stdout, child.stderr, self._qmp.ours]
             for stream in streams:
                 selector.register(stream, selectors.EVENT_READ)
-            while child.stdout in {key.fileobj for key in selector.get_map().values()}:
-                if (end := self._over()) or (end := self._turn(child, selector)):
-                    return end
-                self._on_idle()
-            # What QEMU said last may still be on its way.
-            while child.stderr in {key.fileobj for key in selector.get_map().values()}:
-                if self._clock() - self.started > self._limits.total or not selector.select(timeout=1.0):
-                    break
-                if not (data := os.read(child.stderr.fileno(), 65536)):
-                    break
-                self.stderr.add(data)
+            while _open(child.stdout, selector):
+                if end := self._passed_limit():
+                    self.end = end
+                    return
+                yield from self._turn(child, selector)
+                if self.end:
+                    return
+                yield Idle()
+            self._rest_of_stderr(child, selector)
         try:
             child.wait(timeout=5.0)
         except subprocess.TimeoutExpired:
-            return End.STALLED
-        return None
+            self.end = End.STALLED
 
-    def _over(self) -> End | None:
-        """Which limit has been passed."""
+    def _rest_of_stderr(self, child: subprocess.Popen[bytes], selector: selectors.BaseSelector) -> None:
+        """QEMU's last message may come after its stdout is closed."""
+        assert child.stderr
+        while _open(child.stderr, selector):
+            if self._clock() - self.started > self._limits.total or not selector.select(timeout=1.0):
+                return
+            if not (data := os.read(child.stderr.fileno(), 65536)):
+                return
+            self.stderr.add(data)
+
+    def _passed_limit(self) -> End | None:
+        """What follows from the time limit that has passed; None if none has."""
         now, limits = self._clock(), self._limits
         if now - self.started > limits.total:
             return End.TOO_LONG
@@ -216,8 +239,10 @@ class _Listener:
             return End.STALLED
         return None
 
-    def _turn(self, child: subprocess.Popen[bytes], selector: selectors.BaseSelector) -> End | None:
-        """Takes what has come from each of the three."""
+    def _turn(
+        self, child: subprocess.Popen[bytes], selector: selectors.BaseSelector
+    ) -> Iterator[Output]:
+        """Reads what has come from each of the three. Sets `end` if it is a reason to end QEMU."""
         for key, _ in selector.select(timeout=0.1):
             if key.fileobj is self._qmp.ours:
                 try:
@@ -225,7 +250,8 @@ class _Listener:
                 except EOFError:
                     selector.unregister(self._qmp.ours)
                 if self.state:
-                    return End.INTERNAL_ERROR if self.state == "internal-error" else End.PAUSED
+                    self.end = End.INTERNAL_ERROR if self.state == "internal-error" else End.PAUSED
+                    return
                 continue
             data = os.read(key.fd, 65536)
             if not data:
@@ -236,7 +262,11 @@ class _Listener:
                 room = self._limits.serial_bytes - len(self.serial)
                 self.serial += data[:room]
                 self._heard = self._clock()
-                self._on_bytes(data[:room], self._limits)
+                yield Output(data[:room])
                 if len(data) > room:
-                    return End.TOO_MUCH
-        return None
+                    self.end = End.TOO_MUCH
+                    return
+
+
+def _open(stream: IO[bytes], selector: selectors.BaseSelector) -> bool:
+    return stream in {key.fileobj for key in selector.get_map().values()}

@@ -15,6 +15,7 @@ from pathlib import Path
 from runner.errors import CannotRun, Problem
 from runner.lift import debian, linkfarm
 from runner.lift.detect import NTP, TIMEKEEPING
+from runner.report.names import kernel_name
 
 RELEASE = re.compile(r"\d+\.\d+(\.\d+)?")
 VERSION = re.compile(r"^(VERSION|PATCHLEVEL|SUBLEVEL|EXTRAVERSION)\s*=[ \t]*(\S*)", re.MULTILINE)
@@ -41,16 +42,6 @@ class Tree:
     def name(self) -> str:
         """For people who compare several: the tree, and which revision of it."""
         return kernel_name(self.label, self.kernel, self.revision)
-
-
-def kernel_name(tree: str, release: str, revision: str) -> str:
-    """A lifted kernel in a table or picture: linux-7.2.12-1 for a package, else the tree's name, its release,
-    and its revision where that says more. Any may be empty."""
-    if not tree or tree == f"linux-{release}":
-        if not revision or revision.startswith(release):
-            return f"linux-{revision or release or '?'}"
-        return f"linux-{release} {revision}" if release else f"linux-{revision}"
-    return " ".join([tree, *(part for part in (release, revision) if part and part not in tree)])
 
 
 def words(text: str) -> list[str]:

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runner.errors import output_error
+from runner.report.names import core_words
 from runner.report.samples import Samples
-from runner.report.table import core_words
 
 POINTS = 4000  # more than a picture is wide
 LINE, BAND = "#1f5fa8", "#9dbfe3"

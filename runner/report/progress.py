@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Shows how far a vehicle is, from its report as it grows: a bar on a terminal, else one plain line a
-run. Assumes that an expected time may be wrong: the bar then waits at its end."""
+"""Shows the progress of a vehicle, from its report as it comes: a bar on a terminal, else one plain line
+for each run. An expected time may be wrong: the bar then stays full until the run ends."""
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -15,7 +16,7 @@ from runner.report import ktap
 from runner.scenarios import expected_seconds
 
 
-LAST_PARAM = "run"  # a run's parameters are complete with it
+LAST_PARAM = "run"  # the last parameter that a run prints
 
 
 @dataclass
@@ -27,7 +28,7 @@ class Step:
     params: dict[str, str] = field(default_factory=dict)
 
     def expected(self) -> float:
-        """About how many seconds it takes, by the parameters that it printed."""
+        """The seconds that it takes, estimated from the parameters that it printed."""
         duration, hz = self.params.get("duration_ms", ""), self.params.get("hz", "")
         return expected_seconds(self.params.get("clock", "virtual"),
                                 int(duration) / 1000 if duration.isdigit() else 0.0,
@@ -35,10 +36,11 @@ class Step:
 
 
 class Show:
-    """A context that is fed serial output, and notes each run's wall time."""
+    """A context that is given the output, and notes each run's wall time. raw: the output itself goes to
+    stdout, and nothing else is shown."""
 
-    def __init__(self, console: Console, title: str, quiet: bool = False) -> None:
-        self.console, self.title, self.quiet = console, title, quiet
+    def __init__(self, console: Console, title: str, raw: bool = False) -> None:
+        self.console, self.title, self.raw = console, title, raw
         self.seconds: list[float | None] = []
         self.count = ""
         self.now: Step | None = None
@@ -49,7 +51,7 @@ class Show:
         self._task = TaskID(0)
 
     def __enter__(self) -> Show:
-        if self.console.is_terminal and not self.quiet:
+        if self.console.is_terminal and not self.raw:
             self._bar = Progress(
                 TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(),
                 console=self.console, transient=True)
@@ -65,7 +67,11 @@ class Show:
             self._bar.stop()
 
     def feed(self, data: bytes) -> list[Step]:
-        """Takes a piece of output; the runs that begin in it."""
+        """Takes a piece of output; returns the runs that begin in it. BrokenPipeError if it is raw, and
+        nobody reads stdout any more."""
+        if self.raw:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
         *lines, self._rest = (self._rest + data.decode(errors="replace")).split("\n")
         self._rest = self._rest[-4096:]
         return [step for line in lines if (step := self._line(ktap.clean(line)))]
@@ -94,7 +100,7 @@ class Show:
         expected = step.expected()
         if self._bar:
             self._bar.update(self._task, description=words, completed=0, total=expected)
-        elif not self.quiet:
+        elif not self.raw:
             about = f", about {expected:.0f} s" if expected >= 2 else ""
             self.console.print(words + about, markup=False, soft_wrap=True)
 

@@ -13,24 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from runner.errors import Status
-from runner.lift.trees import kernel_name
+from runner.report.names import core_words
 from runner.report.reasons import figure, known, why
 
-ALL_SWITCHES = ("all", "remainder,clawback,tail,divzero,reference,feed,skew")
 NARROW = 118
 REASON = 30
 Run = dict[str, Any]
-
-
-def core_words(run: Run) -> str:
-    """The core: a lifted one by its tree; native with its switches where they are not the whole series."""
-    if run["core"] == "linux":
-        kernel = run.get("kernel") or {}
-        return kernel_name(kernel.get("tree") or "", kernel.get("release") or "", kernel.get("revision") or "")
-    switches = run["switches"]
-    if switches in ALL_SWITCHES or not switches:
-        return "native"
-    return f"native, {switches.replace(',', ' ')}"
 
 
 def switches_lines(runs: Sequence[Run]) -> list[str]:

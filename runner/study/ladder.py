@@ -7,7 +7,6 @@ time, late and tickless. Assumes the host process and its scenarios lock, nohz, 
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import textwrap
@@ -20,7 +19,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from runner import BUILD, simulate
+from runner import BUILD, options, simulate
 from runner.errors import need_built, output_error, CannotRun, Problem, Status
 from runner.report.table import console
 
@@ -175,8 +174,7 @@ def wide_enough(made: Table) -> Console:
 def main(arguments: Sequence[str]) -> int:
     from runner.lift import lift, trees
 
-    parser = argparse.ArgumentParser(prog="tickbench ladder",
-                                     description="what each change of the series is worth")
+    parser = options.Parser("ladder", "Measures the effect of each change of the series.")
     parser.add_argument("--linux", default="", help="kernels beside the native core, joined by commas")
     parser.add_argument("--seconds", type=int, default=1000, help="of each run (default %(default)s)")
     parser.add_argument("--markdown", type=Path, help="a document: its tables are replaced")

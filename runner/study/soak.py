@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner import BUILD
+from runner import BUILD, options
 from runner.errors import CannotRun, Problem, Status
 
 PROGRAM = "tickbench-diff"
@@ -195,8 +195,7 @@ def main(arguments: Sequence[str]) -> int:
     from runner.lift import lift, trees
     from runner.lift.kbuild import Variant
 
-    parser = argparse.ArgumentParser(prog="tickbench soak",
-                                     description="compare the native core with kernels' own, at random")
+    parser = options.Parser("soak", "Compares the native core with lifted ones over random operations.")
     parser.add_argument("linux", help="PATH, PATH@REV or a release; several joined by commas")
     parser.add_argument("--ticks", type=positive, default=1_000_000_000, help="for each (default %(default)s)")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="(default: the time)")

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`tickbench run`: boots each image that is asked for, prints the table, writes the results."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from runner import options, output, plan, scenarios
+from runner.commands.images import images
+from runner.errors import need_built, CannotRun, Problem, Status
+from runner.guest import accel, boot, firmware, qemu
+from runner.report import progress, table
+from runner.report.results import Results
+
+
+def main(arguments: Sequence[str]) -> Status:
+    """The status is the worst run's."""
+    ours, extra = options.split(arguments)
+    given = options.run_parser().parse_intermixed_args(ours)
+    wanted = plan.with_core(plan.Plan(plan.parse(given.words)), given.core)
+    folder = given.output or given.build / "run"
+    console = Console(stderr=True, highlight=False) if given.raw else table.console()
+    found = qemu.find(given.qemu)
+    with output.prepared(folder):
+        how = _how(given, wanted, folder, found, tuple(extra), console)
+        results = Results()
+        made = images(wanted, given.build, "guest", given.periodic, console)
+        for image in made:
+            suffix = f"-{image.label}" if len(made) > 1 else ""
+            _boot(how, image, suffix, given, console, results)
+        status = results.write(folder)
+        if not given.raw:
+            results.show(folder, console)
+        return status
+
+
+def _choose(given: options.argparse.Namespace, found: qemu.Qemu) -> accel.Accel:
+    elf = given.build / "probe.elf"
+    needs_probe = given.accel != "tcg" and not given.icount and not accel.kvm_obstacle()
+    if needs_probe:
+        need_built(elf)
+    rom = firmware.qboot() if needs_probe else Path()
+    return accel.choose(given.accel, given.icount, found.path, rom, elf)
+
+
+def _how(
+    given: options.argparse.Namespace, wanted: plan.Plan, folder: Path, found: qemu.Qemu,
+    extra: tuple[str, ...], console: Console,
+) -> boot.Options:
+    chosen = _choose(given, found)
+    if chosen.why:
+        console.print(chosen.why, markup=False, soft_wrap=True)
+    publisher = "none" if given.no_page else given.publisher
+    if given.icount and publisher == "live":
+        publisher = accel.ICOUNT_PAGE
+    if publisher not in ("live", "none") and not publisher.startswith("static:"):
+        raise CannotRun(Problem.USAGE, f"--publisher {publisher} is not live, static:LINE or none")
+    return boot.Options(found, chosen, wanted.groups, scenarios.read(given.build), given.build, folder,
+                        given.boot, publisher, given.page, given.timeout, given.gdb, extra)
+
+
+def _boot(
+    how: boot.Options, image: plan.Image, suffix: str, given: options.argparse.Namespace, console: Console,
+    results: Results,
+) -> None:
+    """Boots one image, and adds its report to the results."""
+    def on_command(line: Sequence[str]) -> None:
+        if how.gdb:
+            console.print("QEMU waits for a debugger:\n  " + shlex.join(
+                ["gdb", str(image.elf), "-ex", "target remote :1234"]), markup=False, soft_wrap=True)
+
+    with progress.Show(console, image.label, given.raw) as show:
+        result = boot.run(how, image, show, suffix, on_command)
+    results.add(result.document(how, show.seconds), result.samples)
+    results.notes += result.notes
+    if result.lost and given.bisect:
+        raise CannotRun(Problem.PUBLISHER, result.notes[-1])
