@@ -20,6 +20,7 @@
  *						fit and steering, on a clock of the test's own
  *	leap FILE UTC				TAI - UTC
  *	kvm FOLDER PID HOST			the offset found, host to guest and back
+ *	log OFFSET HALF_WIDTH PERIOD_NS			the events "offset" and "line"; an empty line
  */
 // clang-format on
 #include <math.h>
@@ -30,6 +31,7 @@
 
 #include "vmclock/host/counter.h"
 #include "vmclock/host/fit.h"
+#include "vmclock/host/log.h"
 #include "vmclock/host/offset.h"
 #include "vmclock/host/pagefile.h"
 #include "vmclock/host/steer.h"
@@ -382,6 +384,21 @@ static void do_kvm(const char *args)
 		       offset_to_host(&offset, offset_to_guest(&offset, host)));
 }
 
+static void do_log(const char *args)
+{
+	struct offset offset = { .known = true, .ratio = 1, .source = OFFSET_FROM_MAILBOX };
+	struct exchange exchange = { .count = 1, .narrowest = 100 };
+	struct vmclock_line line = { 0 };
+	struct steered steered = { 0 };
+	double period_ns;
+
+	sscanf(args, "%llu %llu %lf", &offset.offset, &offset.half_width, &period_ns);
+	steered.residual_ns = steered.slope_ns_per_s = period_ns;
+	log_style(true);
+	log_offset(&offset, &exchange, period_ns);
+	log_line(&line, &steered);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(const char *args);
@@ -390,7 +407,7 @@ static const struct {
 	{ "update", do_update },   { "spin", do_spin },		{ "guest", do_guest },
 	{ "pair", do_pair },	   { "refresh", do_refresh },	{ "shift", do_shift },
 	{ "believe", do_believe }, { "outlived", do_outlived }, { "changed", do_changed },
-	{ "leap", do_leap },	   { "kvm", do_kvm },
+	{ "leap", do_leap },	   { "kvm", do_kvm },		{ "log", do_log },
 };
 
 int main(void)

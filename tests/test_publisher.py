@@ -4,6 +4,7 @@ way to end it and every reason why it cannot start. Guests are the tool's own; a
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -514,6 +516,28 @@ def test_without_an_answer_the_page_stays_initializing(
         publisher.wait_for("ready")
         time.sleep(0.5)
         assert Page.read(page).clock_status == INITIALIZING and not publisher.of("line")
+
+
+def events(tool: Tool, *words: object) -> list[dict[str, Any]]:
+    """What the log says for one command, as JSON that has no NaN or Infinity."""
+    def refuse(word: str) -> None:
+        raise AssertionError(f"{word} is no JSON")
+
+    tool.send(*words)
+    return [json.loads(line, parse_constant=refuse) for line in iter(tool.answer, "")]
+
+
+@pytest.mark.parametrize("period", ["nan", "-nan", "inf", "-inf"])
+def test_a_number_that_is_not_finite_is_null_in_the_log(tool: Tool, period: str) -> None:
+    offset, line = events(tool, "log", 7, 5, period)
+    assert offset["half_width_ns"] is None and offset["narrowest_ns"] is None and offset["cycles"] == 7
+    assert line["residual_ns"] is None and line["slope_ns_per_s"] is None
+
+
+def test_the_offset_is_logged_when_it_or_its_bounds_change(tool: Tool) -> None:
+    said = [[each["half_width_ns"] for each in events(tool, "log", offset, half, 0.5) if each["event"] == "offset"]
+            for offset, half in ((7, 10), (7, 10), (7, 8), (8, 8), (8, 8), (7, 10))]
+    assert said == [[5], [], [4], [4], [], [5]]
 
 
 @pytest.mark.parametrize(("offset", "ratio", "bits"), [

@@ -3,6 +3,7 @@
  */
 #include "vmclock/host/log.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -11,6 +12,19 @@ static bool json;
 void log_style(bool as_json)
 {
 	json = as_json;
+}
+
+#define NUMBER_MAX 336 /* bytes: the largest double has 309 digits before the point */
+
+/* `value` with `decimals` (at most 9) as JSON has it: there is no word for NaN or infinity but
+ * null. */
+static const char *number(char text[NUMBER_MAX], double value, int decimals)
+{
+	if (isfinite(value))
+		snprintf(text, NUMBER_MAX, "%.*f", decimals, value);
+	else
+		snprintf(text, NUMBER_MAX, "null");
+	return text;
 }
 
 void log_ready(const char *page, bool waiting)
@@ -31,13 +45,20 @@ void log_offset(const struct offset *offset, const struct exchange *exchange, do
 		[OFFSET_FROM_KVM] = "kvm",
 		[OFFSET_FROM_MAILBOX] = "mailbox",
 	};
+	static struct offset last;
+	char half[NUMBER_MAX], narrowest[NUMBER_MAX];
 	double half_ns = (double)offset->half_width * period_ns;
 
+	if (last.known && last.offset == offset->offset && last.source == offset->source &&
+	    last.ratio == offset->ratio && last.half_width == offset->half_width)
+		return;
+	last = *offset;
 	if (json)
 		printf("{\"event\": \"offset\", \"cycles\": %lld, \"source\": \"%s\", "
-		       "\"half_width_ns\": %.3f, \"exchanges\": %llu, \"narrowest_ns\": %.3f}\n",
-		       (s64)offset->offset, sources[offset->source], half_ns, exchange->count,
-		       (double)exchange->narrowest * period_ns);
+		       "\"half_width_ns\": %s, \"exchanges\": %llu, \"narrowest_ns\": %s}\n",
+		       (s64)offset->offset, sources[offset->source], number(half, half_ns, 3),
+		       exchange->count,
+		       number(narrowest, (double)exchange->narrowest * period_ns, 3));
 	else
 		printf("offset %lld cycles from %s, +-%.1f ns\n", (s64)offset->offset,
 		       sources[offset->source], half_ns);
@@ -46,15 +67,18 @@ void log_offset(const struct offset *offset, const struct exchange *exchange, do
 
 void log_line(const struct vmclock_line *line, const struct steered *steered)
 {
+	char hz[NUMBER_MAX], residual[NUMBER_MAX], slope[NUMBER_MAX];
+
 	if (json)
-		printf("{\"event\": \"line\", \"counter\": %llu, \"hz\": %.6Lf, "
-		       "\"residual_ns\": %.4f, \"slope_ns_per_s\": %.5f, \"stepped\": %s, "
+		printf("{\"event\": \"line\", \"counter\": %llu, \"hz\": %s, "
+		       "\"residual_ns\": %s, \"slope_ns_per_s\": %s, \"stepped\": %s, "
 		       "\"esterror_ns\": %llu, \"maxerror_ns\": %llu, \"status\": %u, "
 		       "\"marker\": %llu}\n",
-		       line->counter_value, 1e9L / line_period_ns(line), steered->residual_ns,
-		       steered->slope_ns_per_s, steered->stepped ? "true" : "false",
-		       line->time_esterror_ns, line->time_maxerror_ns, line->clock_status,
-		       line->disruption_marker);
+		       line->counter_value, number(hz, (double)(1e9L / line_period_ns(line)), 6),
+		       number(residual, steered->residual_ns, 4),
+		       number(slope, steered->slope_ns_per_s, 5),
+		       steered->stepped ? "true" : "false", line->time_esterror_ns,
+		       line->time_maxerror_ns, line->clock_status, line->disruption_marker);
 	else if (steered->stepped)
 		printf("the clock was set: the line moved by %.3f us\n",
 		       steered->residual_ns / 1000);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Reports events of the publisher: a line of text, or a JSON object for programs. */
+/* Reports events of the publisher: a line of text, or a JSON object for programs, in which a number
+ * that is not finite is null. */
 #ifndef TB_VMCLOCK_HOST_LOG_H
 #define TB_VMCLOCK_HOST_LOG_H
 
@@ -10,6 +11,7 @@ void log_style(bool json);
 
 /* The page can be mapped; `waiting`: for the guest's counter. */
 void log_ready(const char *page, bool waiting);
+/* Says nothing where the offset and its bounds are those that were logged last. */
 void log_offset(const struct offset *offset, const struct exchange *exchange, double period_ns);
 void log_line(const struct vmclock_line *line, const struct steered *steered);
 /* The page says "unknown" since the guest may have been stopped for doubt_us; or no longer does. */
