@@ -11,23 +11,23 @@ TICKBENCH := $(PYTHON) -IS ./tickbench
 
 # -fms-extensions: a struct with a tag as an unnamed member (struct tk_state).
 DIALECT := -std=gnu11 -fms-extensions $(if $(findstring clang,$(CC)),-Wno-microsoft-anon-tag)
-# make separates names at blanks.
+# make separates names at blanks, so a folder's name cannot have one.
 ifneq ($(words $(BUILD)),1)
 $(error BUILD=$(BUILD): it must be one folder, without a blank in its name)
 endif
 
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
-# What every vehicle links: freestanding, no vector registers, no red zone (an interrupt may come).
+# For code that guest and host process share: freestanding, no vector registers, no red zone (interrupts).
 FREE_CFLAGS := $(DIALECT) -O2 -g $(WARN) -I. -ffreestanding -fno-pic -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing -mno-red-zone -mgeneral-regs-only \
 	-fcf-protection=none -MMD -MP
-# A Linux program of ours.
+# For programs of this project that run on Linux.
 HOST_CFLAGS := $(DIALECT) -O2 -g $(WARN) -I. -D_GNU_SOURCE -MMD -MP
 
 # Rooms that know neither hardware nor libc, and are linked into both vehicles.
 SHARED_SRC := $(wildcard lib/*.c tk/*.c tk/native/*.c vmclock/*.c clock/*.c measure/*.c \
 	scenario/*.c)
-# The guest alone needs these: a host process has them from its libc.
+# Only the guest needs these; a host process has a libc.
 GUEST_ONLY_SRC := lib/string.c
 SHARED_OBJ := $(patsubst %.c,$(BUILD)/free/%.o,$(filter-out $(GUEST_ONLY_SRC),$(SHARED_SRC)))
 
@@ -56,7 +56,7 @@ clean: ## remove the build folder
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
 
-# A kernel's own build folder and sources are none of ours.
+# Without the dependency files of kernels' own build folders.
 -include $(shell find $(BUILD) \( -name kbuild -o -name tree \) -prune -o -name '*.d' -print 2>/dev/null)
 
 .PHONY: all clean help

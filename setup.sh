@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Checks for the Debian packages that tickbench needs, and installs what is missing: as root, or with
-# sudo where that asks for no password; else it prints the command and ends with 2. The one list of
-# packages. Assumes Debian 12 or later, or something with its package names.
+# Checks for the Debian packages that tickbench needs, and installs missing ones: as root, or with sudo if
+# sudo asks for no password. Otherwise it prints the command and exits with 2. This is the only list of
+# packages. Assumes Debian 12 or later, or a system with its package names.
 set -u
 
 run='gcc libc6-dev make binutils nasm gnu-efi mtools dosfstools acpica-tools
@@ -17,7 +17,7 @@ dev="gdb debootstrap $fuzz $lint"
 usage() {
 	cat <<-END
 	usage: ./setup.sh [--print] [run] [test] [lift] [fuzz] [lint] [dev]
-	Installs the Debian packages that are missing for what is named (default: run).
+	Installs missing Debian packages for the named purposes (default: run).
 	  run   build and run the guest and the host process
 	  test  run the tests
 	  lift  build a kernel's own core from its source tree

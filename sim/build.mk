@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The host process: the shared objects, and this room's. Once more with the sanitizers, for the tests.
+# The host process: the shared objects and those of sim/. A second build has the sanitizers, for the tests.
 SIM_SRC := $(wildcard sim/*.c)
 SIM_OBJ := $(patsubst %.c,$(BUILD)/host/%.o,$(SIM_SRC))
 SIM_SAN_OBJ := $(patsubst %.c,$(BUILD)/san/%.o,$(SIM_SRC) $(filter-out $(GUEST_ONLY_SRC),$(SHARED_SRC)))
@@ -9,6 +9,6 @@ all: $(BUILD)/tickbench-sim $(BUILD)/scenarios.json
 $(BUILD)/tickbench-sim-san: $(SIM_SAN_OBJ)
 	$(CC) $(SAN_CFLAGS) -o $@ $^
 
-# What the runner knows of scenarios.
+# The list of scenarios that the runner reads.
 $(BUILD)/scenarios.json: $(BUILD)/tickbench-sim
 	$< --list >$@

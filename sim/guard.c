@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Sees that a run ends: one that divides by zero, or goes on for seconds of CPU time without a tick
- * or a reading that ends, is left by a jump out of the signal's handler.
+ * Ensures that a run ends: a run that divides by zero, or that uses seconds of CPU time without
+ * completing a tick or a reading, is aborted by a jump out of a signal handler.
  */
 #include <setjmp.h>
 #include <signal.h>
@@ -10,13 +10,13 @@
 
 #include "sim/sim.h"
 
-#define WATCH_SEC 2 /* of CPU time, so that a busy machine is no hang */
+#define WATCH_SEC 2 /* of CPU time, so that a busy machine is not taken for a hang */
 
 static struct {
 	sigjmp_buf landing;
 	struct run *run; /* NULL: nothing is watched */
 	u64 progress;
-	bool still; /* already at the last look */
+	bool still; /* no progress at the last check */
 } watched;
 
 enum landed {
@@ -33,7 +33,7 @@ static void on_divide(int signal)
 	_exit(STATUS_CANNOT);
 }
 
-/* No tick and no reading since two looks: a loop without end. */
+/* No tick and no reading completed between three checks: an endless loop. */
 static void on_watch(int signal)
 {
 	u64 progress;

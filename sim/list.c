@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What the runner and the tests know of scenarios: struct scenario as JSON, an object for each, in
- * the order in which they run. No string here needs an escape.
+ * Prints each struct scenario as a JSON object, in the order in which they run, for the runner and
+ * the tests. No string here needs an escape.
  */
 #include <stdio.h>
 

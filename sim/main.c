@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * tickbench-sim: the host process. The same cores, scenarios and virtual clock as in the guest,
- * linked from the same objects, with stdout for a serial port.
+ * tickbench-sim: the host process. It links the same objects as the guest (cores, scenarios,
+ * virtual clock) and prints the report to stdout instead of a serial port.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -35,10 +35,11 @@ static void help(void)
 	     "...]...\n\n"
 	     "Runs scenarios on the virtual clock and prints KTAP. A lone + begins another "
 	     "experiment.\n\n"
-	     "  --samples FILE write the samples there, in binary\n"
+	     "  --samples FILE write the samples to FILE, in binary\n"
 	     "  --page FILE    for the scenario torn: the page that vmclock-host --stress "
 	     "rewrites\n"
-	     "  --list         print what each scenario is and needs, as JSON\n\nParameters:");
+	     "  --list         print each scenario's description and needs, as "
+	     "JSON\n\nParameters:");
 	params_help(&out);
 	puts("\nScenarios:");
 	for (u32 i = 0; i < scenario_count; i++)

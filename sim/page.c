@@ -10,14 +10,14 @@
 
 #include "sim/sim.h"
 
-/* Somebody cut the page's file short: the report ends in mid-run. */
+/* SIGBUS: the page's file was truncated while it was mapped. Ends the process in mid-run. */
 static void page_cut(int number)
 {
 	static const char text[] =
 		"tickbench-sim: the page's file was cut short while it was read\n";
 
 	(void)number;
-	/* Whether it was heard changes nothing. */
+	/* The process ends whether or not the message could be written. */
 	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
 		_exit(STATUS_CANNOT);
 	_exit(STATUS_CANNOT);
@@ -27,7 +27,7 @@ void use_page(struct clock *clock, const char *path)
 {
 	struct sigaction cut = { .sa_handler = page_cut };
 	struct stat status;
-	/* O_NONBLOCK: a FIFO is to be refused, not waited for. */
+	/* O_NONBLOCK: open() of a FIFO returns at once, so that it can be refused. */
 	int fd = open(path, O_RDONLY | O_NONBLOCK);
 	void *page;
 

@@ -15,11 +15,11 @@ enum status {
 /* cannot.c: prints a sentence on stderr and ends with STATUS_CANNOT. */
 void cannot(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
-/* guard.c: struct run_io's guard(), and what it needs of the process once. */
+/* guard.c: guard() of struct run_io. guard_init() installs the signal handlers, once. */
 bool guard(void (*body)(struct run *run), struct run *run, const char **why);
 void guard_init(void);
 
-/* page.c: maps a file as the page of this clock. Ends the process if it is none. */
+/* page.c: maps a file as this clock's page. Ends the process if the file cannot be a page. */
 void use_page(struct clock *clock, const char *path);
 
 /* list.c: every scenario as a JSON document on stdout, for the runner. */
