@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import socket
+from typing import Any
 
 from conftest import SECONDS
 
@@ -18,11 +19,13 @@ class Monitor:
         self.file.readline()
         self.send("qmp_capabilities")
 
-    def send(self, what: str, **arguments: object) -> None:
+    def send(self, what: str, **arguments: object) -> Any:
+        """What the command returns."""
         self.file.write(json.dumps({"execute": what, "arguments": arguments}) + "\n")
         self.file.flush()
         for line in self.file:
             answer = json.loads(line)
             assert "error" not in answer, answer
             if "return" in answer:
-                return
+                return answer["return"]
+        raise AssertionError(f"QEMU ended before it answered {what}")

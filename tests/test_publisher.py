@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import socket
 import struct
@@ -492,6 +493,46 @@ def test_stop_and_cont_of_a_real_guest_are_a_disruption_at_once(
         assert verdict["valid"]
         assert abs(float(verdict["difference_ns"])) <= int(verdict["maxerror_ns"]), told
     assert "every line of the page is taken" in told
+
+
+def give_disk(monitor: Monitor, path: Path) -> None:
+    """A qcow2 disk, made by QEMU itself, in which it can keep a snapshot."""
+    path.touch()
+    monitor.send("blockdev-add", driver="file", filename=str(path), **{"node-name": "file"})
+    options = {"driver": "qcow2", "file": "file", "size": 1 << 20}
+    monitor.send("blockdev-create", **{"job-id": "make", "options": options})
+    until = time.monotonic() + 60
+    while monitor.send("query-jobs")[0]["status"] != "concluded":
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    monitor.send("job-dismiss", id="make")
+    monitor.send("blockdev-add", driver="qcow2", file="file", **{"node-name": "disk"})
+
+
+def test_a_restored_snapshot_of_a_real_guest_is_a_disruption(
+        program: Path, page: Path, mailbox: Path, machine: Callable[[str], Machine], tmp_path: Path) -> None:
+    """QEMU writes the page of then into the file, which the publisher has written meanwhile."""
+    def command(words: str) -> str:
+        return str(guest.monitor.send("human-monitor-command", **{"command-line": words}))
+
+    with live(program, page, "--mailbox", mailbox) as publisher:
+        publisher.wait_for("ready")
+        guest = machine("scenario=lock clock=tsc duration=4")
+        publisher.wait_for("line", 2, timeout=60)
+        assert "no block device can store vmstate" in command("savevm one"), "there is no disk yet"
+        give_disk(guest.monitor, tmp_path / "disk")
+        assert command("savevm one") == ""
+        publisher.wait_for("line", len(publisher.of("line")) + 1, timeout=60)
+        before, notes = Page.read(page), len(publisher.of("note"))
+        assert command("loadvm one") == ""
+        assert "a restored snapshot" in publisher.wait_for("note", notes + 1, timeout=60)["text"]
+        after = Page.read(page)
+        assert after.seq_count > before.seq_count
+        assert after.disruption_marker > before.disruption_marker
+        # The guest is taken up where it was, and gets a line again.
+        publisher.wait_for("line", len(publisher.of("line")) + 1, timeout=60)
+        told, _ = guest.child.communicate(timeout=120)
+    assert re.search(r"^(not )?ok 1 lock", told, re.MULTILINE), told
 
 
 def test_better_bounds_refine_the_offset_without_a_disruption(
