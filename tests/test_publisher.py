@@ -877,6 +877,11 @@ def test_read_only_folder_is_said(program: Path, tmp_path: Path) -> None:
     (["--page", "/dev/stdin", "--stress"], "symbolic link"),
     (["--page", "x", "--frob"], "--help"),
     (["page"], "no option"),
+    (["--static", f"{STATIC},tai=32768"], "tai takes a number in its range (see --help), not \"32768\""),
+    (["--static", f"{STATIC},rate-ppm=100000.1"], "rate-ppm takes a number in its range"),
+    (["--static", f"{STATIC},marker=x"], "marker takes a number in its range"),
+    (["--static", f"{STATIC},type=monotonic"], "counter, time, period-hz, rate-ppm, type, tai and marker"),
+    (["--static", f"{STATIC},hz=1"], "counter, time, period-hz, rate-ppm, type, tai and marker"),
 ])
 def test_bad_arguments_are_named(
         page_programs: Path, tmp_path: Path, args: list[str], says: str) -> None:

@@ -180,49 +180,76 @@ static bool parse_time(const char *text, instant *time)
 	return true;
 }
 
+/* What --static gives beside the line's own fields. */
+struct given {
+	u64 hz; /* 0: not given */
+	s64 rate_ppt;
+	bool has_time, has_counter;
+};
+
+static bool parse_type(const char *text, u8 *type)
+{
+	*type = strcmp(text, "utc") ? VMCLOCK_TIME_TAI : VMCLOCK_TIME_UTC;
+	return *type == VMCLOCK_TIME_UTC || !strcmp(text, "tai");
+}
+
+/* One name=value of --static. false: the value is none for it, or (!*known) there is no such name.
+ */
+static bool parse_given(struct vmclock_line *line, struct given *given, const char *name,
+			const char *value, bool *known)
+{
+	u64 tai;
+
+	*known = true;
+	if (!strcmp(name, "counter"))
+		return given->has_counter = str_to_u64(value, &line->counter_value);
+	if (!strcmp(name, "time"))
+		return given->has_time = parse_time(value, &line->time);
+	if (!strcmp(name, "period-hz"))
+		return str_to_u64(value, &given->hz) && given->hz >= 1000 &&
+		       given->hz <= 10000000000ULL;
+	if (!strcmp(name, "rate-ppm"))
+		return str_to_fixed(value, 6, &given->rate_ppt) &&
+		       given->rate_ppt >= -100000000000LL && given->rate_ppt <= 100000000000LL;
+	if (!strcmp(name, "marker"))
+		return str_to_u64(value, &line->disruption_marker);
+	if (!strcmp(name, "tai")) {
+		if (!str_to_u64(value, &tai) || tai > 32767)
+			return false;
+		line->tai_offset_sec = (s32)tai;
+		return true;
+	}
+	*known = !strcmp(name, "type") && parse_type(value, &line->time_type);
+	return *known;
+}
+
 static bool parse_static(struct options *options, char *text)
 {
 	struct vmclock_line *line = &options->line;
-	u64 hz = 0, tai = 37, number;
-	bool has_time = false, has_counter = false;
-	s64 rate_ppt = 0;
+	struct given given = { 0 };
+	bool known;
 
 	line->time_type = VMCLOCK_TIME_TAI;
+	line->tai_offset_sec = 37;
+	line->flags = VMCLOCK_FLAG_TAI_OFFSET_VALID | VMCLOCK_FLAG_PERIOD_ESTERROR |
+		      VMCLOCK_FLAG_PERIOD_MAXERROR | VMCLOCK_FLAG_TIME_ESTERROR |
+		      VMCLOCK_FLAG_TIME_MAXERROR;
 	for (char *word = strtok(text, ","); word; word = strtok(NULL, ",")) {
 		char *value = strchr(word, '=');
-		bool good = true;
 
 		if (!value)
 			return refuse("--static", word, "name=value pairs (see --help)");
 		*value++ = 0;
-		if (!strcmp(word, "counter"))
-			good = has_counter = str_to_u64(value, &line->counter_value);
-		else if (!strcmp(word, "time"))
-			good = has_time = parse_time(value, &line->time);
-		else if (!strcmp(word, "period-hz"))
-			good = str_to_u64(value, &hz) && hz >= 1000 && hz <= 10000000000ULL;
-		else if (!strcmp(word, "rate-ppm"))
-			good = str_to_fixed(value, 6, &rate_ppt) && rate_ppt >= -100000000000LL &&
-			       rate_ppt <= 100000000000LL;
-		else if (!strcmp(word, "tai"))
-			good = str_to_u64(value, &tai) && tai <= 32767;
-		else if (!strcmp(word, "marker"))
-			good = str_to_u64(value, &number), line->disruption_marker = number;
-		else if (!strcmp(word, "type") && !strcmp(value, "utc"))
-			line->time_type = VMCLOCK_TIME_UTC;
-		else if (strcmp(word, "type") || strcmp(value, "tai"))
-			return refuse("--static", word,
-				      "counter, time, period-hz, rate-ppm, type, tai and marker");
-		if (!good)
+		if (parse_given(line, &given, word, value, &known))
+			continue;
+		if (known)
 			return refuse(word, value, "a number in its range (see --help)");
+		return refuse("--static", word,
+			      "counter, time, period-hz, rate-ppm, type, tai and marker");
 	}
-	if (!hz || !has_time || !has_counter)
+	if (!given.hz || !given.has_time || !given.has_counter)
 		return refuse("--static", "less", "at least counter=, time= and period-hz=");
-	vmclock_period_from_hz(hz, rate_ppt, &line->period_frac, &line->period_shift);
-	line->tai_offset_sec = (s32)tai;
-	line->flags = VMCLOCK_FLAG_TAI_OFFSET_VALID | VMCLOCK_FLAG_PERIOD_ESTERROR |
-		      VMCLOCK_FLAG_PERIOD_MAXERROR | VMCLOCK_FLAG_TIME_ESTERROR |
-		      VMCLOCK_FLAG_TIME_MAXERROR;
+	vmclock_period_from_hz(given.hz, given.rate_ppt, &line->period_frac, &line->period_shift);
 	return true;
 }
 

@@ -23,4 +23,9 @@ enum status audit(const struct options *options);
  * mid-update, keeps its seq_count and gets the next disruption_marker. false: said on stderr. */
 bool publish_open(const struct options *options, struct pagefile *file, struct vmclock_line *line);
 
+/* The same with exactly the marker of `line`: it is part of a --stress line, and with another one a
+ * reader would report a torn line. */
+bool publish_open_as_is(const struct options *options, struct pagefile *file,
+			const struct vmclock_line *line);
+
 #endif
