@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The lifted core's switches, as JSON and as warnings. */
+/* Prints the lifted core's switches as JSON, and warnings about them. */
 #include <signal.h>
 #include <stdio.h>
 #include <sys/time.h>
@@ -35,7 +35,7 @@ static const char *stopped_tick(void)
 		[TK_STOP_PASSES] = "is skipped",
 		[TK_STOP_ENDLESS] = "does not end",
 		[TK_STOP_LOSES] = "loses time",
-		[TK_STOP_REFUSED] = "cannot be had",
+		[TK_STOP_REFUSED] = "cannot be tried",
 	};
 	const struct itimerval limit = { .it_value.tv_sec = CPU_SECONDS };
 	int status;
@@ -83,15 +83,15 @@ void stage_warn(void)
 
 	if ((identity->switches ^ stage->switches) & told)
 		fprintf(stderr,
-			"tickbench-diff: by what it does this core has: %s; its source seems to "
+			"tickbench-diff: by its behaviour this core has: %s; its source seems to "
 			"have: "
 			"%s\n",
 			names(stage->switches & told, found),
 			names(identity->switches & told, said));
 	if (stage->unknown)
 		fprintf(stderr,
-			"tickbench-diff: this core does as neither a core with %s nor one "
-			"without\n",
+			"tickbench-diff: this core behaves neither like one with %s nor like "
+			"one without\n",
 			names(stage->unknown, found));
 	if (missing)
 		fprintf(stderr,

@@ -59,11 +59,12 @@ static void note_doubts(struct run *run, const struct tk_identity *identity)
 
 	if ((identity->switches ^ known.stage.switches) & told)
 		ktap_note(run->ktap,
-			  "by what it does this core has: %s; its source seems to have: %s",
+			  "by its behaviour this core has: %s; its source seems to have: %s",
 			  names(known.stage.switches & told, does),
 			  names(identity->switches & told, says));
 	if (known.stage.unknown)
-		ktap_note(run->ktap, "this core does as neither a core with %s nor one without",
+		ktap_note(run->ktap,
+			  "this core behaves neither like one with %s nor like one without",
 			  names(known.stage.unknown, does));
 }
 

@@ -59,8 +59,8 @@ class Stage:
     """Which of the series' switches a lifted core has; names as in tk.h, without its prefix."""
 
     kernel: str
-    switches: frozenset[str]  # by what it does
-    unknown: frozenset[str]  # of which it does as neither a core with them nor one without
+    switches: frozenset[str]  # by its behaviour
+    unknown: frozenset[str]  # those of which it behaves neither like a core with nor like one without
     source: frozenset[str]  # by how it is spelled
     missing: frozenset[str]  # that its release has and it does not
     stopped_tick: str  # what a tick does while cycle_interval is 0, in words
@@ -71,12 +71,12 @@ class Stage:
             return ", ".join(sorted(switches)) or "none"
 
         told = TOLD - self.unknown
-        lines = [f"switches, by what it does: {names(self.switches)}; a tick while cycle_interval is 0 "
+        lines = [f"switches, by its behaviour: {names(self.switches)}; a tick while cycle_interval is 0 "
                  f"{self.stopped_tick}"]
         if (self.source ^ self.switches) & told:
             lines.append(f"NOTE: its source seems to have: {names(self.source & told)}")
         if self.unknown:
-            lines.append(f"NOTE: it does as neither a core with {names(self.unknown)} nor one without")
+            lines.append(f"NOTE: it behaves neither like a core with {names(self.unknown)} nor like one without")
         if self.missing:
             lines.append(f"MISSING: linux {self.kernel} has {names(self.missing)} in its release; this tree does not")
         return "\n".join(lines)
