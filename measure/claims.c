@@ -171,7 +171,7 @@ void run_claim_stays(struct run *run, u32 rests_on)
 		  "it stays within one mult step over the longest time between two ticks",
 		  rests_on);
 	run_claim(run, magnitude(stats_mean_fs(stats)) <= stray_fs,
-		  "in the mean it is no further from the line than that", rests_on);
+		  "its mean error stays within that bound too", rests_on);
 	run_claim_account(run, rests_on);
 	run_claim_drift(run, rests_on);
 }

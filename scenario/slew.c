@@ -202,7 +202,7 @@ static void tail_once(struct run *run)
 	run_ticks_stop(run);
 	run->tk->state(&state);
 	ktap_metric(run->ktap, "tail_time_offset_left", state.time_offset, 0, 0, "2^-32ns/HZ");
-	run_claim(run, !state.time_offset, "of an offset too small to share nothing is left",
+	run_claim(run, !state.time_offset, "an offset too small to divide is delivered whole",
 		  TK_TAIL);
 }
 
@@ -236,7 +236,7 @@ static void adjtime_once(struct run *run)
 	run_claim(run,
 		  run->stats->max_abs_fs <=
 			  run_bound_fs(run) + 2 * ADJTIME_RATE_FS / run->params->hz,
-		  "adjtime is delivered, but for the share of two ticks", RESTS_ON);
+		  "adjtime is delivered, within the share of two ticks", RESTS_ON);
 	run_claim(run, !state.time_adjust && !state.time_adjust_frac,
 		  "of adjtime nothing is left to be slewed", TK_SKEW);
 	run_claim_account(run, RESTS_ON);

@@ -26,7 +26,7 @@ NEVER_BACK = "time never goes back for a reader"
 EVERY_LINE = "every line of the page is taken"
 # What claims.c claims where ticks are late or skipped, and of every error on the virtual clock.
 STAYS = "it stays within one mult step over the longest time between two ticks"
-MEAN = "in the mean it is no further from the line than that"
+MEAN = "its mean error stays within that bound too"
 ACCOUNT = "the time plus the corrections that are still due is on the line, within 5 ps"
 DRIFT = "it does not drift: less than 0.001 ns/s, or than a short run can tell"
 # As short as the claim's own bounds let a run be.
@@ -95,8 +95,8 @@ OWN = (
         note="a tick divided by zero"),
     Row("slew", ACCOUNT, "drain-sign"),
     Row("slew", "time_offset is exactly 0: nothing is left to be slewed", "drain-lost", ("duration=500",)),
-    Row("slew", "of an offset too small to share nothing is left", "drain-lost"),
-    Row("slew", "adjtime is delivered, but for the share of two ticks", "mult-above"),
+    Row("slew", "an offset too small to divide is delivered whole", "drain-lost"),
+    Row("slew", "adjtime is delivered, within the share of two ticks", "mult-above"),
     Row("slew", "of adjtime nothing is left to be slewed", "drain-lost"),
     Row("compare", "the locked core drifts less than 1 ppb from the line", "reference-rate"),
     Row("compare", "the locked core drifts less than 1 ppb from the line", "reference-lost"),
