@@ -192,6 +192,15 @@ def test_the_free_core_runs_at_the_mult_of_its_counter(sim: Sim) -> None:
         assert metrics["free_off_mult_bound_ns"] < 2000
 
 
+def test_a_short_comparison_with_skipped_ticks_is_not_taken_for_a_drift(sim: Sim) -> None:
+    """A step of mult over a hundred ticks is 15 ns: over 0.2 s, the slope of that is no rate of the core."""
+    for seed in (2, 4, 5):
+        metrics = sim("scenario=compare", "tickless=1", "duration=0.4", f"seed={seed}")["metrics"]
+        assert 1 < abs(metrics["locked_drift_ppb"]) < metrics["locked_drift_bound_ppb"]
+    # A long one must still stay below 1 ppb.
+    assert sim("scenario=compare")["metrics"]["locked_drift_bound_ppb"] == 1
+
+
 def test_a_page_time_that_no_core_can_hold_is_a_skip(built: Path, tmp_path: Path) -> None:
     from pagetool import Page
 
