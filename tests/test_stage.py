@@ -143,6 +143,13 @@ def test_what_releases_have(release: str, switches: tuple[str, ...]) -> None:
     assert detect.release_switches(release) == switches
 
 
+def test_the_document_names_the_first_releases_with_switches() -> None:
+    text = " ".join(Path("docs/lift.md").read_text().split())
+    for boundary in detect.RELEASES:
+        major, minor, patch = boundary.first
+        assert f"{major}.{minor}.{patch}" in text or not patch and f"from {major}.{minor} on" in text, boundary
+
+
 # How the counter is registered
 
 
