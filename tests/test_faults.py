@@ -144,7 +144,8 @@ GUEST_ROWS = (
     # Counted instructions and a given line: what fails is the core, not the host that is busy.
     GuestRow("lock", "in the median it is on the line, but for late ticks and the page's own moves",
              ("--icount", "fault=reference-1us", "hz=100", "duration=0.2")),
-    GuestRow("lock", "the host finds the core's time within the page's stated maxerror",
+    GuestRow("lock", "the host finds the core's time within the page's stated maxerror, beside what is still to be"
+             " slewed",
              ("--accel", "tcg", "fault=reader-ahead", "hz=100", "duration=0.5")),
     # No fault but a rate that is a lie: 1000000 kHz, where icount's counter has another.
     GuestRow("clocks", "the counter runs at its nominal frequency, as far as a second counter can tell",
