@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
-pytest_plugins = ["fakes", "liftable"]
+pytest_plugins = ["fakes", "liftable", "publishing"]
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 # Generous, for a busy machine: it only ends a test that hangs.
