@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Kernel sources from Debian's linux-source packages, also from suites that the machine does not
-use, and without touching its configuration: apt gets a sources file and folders of its own, and the
-mirror that the machine's own configuration names. Assumes Debian's apt, and keeps what it fetched in
-a cache (XDG): a release that is there is not looked for again. apt checks the index's signature and
-the package's checksum; the checksum is checked again here."""
+"""Fetches kernel sources: Debian's linux-source packages, also from suites that the machine does not use.
+The machine's configuration stays as it is: apt is given a sources file and folders of its own, and the
+mirror is the one that the machine's own configuration names. Packages are kept in a cache (XDG): a release
+in the cache is not fetched again. apt checks the index's signature and the package's checksum; the
+checksum is checked again here. Assumes Debian's apt."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ def cache() -> Path:
 
 
 def _order(version: str) -> tuple[tuple[int, ...], bool]:
-    """To order versions of one release by: 6.12.107-1 is newer than 6.12.94-1, and also than a
+    """The sort key of the versions of one release: 6.12.107-1 is newer than 6.12.94-1, and also than a
     rebuild of it for an older Debian, 6.12.107-1~deb12u1."""
     own, tilde, _ = version.partition("~")
     return tuple(int(number) for number in re.findall(r"\d+", own)), not tilde
 
 
 def fits(release: str, version: str) -> bool:
-    """Whether a package's version is of a release: 6.12 any 6.12, 6.12.107 just that."""
+    """Whether a package's version belongs to a release: 6.12 means any 6.12, 6.12.107 only that one."""
     return re.match(re.escape(release) + r"(?![0-9])", version) is not None
 
 
@@ -76,7 +76,7 @@ def _package(folder: Path, version: str) -> Package:
 
 
 def known(release: str, folder: Path) -> Package | None:
-    """What a release was found to be when it was first asked for."""
+    """The version that a release name stood for when it was first used."""
     try:
         version = (folder / "release" / release).read_text().strip()
     except OSError:
@@ -86,7 +86,7 @@ def known(release: str, folder: Path) -> Package | None:
 
 
 def unpacked(release: str, folder: Path) -> Package | None:
-    """The newest version of a release that is there, asked for by this name or another."""
+    """The newest version of a release in the cache, under whichever name it was fetched."""
     found = [
         path.name for path in folder.glob("tree/*")
         if fits(release, path.name) and not path.name.endswith(".new")
@@ -139,7 +139,7 @@ def _apt(folder: Path, program: str, *arguments: str, cwd: Path | None = None) -
 
 
 def _index(folder: Path, release: str) -> str:
-    """Makes sure of a fresh package index; what apt said."""
+    """Updates the package index if it is old. Returns what apt printed."""
     apt = folder / "apt"
     stamp = apt / "updated"
     if stamp.exists() and 0 <= _age(stamp) < INDEX_SECONDS:
@@ -165,7 +165,7 @@ def _age(path: Path) -> float:
 
 
 def candidates(shown: str) -> list[Candidate]:
-    """From `apt-cache show`."""
+    """The candidates in the output of `apt-cache show`."""
     found = []
     for stanza in shown.split("\n\n"):
         fields = dict(re.findall(r"^(Package|Version|SHA256): (\S+)", stanza, re.MULTILINE))
@@ -214,7 +214,7 @@ def _download(folder: Path, release: str, wanted: Candidate) -> Path:
 
 
 def _unpack(archive: Path, name: str, tree: Path) -> None:
-    """The needed part of the tree in a package; whole or not at all."""
+    """Unpacks the part of a package's tree that is needed. A failure leaves nothing behind."""
     new = tree.with_name(f"{tree.name}.new")
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a kernel's timekeeping sources have and do, told by the sources themselves: a patched tree
-is the normal case, so no version is looked at. Assumes kernel style only as far as that a function's
+"""Tells from a kernel's sources what its timekeeping code has and does. Patched trees are the normal case,
+so the version does not count. Assumes kernel style only as far as that a function's
 body ends with a brace in the first column."""
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ def release_switches(release: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Stage:
-    """What was found: macros for the wrappers, switches by the names of tk.h. A spelling that is not known
-    here is missed: what a core does (tk/stage.c) has the last word."""
+    """What the sources have: macros for the wrappers, switches by the names of tk.h. An unknown spelling is
+    missed, so the behaviour of the core (tk/stage.c) decides."""
 
     has: dict[str, bool]
     switches: tuple[str, ...]
@@ -108,7 +108,7 @@ def _header(path: Path) -> str:
 
 
 def _guarded(function: str) -> bool:
-    """Whether a function asks for a cycle_interval of 0."""
+    """Whether a function tests for a cycle_interval of 0."""
     return re.search(r"!\s*\w+->cycle_interval\b|\bcycle_interval\s*==\s*0\b", function) is not None
 
 

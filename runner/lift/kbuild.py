@@ -38,7 +38,7 @@ FOREIGN = (
 
 @dataclass(frozen=True)
 class Variant:
-    """For what a core is compiled."""
+    """The target that a core is compiled for."""
 
     arch: str  # um: a host process; x86: the guest
     hz: int
@@ -58,19 +58,19 @@ class Variant:
 
 
 def missing_tools(tools: tuple[str, ...] = TOOLS) -> list[str]:
-    """Those of the programs that kbuild needs which are not on PATH."""
+    """The programs that kbuild needs and that are not on PATH."""
     return [tool for tool in tools if not shutil.which(tool)]
 
 
 def environment() -> dict[str, str]:
-    """Ours, without what would change a kernel's build: make's own variables, ARCH, CROSS_COMPILE and the
-    like."""
+    """The environment of this process without the variables that change a kernel's build: make's own, ARCH,
+    CROSS_COMPILE and others."""
     kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
     return kept | {"LC_ALL": "C"}
 
 
 def fragment(variant: Variant) -> str:
-    """The few options that allnoconfig does not say right."""
+    """The options in which the configuration differs from allnoconfig."""
     lines = [
         "CONFIG_64BIT=y",
         "CONFIG_EXPERT=y",
@@ -94,7 +94,7 @@ def _make(tree: Path, folder: Path, arch: str, *arguments: str) -> tuple[int, st
 
 
 def _inputs(tree: Path, folder: Path) -> dict[str, int]:
-    """Modification times of all that decides how a unit is compiled."""
+    """Modification times of the files that decide how a unit is compiled."""
     listed = (folder / "include/config/auto.conf.cmd").read_text(errors="replace")
     kconfig = re.search(r"^deps_config := \\\n((?:\t.*\n)+)", listed, re.MULTILINE)
     names = list(MAKEFILES)
@@ -121,7 +121,7 @@ def _current(tree: Path, folder: Path, variant: Variant) -> bool:
 
 
 def _start_over_for_another(tree: Path, folder: Path) -> None:
-    """What kbuild made for a tree at one place is of no use for it at another."""
+    """Removes what kbuild made if the tree has moved: its files contain the tree's path."""
     place = folder / "tree-path"
     if not place.exists() or place.read_text() != str(tree):
         shutil.rmtree(folder, ignore_errors=True)

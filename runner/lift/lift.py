@@ -31,7 +31,7 @@ PROGRAMS = {"um": ("tickbench-sim",), "x86": ("tickbench.elf", "tickbench.efi")}
 
 @dataclass(frozen=True)
 class Lifted:
-    """What came of it."""
+    """A lifted core: its tree, its target and its folder."""
 
     tree: trees.Tree
     variant: Variant
@@ -58,7 +58,7 @@ class _Stopwatch:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """One lift of a tree at a time, also across processes."""
+    """Holds a lock on the folder, so that one process at a time lifts into it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / "lock").open("w")
@@ -70,7 +70,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _write(path: Path, text: str) -> None:
-    """Leaves alone what says this already, for what depends on it."""
+    """Writes a file unless it has this text already, so that make sees no change."""
     if not path.exists() or path.read_text() != text:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
@@ -82,7 +82,7 @@ def _c_string(text: str) -> str:
 
 
 def identity(tree: trees.Tree, variant: Variant, stage: detect.Stage) -> str:
-    """lift_identity.h"""
+    """The text of lift_identity.h."""
     def mask(names: Iterable[str]) -> str:
         return " | ".join(f"TK_{name}" for name in names) or "0"
 
@@ -112,7 +112,7 @@ def _timeconst(tree: Path, hz: int) -> str:
 
 
 def _dependencies_newer(object_file: Path, folder: Path) -> bool:
-    """Whether anything that an object was made of has changed since."""
+    """Whether a file that an object depends on is newer than the object."""
     try:
         made = object_file.stat().st_mtime_ns
         listed = object_file.with_suffix(".dep").read_text().replace("\\\n", " ").split()[1:]
