@@ -100,6 +100,13 @@ struct sample_header run_sample_header(const struct run *run, const char *scenar
 /* The "# param" lines of a run. */
 void run_params(const struct run *run, const char *scenario, u64 duration_ms, u32 number);
 
+/*
+ * The straight line of a scenario that follows the page and does nothing else: starts the core,
+ * steps it onto the line, lets the duration pass with ticks and samples, and prints the metrics.
+ * false: the core does not start or does not follow, which is reported.
+ */
+bool run_follow_for_duration(struct run *run);
+
 /* A new window for the statistics, from now. */
 void run_window(struct run *run);
 

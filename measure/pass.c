@@ -79,3 +79,15 @@ void run_settle(struct run *run, u64 ms)
 {
 	run->clock->run_until(run->clock, counter_now(run) + run_cycles_in_ms(run, ms));
 }
+
+bool run_follow_for_duration(struct run *run)
+{
+	if (!run_start_core(run) || !run_follow(run, true))
+		return false;
+	run_ticks_start(run);
+	run_window(run);
+	run_ms(run, run->params->duration_ms);
+	run_ticks_stop(run);
+	run_metrics(run);
+	return true;
+}

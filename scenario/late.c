@@ -8,14 +8,8 @@
 
 static void measure(struct run *run)
 {
-	if (!run_start_core(run) || !run_follow(run, true))
+	if (!run_follow_for_duration(run))
 		return;
-	run_ticks_start(run);
-	run_window(run);
-	run_ms(run, run->params->duration_ms);
-	run_ticks_stop(run);
-
-	run_metrics(run);
 	run_claim_stays(run, TK_REMAINDER | TK_CLAWBACK | TK_REFERENCE | TK_FEED);
 	run_claim_sane(run);
 }

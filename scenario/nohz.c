@@ -9,14 +9,8 @@ static void measure(struct run *run)
 {
 	struct clock *clock = run->clock;
 
-	if (!run_start_core(run) || !run_follow(run, true))
+	if (!run_follow_for_duration(run))
 		return;
-	run_ticks_start(run);
-	run_window(run);
-	run_ms(run, run->params->duration_ms);
-	run_ticks_stop(run);
-
-	run_metrics(run);
 	ktap_metric(run->ktap, "longest_idle_ticks", (s128)run->ticker.stats.longest_idle, 0, 0,
 		    "ticks");
 	if (clock->is_virtual)

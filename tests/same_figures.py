@@ -55,13 +55,9 @@ def figures(ktap: str) -> dict[str, str]:
 
 
 def simulated(program: Path, experiment: dict[str, str], core: str) -> dict[str, str]:
-    """One experiment in a host process, in whichever spelling this program takes."""
+    """One experiment in a host process."""
     spelled = [f"{name}={value}" for name, value in {"core": core, **experiment}.items()]
     ended = subprocess.run([str(program), *spelled], capture_output=True, text=True)
-    if ended.returncode == 2:
-        dashed = [part for name, value in {"core": core, **experiment}.items()
-                  for part in (f"--{name.replace('_', '-')}", value)]
-        ended = subprocess.run([str(program), *dashed], capture_output=True, text=True)
     if ended.returncode not in (0, 1, 4):
         return {"cannot": ended.stderr.strip()}
     return figures(ended.stdout)
