@@ -14,7 +14,7 @@ static void check_ranges(const struct scenario_params *params)
 		   "a scenario's name ends, and is not empty");
 	fuzz_check(memchr(params->core, 0, sizeof(params->core)) && params->core[0],
 		   "a core's name ends, and is not empty");
-	fuzz_check(!(params->switches & ~(u32)TK_ALL), "a switch that is none");
+	fuzz_check(!(params->switches & ~(u32)(TK_ALL | TK_MAILED)), "a switch that is none");
 	fuzz_check(params->clock <= CLOCK_TSC && params->tick <= TICK_ONESHOT, "a word is none");
 	fuzz_check(params->hz >= 24 && params->hz <= 10000, "hz out of range");
 	fuzz_check(!params->counter_hz || (params->counter_hz >= TK_COUNTER_HZ_MIN &&

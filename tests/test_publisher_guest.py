@@ -315,6 +315,36 @@ def test_better_bounds_refine_the_offset_without_a_disruption(
     assert all(abs(float(each["difference_ns"])) <= int(each["maxerror_ns"]) for each in verdicts)
 
 
+def test_a_reading_of_the_line_before_is_judged_by_what_that_line_stated(
+        program: Path, page: Path, mailbox: Path, tool: Tool) -> None:
+    """The page steps to a better line while a guest still holds the one before."""
+    with live(program, page, "--mailbox", mailbox) as publisher:
+        publisher.wait_for("ready")
+        # Answers 250 us late: such a line is 125 us off, and states more than that.
+        serve_until(publisher, "line", 1, tool, mailbox, OFFSET, page, 0, 250)
+        before, lines = Page.read(page), len(publisher.of("line"))
+        serve_until(publisher, "offset", len(publisher.of("offset")) + 1, tool, mailbox, OFFSET)
+        serve_until(publisher, "line", lines + 1, tool, mailbox, OFFSET)
+        after = Page.read(page)
+        assert after.disruption_marker == before.disruption_marker
+        # 1000 cycles before the step, by the line before it, in UTC.
+        step = next(line for line in publisher.of("line")[lines:] if line["stepped"])
+        counter = int(step["counter"]) - 1000
+        passed = (counter - before.counter_value) * before.period_frac >> before.shift
+        time_frac = (before.time_sec << 64) + before.time_frac + passed
+        sec = (time_frac >> 64) - (before.tai_offset_sec if before.time_type == 1 else 0)
+        with mailbox.open("r+b") as file:
+            file.seek(0xc8)
+            file.write(struct.pack("<QQQ", counter, sec, time_frac & (1 << 64) - 1))
+            file.seek(0xc0)
+            file.write(struct.pack("<Q", 77))
+        serve_until(publisher, "verdict", len(publisher.of("verdict")) + 1, tool, mailbox, OFFSET)
+        verdict = publisher.of("verdict")[-1]
+    assert verdict["post"] == 77 and verdict["valid"]
+    assert abs(float(verdict["difference_ns"])) > int(step["maxerror_ns"]), "the lines differ too little"
+    assert abs(float(verdict["difference_ns"])) <= int(verdict["maxerror_ns"])
+
+
 def test_without_an_answer_the_page_stays_initializing(
         program: Path, page: Path, mailbox: Path) -> None:
     with live(program, page, "--mailbox", mailbox) as publisher:

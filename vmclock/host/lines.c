@@ -17,8 +17,38 @@
 #define DOUBT_US       20000  /* usual silence on a busy host: not added to the error */
 #define LOST_US	       100000 /* of silence after which the page says "unknown" */
 #define TAMPER_NOTE_US 1000000
+#define TAKE_NS	       50e6 /* a guest at HZ 24 looks at the page as rarely */
 
 static const struct steered no_steering;
+
+static long double stated_ns(const struct vmclock_line *line, u64 counter)
+{
+	long double rate = ldexpl(line->period_maxerror, -64 - line->period_shift) * 1e9L;
+
+	return line->time_maxerror_ns +
+	       fabsl((long double)(s64)(counter - line->counter_value)) * rate;
+}
+
+long double lines_stated_ns(const struct live *live, u64 counter)
+{
+	long double stated = stated_ns(&live->line, counter);
+
+	for (u32 i = 0; i < REPLACED && i < live->replacements; i++) {
+		const struct replaced *each = &live->replaced[i];
+		long double since_ns = (s64)(counter - each->counter) * line_period_ns(&each->line);
+
+		if (since_ns < TAKE_NS)
+			stated = fmaxl(stated, stated_ns(&each->line, counter));
+	}
+	return stated;
+}
+
+/* Remembers the present line, which another one is about to replace at this guest counter. */
+static void keep_replaced(struct live *live, u64 counter)
+{
+	live->replaced[live->replacements++ % REPLACED] =
+		(struct replaced){ .line = live->line, .counter = counter };
+}
 
 /* Writes the line to the page, with the additional error of the moment. */
 static void write_page(struct live *live)
@@ -93,6 +123,7 @@ static void publish_fit(struct live *live)
 		.refresh_s = (double)live->options->interval_us / 1e6,
 	};
 	if (live->published) {
+		keep_replaced(live, target.counter);
 		steer_line(&live->line, &target, &steered);
 	} else {
 		live->line.counter_value = target.counter;
@@ -134,6 +165,8 @@ static void publish_device(struct live *live)
 	if (live->published && line.seq_count == live->device_seq)
 		return;
 	live->device_seq = line.seq_count;
+	if (live->published)
+		keep_replaced(live, offset_to_guest(&live->offset, host_counter()));
 	live->line = line;
 	live->line.disruption_marker += live->marker;
 	live->line.counter_value = offset_to_guest(&live->offset, line.counter_value);
@@ -180,6 +213,7 @@ void lines_disrupt(struct live *live)
 {
 	live->marker++;
 	live->published = false;
+	live->replacements = 0;
 	live->lost = false;
 	live->stated_doubt_us = 0;
 	if (live->device)

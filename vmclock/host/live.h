@@ -14,6 +14,14 @@
 #define SPAN_NS	   16000000000LL /* of the window that is fitted */
 #define PAIR_TRIES 8		 /* bracketed reads of the clock, of which the narrowest counts */
 
+#define REPLACED 32 /* lines that are remembered */
+
+/* A line that another one has replaced. */
+struct replaced {
+	struct vmclock_line line;
+	u64 counter; /* the guest's, at the replacement */
+};
+
 struct live {
 	const struct options *options;
 	struct vmclock_abi *page;
@@ -34,10 +42,12 @@ struct live {
 	bool kvm_silent; /* it gave none when last read */
 	bool complained; /* that KVM tells nothing */
 
-	struct vmclock_line line; /* in guest terms, as of the last confirmed exchange */
-	bool published;		  /* the page holds that line, and it may be continued */
-	s64 stated_doubt_us;	  /* what is added to time_maxerror for the guest's silence */
-	bool lost;		  /* the page says "unknown" */
+	struct vmclock_line line;	    /* in guest terms, as of the last confirmed exchange */
+	struct replaced replaced[REPLACED]; /* a ring */
+	u32 replacements;
+	bool published;	     /* the page holds that line, and it may be continued */
+	s64 stated_doubt_us; /* what is added to time_maxerror for the guest's silence */
+	bool lost;	     /* the page says "unknown" */
 	u32 device_seq;
 	u64 marker; /* ours; what a device says is added */
 	u64 lines, judged;
@@ -75,6 +85,13 @@ s64 guest_offset_doubt_us(const struct live *live);
 void verdict_give(struct live *live);
 
 /* --- lines.c --- */
+
+/*
+ * The error that the page states for a reading at this guest counter, ns. A reading that precedes
+ * the present line, or follows it by less than a guest needs to take it, may come from a line that
+ * was replaced: the larger of both errors counts.
+ */
+long double lines_stated_ns(const struct live *live, u64 counter);
 
 /* Writes the next line: of the fit, or of the host's device. */
 void lines_refresh(struct live *live);

@@ -13,16 +13,6 @@
 #define HALF_GRAIN_NS 0.5L	   /* the kernel rounds its clock down to whole ns */
 #define FRAC_PER_NS   (18446744073709551616.0L / 1e9L)
 
-/* What the page states for the time at a guest's counter value, ns. */
-static long double stated_ns(const struct live *live, u64 counter)
-{
-	const struct vmclock_line *line = &live->line;
-	long double rate = ldexpl(line->period_maxerror, -64 - line->period_shift) * 1e9L;
-
-	return line->time_maxerror_ns +
-	       fabsl((long double)(s64)(counter - line->counter_value)) * rate;
-}
-
 /* false: nothing can be said of a post like this, or not now. */
 static bool judge(const struct live *live, u64 counter, u64 sec, u64 frac,
 		  struct mailbox_verdict *verdict)
@@ -43,8 +33,8 @@ static bool judge(const struct live *live, u64 counter, u64 sec, u64 frac,
 	host = instant_from_nsec(pair.time_ns) - (instant)((age_ns - HALF_GRAIN_NS) * FRAC_PER_NS);
 	/* Saturates at 2.5 hours. */
 	verdict->difference_fs = instant_to_fsec(guest - host);
-	verdict->maxerror_ns =
-		(u64)ceill(stated_ns(live, counter) + pair.half_width * live->fit.period_ns + 1);
+	verdict->maxerror_ns = (u64)ceill(lines_stated_ns(live, counter) +
+					  pair.half_width * live->fit.period_ns + 1);
 	return true;
 }
 
