@@ -54,8 +54,8 @@ static long long field_of(const void *base, size_t offset, size_t size)
 	return size == 8 ? *(const long long *)(const void *)at : *(const s32 *)(const void *)at;
 }
 
-static void note(struct difference *difference, const char *name, long long native,
-		 long long lifted)
+void compare_note(struct difference *difference, const char *name, long long native,
+		  long long lifted)
 {
 	size_t used = strlen(difference->text);
 
@@ -75,34 +75,35 @@ void compare_state(const struct tk_state state[CORES], struct difference *differ
 		long long lifted = field_of(&state[LIFTED], field->offset, field->size);
 
 		if (native != lifted)
-			note(difference, field->name, native, lifted);
+			compare_note(difference, field->name, native, lifted);
 	}
 }
 
 void compare_time(const struct tk_time time[CORES], struct difference *difference)
 {
 	if (time[NATIVE].sec != time[LIFTED].sec)
-		note(difference, "read sec", time[NATIVE].sec, time[LIFTED].sec);
+		compare_note(difference, "read sec", time[NATIVE].sec, time[LIFTED].sec);
 	if (time[NATIVE].nsec != time[LIFTED].nsec)
-		note(difference, "read nsec", time[NATIVE].nsec, time[LIFTED].nsec);
+		compare_note(difference, "read nsec", time[NATIVE].nsec, time[LIFTED].nsec);
 	if (time[NATIVE].mono_ns != time[LIFTED].mono_ns)
-		note(difference, "read monotonic ns", time[NATIVE].mono_ns, time[LIFTED].mono_ns);
+		compare_note(difference, "read monotonic ns", time[NATIVE].mono_ns,
+			     time[LIFTED].mono_ns);
 	if (time[NATIVE].instant != time[LIFTED].instant)
-		note(difference, "read 2^-64 s", (long long)(u64)time[NATIVE].instant,
-		     (long long)(u64)time[LIFTED].instant);
+		compare_note(difference, "read 2^-64 s", (long long)(u64)time[NATIVE].instant,
+			     (long long)(u64)time[LIFTED].instant);
 }
 
 void compare_error(const enum tk_error error[CORES], struct difference *difference)
 {
 	if (!error[NATIVE] != !error[LIFTED])
-		note(difference, "error", error[NATIVE], error[LIFTED]);
+		compare_note(difference, "error", error[NATIVE], error[LIFTED]);
 }
 
-#define COMPARE(member)                                                          \
-	do {                                                                     \
-		if (timex[NATIVE].member != timex[LIFTED].member)                \
-			note(difference, "timex " #member, timex[NATIVE].member, \
-			     timex[LIFTED].member);                              \
+#define COMPARE(member)                                                                  \
+	do {                                                                             \
+		if (timex[NATIVE].member != timex[LIFTED].member)                        \
+			compare_note(difference, "timex " #member, timex[NATIVE].member, \
+				     timex[LIFTED].member);                              \
 	} while (0)
 
 void compare_timex(const struct tk_timex timex[CORES], u32 modes, struct difference *difference)

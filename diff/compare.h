@@ -27,4 +27,8 @@ void compare_error(const enum tk_error error[CORES], struct difference *differen
 /* What adjtimex returned. `modes` as it was called. */
 void compare_timex(const struct tk_timex timex[CORES], u32 modes, struct difference *difference);
 
+/* Adds one line to *difference: a name, and what the two cores gave for it. */
+void compare_note(struct difference *difference, const char *name, long long native,
+		  long long lifted);
+
 #endif

@@ -9,6 +9,7 @@
 #include "diff/draw.h"
 #include "diff/ops.h"
 #include "diff/pair.h"
+#include "tk/clocks.h"
 #include "vmclock/vmclock.h"
 
 #define DAY 86400
@@ -455,6 +456,8 @@ bool op_run(const struct op *op, struct difference *difference)
 	op->kind->run(op->args, difference);
 	if (!difference->found)
 		pair_compare(difference);
+	if (!difference->found)
+		pair_readings(TK_SET_ALL, difference);
 	difference->counter = pair_now();
 	return !difference->found;
 }

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The two cores, their common counter, and each call of tk.h on both. */
 #include "diff/pair.h"
+#include "diff/readings.h"
 
 #define START (1ULL << 20) /* the counter's value at init */
+/*
+ * One set of readings is compared before each tick of this many: a set takes longer than a tick.
+ */
+#define READINGS_EVERY 64
 
 static const struct tk_ops *const cores[CORES] = { &tk_native, &tk_linux };
 
@@ -120,8 +125,16 @@ void pair_pass(u64 cycles)
 	pair.now += cycles;
 }
 
+void pair_readings(u32 sets, struct difference *difference)
+{
+	if (pair.started)
+		compare_readings(cores, pair.now, sets, difference);
+}
+
 void pair_tick(struct difference *difference)
 {
+	if (pair.ticks % READINGS_EVERY == 0)
+		pair_readings(1U << pair.ticks / READINGS_EVERY % TK_SETS, difference);
 	for (int i = 0; i < CORES; i++)
 		cores[i]->tick(pair.now);
 	/* Less than a tick's cycles are left over; max_idle has room for them. */

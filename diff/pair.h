@@ -42,6 +42,9 @@ void pair_change_counter(const struct tk_counter *next, u64 next_now,
 /* Compares the whole state; does nothing while !pair_started(). */
 void pair_compare(struct difference *difference);
 
+/* Compares the readings of these sets (tk/clocks.h) at the counter's value. */
+void pair_readings(u32 sets, struct difference *difference);
+
 /* The counter, and what the native core reads and holds. */
 u64 pair_now(void);
 u64 pair_counter_hz(void);

@@ -170,6 +170,8 @@ static inline void tk_state_join(struct tk_state *state, const struct tk_state_c
 	memcpy((char *)state + sizeof(*clock), ntp, sizeof(*ntp));
 }
 
+struct tk_readings; /* tk/clocks.h */
+
 struct tk_identity {
 	const char *core;     /* "native", "linux" */
 	const char *kernel;   /* release, or NULL */
@@ -236,6 +238,12 @@ struct tk_ops {
 	bool (*endless)(void);
 
 	void (*state)(struct tk_state *state);
+
+	/*
+	 * Adds the readings of `sets` (enum tk_reading_set) that this core has, at the counter's
+	 * value `now` (tk/clocks.h). They do not change the core. NULL: it has none.
+	 */
+	void (*readings)(u64 now, u32 sets, struct tk_readings *readings);
 };
 
 extern const struct tk_ops tk_native;

@@ -323,4 +323,5 @@ const struct tk_ops tk_linux = {
 	.recalibrate = linux_recalibrate,
 	.endless = linux_endless,
 	.state = linux_state,
+	.readings = lift_readings,
 };

@@ -91,6 +91,9 @@ void lift_set_cycle_interval(u64 cycles);
 /* The tree's own timekeeping_set_reference(); a negative errno, or LIFT_NO_REFERENCE. */
 int lift_own_reference(u64 now, const struct lift_reference *reference);
 #define LIFT_NO_REFERENCE 1
+/* wrap_clocks.h: struct tk_ops' readings. */
+struct tk_readings;
+void lift_readings(u64 now, u32 sets, struct tk_readings *readings);
 
 /* wrap_ntp.c */
 void lift_ntp_get(struct tk_state_ntp *ntp);

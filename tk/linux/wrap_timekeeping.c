@@ -293,3 +293,5 @@ int lift_own_reference(u64 now, const struct lift_reference *reference)
 	return LIFT_NO_REFERENCE;
 }
 #endif
+
+#include "tk/linux/wrap_clocks.h"

@@ -195,6 +195,11 @@ static void native_state(struct tk_state *state)
 		      (const struct tk_state_ntp *)&core.ntp);
 }
 
+static void native_readings(u64 now, u32 sets, struct tk_readings *readings)
+{
+	timekeeping_readings(&core, now, sets, readings);
+}
+
 static const struct tk_identity identity = {
 	.core = "native",
 	.switches = TK_ALL,
@@ -212,4 +217,5 @@ const struct tk_ops tk_native = {
 	.change_counter = native_change_counter,
 	.recalibrate = native_recalibrate,
 	.state = native_state,
+	.readings = native_readings,
 };

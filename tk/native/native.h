@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The inside of the native core. Its files, each of which calls only those after it: native.c (the
- * operations of tk.h), set.c (steps, a new counter, a new reference), tick.c (the tick), ntp.c
- * (tick length, slewing, leap seconds). docs/core.md derives the equations. Fields and functions
- * have the names of their counterparts in kernel/time/. Times are shifted nanoseconds (ns *
- * 2^shift), lengths and errors ns * 2^32.
+ * operations of tk.h), clocks.c (what other clocks read), set.c (steps, a new counter, a new
+ * reference), tick.c (the tick), ntp.c (tick length, slewing, leap seconds). docs/core.md derives
+ * the equations. Fields and functions have the names of their counterparts in kernel/time/. Times
+ * are shifted nanoseconds (ns * 2^shift), lengths and errors ns * 2^32.
  */
 #ifndef TB_TK_NATIVE_NATIVE_H
 #define TB_TK_NATIVE_NATIVE_H
 
+#include "tk/clocks.h"
 #include "tk/tk.h"
 
 #define NTP_SCALE_SHIFT 32
@@ -37,6 +38,7 @@ struct timekeeper {
 	s64 xtime_remainder; /* R = 1/HZ - X at the start, shifted ns; 0 with either form of
 				`remainder` */
 	s64 skew_delta;	     /* ntp.skew_delta as of the last tick */
+	s64 offs_boot;	     /* CLOCK_BOOTTIME less CLOCK_MONOTONIC: the time slept, ns */
 	u64 paused_interval, paused_tick; /* C and ntp_tick while the counter is recalibrated */
 	struct ntp_data ntp;
 };
@@ -65,6 +67,13 @@ void timekeeping_advance(struct timekeeper *tk, u64 now, enum timekeeping_adv_mo
 /* Cycles since cycle_last; 0 for a counter that went back. */
 u64 timekeeping_get_delta(const struct timekeeper *tk, u64 now);
 void tk_sub_wall_to_mono(struct timekeeper *tk, s64 sec, s64 nsec);
+
+/*
+ * clocks.c: adds the readings of `sets` (enum tk_reading_set) at the counter's value `now`. They do
+ * not change the core.
+ */
+void timekeeping_readings(const struct timekeeper *tk, u64 now, u32 sets,
+			  struct tk_readings *readings);
 
 /* ntp.c */
 void ntp_init(struct ntp_data *ntp);

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The clocks and copies of both cores (tk/clocks.h), compared at one value of the counter. */
+#ifndef TB_DIFF_READINGS_H
+#define TB_DIFF_READINGS_H
+
+#include "diff/compare.h"
+#include "tk/clocks.h"
+
+/*
+ * Compares the readings of `sets` that both cores have at the counter's value `now`, and adds a
+ * line to *difference for each that differs.
+ */
+void compare_readings(const struct tk_ops *const cores[CORES], u64 now, u32 sets,
+		      struct difference *difference);
+
+#endif
