@@ -117,6 +117,16 @@ void compare_timex(const struct tk_timex timex[CORES], u32 modes, struct differe
 	COMPARE(tick);
 	COMPARE(tai);
 	COMPARE(state);
+	COMPARE(precision);
+	COMPARE(tolerance);
+	COMPARE(ppsfreq);
+	COMPARE(jitter);
+	COMPARE(shift);
+	COMPARE(stabil);
+	COMPARE(jitcnt);
+	COMPARE(calcnt);
+	COMPARE(errcnt);
+	COMPARE(stbcnt);
 	/* Some kernels read the clock before they step it, some after. */
 	if (!(modes & TK_ADJ_SETOFFSET)) {
 		COMPARE(time_sec);

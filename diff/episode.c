@@ -29,7 +29,7 @@ static const struct theme themes[] = {
 	    { "read", 1 },
 	    { "pass", 2 },
 	    { "tick", 2 },
-	    { "timex", 2 } } },
+	    { "adjtimex", 2 } } },
 	/* midnights and leap seconds */
 	{ { { "midnight", 3 },
 	    { "status", 5 },
@@ -47,6 +47,15 @@ static const struct theme themes[] = {
 	    { "pass", 1 },
 	    { "tai", 1 },
 	    { "edge", 1 } } },
+	/* every way to set and adjust, with limits and beyond them */
+	{ { { "adjtimex", 8 },
+	    { "query", 2 },
+	    { "adjtime_left", 1 },
+	    { "set", 1 },
+	    { "ahead", 1 },
+	    { "seconds", 2 },
+	    { "status", 1 },
+	    { "read", 1 } } },
 };
 
 static const struct op_kind *draw_kind(const struct theme *theme, u64 *random)

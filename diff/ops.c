@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "diff/adjust.h"
 #include "diff/draw.h"
 #include "diff/ops.h"
 #include "diff/pair.h"
@@ -311,26 +312,6 @@ static void draw_leap(u64 *random, long long bits, long long *args)
 	args[0] = (long long)(draw(random) & 0x70);
 }
 
-/* timex MODES VALUE: adjtimex with VALUE as offset, errors and constant. */
-static void run_timex(const long long *args, struct difference *difference)
-{
-	const struct tk_timex timex = { .modes = (u32)args[0],
-					.offset = args[1],
-					.maxerror = args[1],
-					.esterror = args[1],
-					.constant = args[1] };
-
-	pair_adjtimex(&timex, difference);
-}
-
-/* Modes: offset, maximum and estimated error, constant, microseconds or nanoseconds. */
-static void draw_timex(u64 *random, long long bits, long long *args)
-{
-	(void)bits;
-	args[1] = draw_spread(random, 20000000);
-	args[0] = (long long)(draw(random) & 0x302d);
-}
-
 /*
  * edge NS FREQ PER_MILLE: sets the time so that the next tick ends NS into a second, ticks, lets
  * PER_MILLE of the next tick pass and sets the frequency. What mult's change subtracts from
@@ -420,7 +401,12 @@ static const struct op_kind kinds[] = {
 	{ "inject", 2, run_inject, draw_step },
 	{ "midnight", 1, run_midnight, draw_midnight },
 	{ "leap", 2, run_leap, draw_leap },
-	{ "timex", 2, run_timex, draw_timex },
+	{ "adjtimex", ADJTIMEX_ARGS, run_adjtimex, draw_adjtimex },
+	{ "query", 0, run_query, NULL },
+	{ "adjtime_left", 0, run_adjtime_left, NULL },
+	{ "set", 2, run_set, draw_set },
+	{ "ahead", 1, run_ahead, draw_ahead },
+	{ "seconds", 1, run_seconds, draw_seconds },
 	{ "edge", 3, run_edge, draw_edge },
 	{ "counter", 3, run_counter, draw_counter },
 	{ "reference", 3, run_reference, draw_reference },

@@ -152,15 +152,26 @@ void pair_read(struct difference *difference)
 	compare_time(time, difference);
 }
 
+/*
+ * Whether a core is spared a step that the native core has refused: it would move on to the present
+ * moment and clear NTP all the same.
+ */
+static bool spared(int core, const enum tk_error error[CORES])
+{
+	return core != NATIVE && error[NATIVE] && pair.stage.refusal_moves;
+}
+
 void pair_adjtimex(const struct tk_timex *given, struct difference *difference)
 {
+	const bool step = given->modes & TK_ADJ_SETOFFSET;
 	struct tk_timex timex[CORES] = { *given, *given };
 	enum tk_error error[CORES];
 
 	for (int i = 0; i < CORES; i++)
-		error[i] = cores[i]->adjtimex(pair.now, &timex[i]);
+		error[i] = step && spared(i, error) ? error[NATIVE]
+						    : cores[i]->adjtimex(pair.now, &timex[i]);
 	/* A step accumulates the cycles since the last tick. */
-	if (given->modes & TK_ADJ_SETOFFSET)
+	if (step && !error[NATIVE])
 		pair.since_tick = 0;
 	compare_error(error, difference);
 	if (!error[NATIVE])
@@ -172,8 +183,10 @@ void pair_settime(s64 sec, u32 nsec, struct difference *difference)
 	enum tk_error error[CORES];
 
 	for (int i = 0; i < CORES; i++)
-		error[i] = cores[i]->settime(pair.now, sec, nsec);
-	pair.since_tick = 0;
+		error[i] =
+			spared(i, error) ? error[NATIVE] : cores[i]->settime(pair.now, sec, nsec);
+	if (!error[NATIVE])
+		pair.since_tick = 0;
 	compare_error(error, difference);
 }
 

@@ -75,6 +75,24 @@ FIXED = {
     "the edge of a second, mult up and down": [
         "init 1000000000 64 1700000000 0", "edge 0 32768000 999", "ticks 3000 0 0 1", "edge 100 32768000 999",
         "ticks 3000 0 0 1", "edge 5 -32768000 900", "ticks 3000 0 0 1"],
+    "refused steps and values, with time between": [
+        "init 2596146000 64 1700000000 5", "ticks 500 0 0 1", "pass 1000000", "set -1 0", "set 8277292036 0",
+        "set 1700000000 1000000000", "ahead -1", "adjtimex 0x100 0 0 0 0 0 0 0 0 -1",
+        "adjtimex 0x100 0 0 0 0 0 0 0 0 1000000", "adjtimex 0x2100 0 0 0 0 0 0 0 0 1000000000",
+        "adjtimex 0x2100 0 0 0 0 0 0 0 -1700000000 0", "adjtimex 0x4000 0 0 0 0 0 0 8999 0 0",
+        "adjtimex 0x4000 0 0 0 0 0 0 11001 0 0", "adjtimex 0x2 0 0 140737488355 0 0 0 0 0 0",
+        "adjtimex 0x2 0 0 -140737488356 0 0 0 0 0 0", "adjtimex 0x8000 0 0 0 0 0 0 0 0 0", "ticks 2000 10 0 1",
+        "ahead 0", "ticks 2000 10 0 2", "query"],
+    "the phase loop and the frequency loop at their limits of time": [
+        "init 2596146000 64 1700000000 5", "adjtimex 0x2031 0x09 400000 0 0 0 2 0 0 0", "seconds 257",
+        "adjtimex 0x1 0 -400000 0 0 0 0 0 0 0", "seconds 2050", "adjtimex 0x11 0x01 70000 0 0 0 0 0 0 0", "query",
+        "adjtimex 0x11 0x89 70000 0 0 0 0 0 0 0", "seconds 300", "adjtimex 0x1 0 500000001 0 0 0 0 0 0 0", "query"],
+    "adjtime against a phase, and read back": [
+        "init 2596146000 64 1700000000 5", "time_offset 400000", "adjtime -1501", "seconds 2", "adjtime_left",
+        "ticks 3000 0 0 1", "adjtime_left", "adjtime 501", "adjtime_left", "seconds 4", "adjtime_left"],
+    "the error grows until the clock is unsynchronised": [
+        "init 2596146000 64 1700000000 5", "adjtimex 0x1c 0x01 0 0 15998500 100 0 0 0 0", "seconds 2", "query",
+        "seconds 1", "query", "seconds 1", "query", "ticks 1000 0 0 1"],
     "the smallest tail": ["init 1000000000 64 1700000000 0", "time_offset 1", "constant 10",
                           "ticks 60000 0 500 4", "ticks 60000 0 500 5"],
 }
@@ -111,6 +129,10 @@ OPERATIONS = st.one_of(
     operation("settime", sign(1_000_000), upto(999_999_999)),
     operation("inject", sign(1_000_000), upto(999_999_999)),
     operation("midnight", upto(5, 1)), operation("leap", st.sampled_from([0, 16, 32, 48, 80]), upto(12, 1)),
+    operation("set", upto(8277292036, -1), upto(2**32 - 1)), operation("ahead", sign(2 * 10**9)),
+    operation("query"), operation("adjtime_left"), operation("seconds", upto(300)),
+    operation("adjtimex", upto(0xFFFF), upto(0xFFFF), sign(2 * 10**9), sign(2**38), sign(2 * 10**7), sign(2 * 10**7),
+              sign(200_000), upto(12_000), sign(10**10), sign(2 * 10**9)),
     operation("edge", upto(2000), sign(500 << 16), upto(999)),
     operation("counter", FREQUENCY, BITS, upto(2**62)),
     operation("reference", sign(90_000_000_000), sign(400_000_000), upto(500_000_000)),

@@ -178,6 +178,21 @@ unknown:
 	found(probe, false, TK_TAIL, 0);
 }
 
+/* A time before CLOCK_MONOTONIC's zero is refused, in mid-tick: does the state change? */
+static void probe_refusal(struct probe *probe)
+{
+	struct tk_state before, after;
+
+	if (!start(probe, FINE_HZ))
+		return;
+	pass(probe, probe->hz, &before);
+	probe->now += probe->interval / 2;
+	if (!probe->tk->settime(probe->now, 0, 0))
+		return;
+	probe->tk->state(&after);
+	probe->stage->refusal_moves = after.cycle_last != before.cycle_last;
+}
+
 void tk_stage(const struct tk_ops *tk, u32 hz, u32 switches, struct tk_stage *stage)
 {
 	struct probe probe = { .tk = tk, .stage = stage, .hz = hz, .switches = switches };
@@ -187,6 +202,7 @@ void tk_stage(const struct tk_ops *tk, u32 hz, u32 switches, struct tk_stage *st
 	probe_clawback(&probe);
 	probe_skew(&probe);
 	probe_tail(&probe);
+	probe_refusal(&probe);
 }
 
 enum tk_stop tk_stage_stop(const struct tk_ops *tk, u32 hz, u32 switches)

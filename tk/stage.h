@@ -15,6 +15,8 @@
 struct tk_stage {
 	u32 switches; /* found, of TK_STAGE_TOLD */
 	u32 unknown;  /* the core behaves neither like one with the switch nor like one without */
+	/* A settimeofday() that is refused moves the clock to the present moment and clears NTP. */
+	bool refusal_moves;
 };
 
 /*

@@ -125,6 +125,11 @@ struct tk_timex {
 	s64 time_usec; /* us, or ns with ADJ_NANO */
 	s32 tai;
 	s32 state; /* out: TIME_OK and so on, as adjtimex() returns */
+	/* Out: constants, and what hardpps() has measured; 0 in a core without it. */
+	s64 precision; /* us */
+	s64 tolerance; /* ppm * 2^16 */
+	s64 ppsfreq, jitter, shift, stabil;
+	s64 jitcnt, calcnt, errcnt, stbcnt;
 };
 
 /* Mode, status and state values, of uapi/linux/timex.h. */
@@ -140,6 +145,7 @@ struct tk_timex {
 #define TK_ADJ_NANO	 0x2000
 #define TK_ADJ_TICK	 0x4000
 #define TK_ADJ_ADJTIME	 0x8000 /* together with ADJ_OFFSET: the old adjtime() */
+#define TK_ADJ_READONLY	 0x2000 /* together with both: adjtime() that only reads */
 #define TK_STA_PLL	 0x0001
 #define TK_STA_FLL	 0x0008
 #define TK_STA_INS	 0x0010

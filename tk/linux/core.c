@@ -179,9 +179,9 @@ static enum tk_error linux_add_time_offset(u64 now, s64 offset_ns)
 	return TK_OK;
 }
 
-static enum tk_error linux_adjtimex(u64 now, struct tk_timex *timex)
+static struct lift_timex timex_in(const struct tk_timex *timex)
 {
-	struct lift_timex txc = {
+	return (struct lift_timex){
 		.modes = timex->modes,
 		.offset = timex->offset,
 		.freq = timex->freq,
@@ -194,24 +194,44 @@ static enum tk_error linux_adjtimex(u64 now, struct tk_timex *timex)
 		.time_usec = timex->time_usec,
 		.tai = timex->tai,
 	};
+}
+
+static struct tk_timex timex_out(const struct lift_timex *txc, int state)
+{
+	return (struct tk_timex){
+		.modes = txc->modes,
+		.offset = txc->offset,
+		.freq = txc->freq,
+		.maxerror = txc->maxerror,
+		.esterror = txc->esterror,
+		.status = txc->status,
+		.constant = txc->constant,
+		.tick = txc->tick,
+		.time_sec = txc->time_sec,
+		.time_usec = txc->time_usec,
+		.tai = txc->tai,
+		.state = state,
+		.precision = txc->precision,
+		.tolerance = txc->tolerance,
+		.ppsfreq = txc->ppsfreq,
+		.jitter = txc->jitter,
+		.shift = txc->shift,
+		.stabil = txc->stabil,
+		.jitcnt = txc->jitcnt,
+		.calcnt = txc->calcnt,
+		.errcnt = txc->errcnt,
+		.stbcnt = txc->stbcnt,
+	};
+}
+
+static enum tk_error linux_adjtimex(u64 now, struct tk_timex *timex)
+{
+	struct lift_timex txc = timex_in(timex);
 	int state = lift_adjtimex(now, &txc);
 
 	if (state < 0)
 		return TK_EINVAL;
-	*timex = (struct tk_timex){
-		.modes = timex->modes,
-		.offset = txc.offset,
-		.freq = txc.freq,
-		.maxerror = txc.maxerror,
-		.esterror = txc.esterror,
-		.status = txc.status,
-		.constant = txc.constant,
-		.tick = txc.tick,
-		.time_sec = txc.time_sec,
-		.time_usec = txc.time_usec,
-		.tai = txc.tai,
-		.state = state,
-	};
+	*timex = timex_out(&txc, state);
 	return TK_OK;
 }
 

@@ -53,6 +53,7 @@ struct lift_timex {
 	s32 status;
 	s64 constant, tick, time_sec, time_usec;
 	s32 tai;
+	s64 precision, tolerance, ppsfreq, jitter, shift, stabil, jitcnt, calcnt, errcnt, stbcnt;
 };
 
 /* A line to follow, for a tree that has timekeeping_set_reference(). */

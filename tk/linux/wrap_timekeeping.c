@@ -218,38 +218,7 @@ int lift_settime(u64 now, s64 sec, u32 nsec)
 	return do_settimeofday64(&ts);
 }
 
-int lift_adjtimex(u64 now, struct lift_timex *timex)
-{
-	struct __kernel_timex txc = {
-		.modes = timex->modes,
-		.offset = timex->offset,
-		.freq = timex->freq,
-		.maxerror = timex->maxerror,
-		.esterror = timex->esterror,
-		.status = timex->status,
-		.constant = timex->constant,
-		.tick = timex->tick,
-		.time = { .tv_sec = timex->time_sec, .tv_usec = timex->time_usec },
-		.tai = timex->tai,
-	};
-	int ret;
-
-	lift_hold(now);
-	ret = do_adjtimex(&txc);
-	if (ret < 0)
-		return ret;
-	timex->offset = txc.offset;
-	timex->freq = txc.freq;
-	timex->maxerror = txc.maxerror;
-	timex->esterror = txc.esterror;
-	timex->status = txc.status;
-	timex->constant = txc.constant;
-	timex->tick = txc.tick;
-	timex->time_sec = txc.time.tv_sec;
-	timex->time_usec = txc.time.tv_usec;
-	timex->tai = txc.tai;
-	return ret;
-}
+#include "tk/linux/wrap_adjust.h"
 
 void lift_change_counter(u64 now, const struct lift_counter *next, u64 next_now)
 {

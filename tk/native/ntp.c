@@ -22,7 +22,6 @@
 #define TAI_MAX	       100000
 #define DAY	       86400
 #define STA_CLOCKERR   0x1000
-#define READ_ONLY      0x2000 /* with TK_ADJ_ADJTIME */
 
 /* User space has freq in ppm * 2^16. One such unit is 1000 * 2^16 in ns * 2^32 a second. */
 #define FREQ_UNIT	(1000LL << 16)
@@ -424,7 +423,7 @@ void ntp_adjtimex(struct timekeeper *tk, struct tk_timex *timex, s64 sec, u32 ns
 	if (timex->modes & TK_ADJ_ADJTIME) {
 		s64 before = ntp->time_adjust;
 
-		if (!(timex->modes & READ_ONLY)) {
+		if (!(timex->modes & TK_ADJ_READONLY)) {
 			ntp->time_adjust = timex->offset;
 			ntp->time_adjust_frac = 0;
 			ntp_update_frequency(tk);
@@ -443,6 +442,10 @@ void ntp_adjtimex(struct timekeeper *tk, struct tk_timex *timex, s64 sec, u32 ns
 	timex->esterror = ntp->time_esterror;
 	timex->status = ntp->time_status;
 	timex->constant = ntp->time_constant;
+	timex->precision = 1;
+	timex->tolerance = FREQ_MAX / FREQ_UNIT;
+	timex->ppsfreq = timex->jitter = timex->shift = timex->stabil = 0;
+	timex->jitcnt = timex->calcnt = timex->errcnt = timex->stbcnt = 0;
 	timex->tick = ntp->tick_usec;
 	timex->tai = *tai;
 	timex->time_sec = sec;

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Part of wrap_timekeeping.c: adjtimex() of a lifted core. */
+
+/* What the kernel does not fill keeps this, so that a field it forgets is seen. */
+#define LIFT_UNFILLED 0x55
+
+static struct __kernel_timex lift_timex_in(const struct lift_timex *timex)
+{
+	struct __kernel_timex txc;
+
+	memset(&txc, LIFT_UNFILLED, sizeof(txc));
+	txc.modes = timex->modes;
+	txc.offset = timex->offset;
+	txc.freq = timex->freq;
+	txc.maxerror = timex->maxerror;
+	txc.esterror = timex->esterror;
+	txc.status = timex->status;
+	txc.constant = timex->constant;
+	txc.tick = timex->tick;
+	txc.time.tv_sec = timex->time_sec;
+	txc.time.tv_usec = timex->time_usec;
+	txc.tai = timex->tai;
+	return txc;
+}
+
+static void lift_timex_out(struct lift_timex *timex, const struct __kernel_timex *txc)
+{
+	*timex = (struct lift_timex){
+		.modes = timex->modes,
+		.offset = txc->offset,
+		.freq = txc->freq,
+		.maxerror = txc->maxerror,
+		.esterror = txc->esterror,
+		.status = txc->status,
+		.constant = txc->constant,
+		.tick = txc->tick,
+		.time_sec = txc->time.tv_sec,
+		.time_usec = txc->time.tv_usec,
+		.tai = txc->tai,
+		.precision = txc->precision,
+		.tolerance = txc->tolerance,
+		.ppsfreq = txc->ppsfreq,
+		.jitter = txc->jitter,
+		.shift = txc->shift,
+		.stabil = txc->stabil,
+		.jitcnt = txc->jitcnt,
+		.calcnt = txc->calcnt,
+		.errcnt = txc->errcnt,
+		.stbcnt = txc->stbcnt,
+	};
+}
+
+int lift_adjtimex(u64 now, struct lift_timex *timex)
+{
+	struct __kernel_timex txc = lift_timex_in(timex);
+	int ret;
+
+	lift_hold(now);
+	ret = do_adjtimex(&txc);
+	if (ret >= 0)
+		lift_timex_out(timex, &txc);
+	return ret;
+}
