@@ -165,7 +165,7 @@ void pair_adjtimex(const struct tk_timex *given, struct difference *difference)
 {
 	const bool step = given->modes & TK_ADJ_SETOFFSET;
 	struct tk_timex timex[CORES] = { *given, *given };
-	enum tk_error error[CORES];
+	enum tk_error error[CORES] = { TK_OK };
 
 	for (int i = 0; i < CORES; i++)
 		error[i] = step && spared(i, error) ? error[NATIVE]
@@ -180,7 +180,7 @@ void pair_adjtimex(const struct tk_timex *given, struct difference *difference)
 
 void pair_settime(s64 sec, u32 nsec, struct difference *difference)
 {
-	enum tk_error error[CORES];
+	enum tk_error error[CORES] = { TK_OK };
 
 	for (int i = 0; i < CORES; i++)
 		error[i] =
