@@ -56,6 +56,14 @@ static const struct theme themes[] = {
 	    { "seconds", 2 },
 	    { "status", 1 },
 	    { "read", 1 } } },
+	/* suspend and resume */
+	{ { { "sleep", 6 },
+	    { "pass", 1 },
+	    { "freq", 1 },
+	    { "time_offset", 1 },
+	    { "settime", 1 },
+	    { "tai", 1 },
+	    { "read", 1 } } },
 };
 
 static const struct op_kind *draw_kind(const struct theme *theme, u64 *random)

@@ -10,6 +10,7 @@
 #include "diff/draw.h"
 #include "diff/ops.h"
 #include "diff/pair.h"
+#include "diff/sleep.h"
 #include "tk/clocks.h"
 #include "vmclock/vmclock.h"
 
@@ -407,6 +408,7 @@ static const struct op_kind kinds[] = {
 	{ "set", 2, run_set, draw_set },
 	{ "ahead", 1, run_ahead, draw_ahead },
 	{ "seconds", 1, run_seconds, draw_seconds },
+	{ "sleep", 4, run_sleep, draw_sleep },
 	{ "edge", 3, run_edge, draw_edge },
 	{ "counter", 3, run_counter, draw_counter },
 	{ "reference", 3, run_reference, draw_reference },

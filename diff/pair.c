@@ -221,3 +221,42 @@ void pair_change_counter(const struct tk_counter *next, u64 next_now, struct dif
 	pair.now = next_now;
 	pair.since_tick = 0;
 }
+
+void pair_skip(u64 cycles)
+{
+	pair.now += cycles;
+}
+
+static bool both_sleep(void)
+{
+	return cores[NATIVE]->suspend && cores[LIFTED]->suspend;
+}
+
+void pair_suspend(const struct tk_sleep *sleep, struct difference *difference)
+{
+	if (!both_sleep())
+		return;
+	for (int i = 0; i < CORES; i++)
+		cores[i]->suspend(pair.now, sleep);
+	pair_compare(difference);
+}
+
+void pair_resume(const struct tk_sleep *sleep, struct difference *difference)
+{
+	if (!both_sleep())
+		return;
+	for (int i = 0; i < CORES; i++)
+		cores[i]->resume(pair.now, sleep);
+	pair.since_tick = 0;
+	pair_compare(difference);
+}
+
+void pair_inject_sleep(s64 sec, u32 nsec, struct difference *difference)
+{
+	if (!cores[NATIVE]->inject_sleep || !cores[LIFTED]->inject_sleep)
+		return;
+	for (int i = 0; i < CORES; i++)
+		cores[i]->inject_sleep(pair.now, sec, nsec);
+	pair.since_tick = 0;
+	pair_compare(difference);
+}

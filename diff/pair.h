@@ -39,6 +39,13 @@ void pair_set_reference(const struct tk_reference *line, struct difference *diff
 /* Switches to another counter, which reads next_now at this moment. */
 void pair_change_counter(const struct tk_counter *next, u64 next_now,
 			 struct difference *difference);
+/* Advances the counter without a limit: while both are suspended. */
+void pair_skip(u64 cycles);
+/* Suspends and resumes both, and hands both an RTC's measure; nothing where either has no such op.
+ */
+void pair_suspend(const struct tk_sleep *sleep, struct difference *difference);
+void pair_resume(const struct tk_sleep *sleep, struct difference *difference);
+void pair_inject_sleep(s64 sec, u32 nsec, struct difference *difference);
 /* Compares the whole state; does nothing while !pair_started(). */
 void pair_compare(struct difference *difference);
 

@@ -93,6 +93,12 @@ FIXED = {
     "the error grows until the clock is unsynchronised": [
         "init 2596146000 64 1700000000 5", "adjtimex 0x1c 0x01 0 0 15998500 100 0 0 0 0", "seconds 2", "query",
         "seconds 1", "query", "seconds 1", "query", "ticks 1000 0 0 1"],
+    "suspends, by each source": [
+        "init 2596146000 64 1700000000 5", "freq 809094", "time_offset 40000", "ticks 1500 10 0 1", "pass 1000000",
+        "sleep 1 3600000000000 77 0", "ticks 500 0 0 1", "sleep 1 3600000000000 77 -999999999", "ticks 500 0 0 1",
+        "sleep 1 3600000000000 77 -2000000001", "sleep 1 5000000000 77 1999999999", "sleep 2 1234567890123 1234567 0",
+        "sleep 3 1000000001 0 500000000", "sleep 0 5 99999999999 0", "sleep 4 86400123456789 1 0", "sleep 7 1 1 1",
+        "ticks 2000 0 0 3"],
     "the smallest tail": ["init 1000000000 64 1700000000 0", "time_offset 1", "constant 10",
                           "ticks 60000 0 500 4", "ticks 60000 0 500 5"],
 }
@@ -130,6 +136,7 @@ OPERATIONS = st.one_of(
     operation("inject", sign(1_000_000), upto(999_999_999)),
     operation("midnight", upto(5, 1)), operation("leap", st.sampled_from([0, 16, 32, 48, 80]), upto(12, 1)),
     operation("set", upto(8277292036, -1), upto(2**32 - 1)), operation("ahead", sign(2 * 10**9)),
+    operation("sleep", upto(7), upto(2**50), upto(10**11), sign(5 * 10**9)),
     operation("query"), operation("adjtime_left"), operation("seconds", upto(300)),
     operation("adjtimex", upto(0xFFFF), upto(0xFFFF), sign(2 * 10**9), sign(2**38), sign(2 * 10**7), sign(2 * 10**7),
               sign(200_000), upto(12_000), sign(10**10), sign(2 * 10**9)),

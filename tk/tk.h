@@ -178,6 +178,15 @@ static inline void tk_state_join(struct tk_state *state, const struct tk_state_c
 
 struct tk_readings; /* tk/clocks.h */
 
+/* What a machine measures a suspend by, at one moment of it. */
+struct tk_sleep {
+	/* read_persistent_clock64(): seconds since the epoch; both 0: there is no such clock. */
+	s64 persistent_sec;
+	u32 persistent_nsec;
+	/* At the resume: what a counter that does not stop says was slept, ns; 0: there is none. */
+	u64 nonstop_ns;
+};
+
 struct tk_identity {
 	const char *core;     /* "native", "linux" */
 	const char *kernel;   /* release, or NULL */
@@ -250,6 +259,19 @@ struct tk_ops {
 	 * value `now` (tk/clocks.h). They do not change the core. NULL: it has none.
 	 */
 	void (*readings)(u64 now, u32 sets, struct tk_readings *readings);
+
+	/*
+	 * timekeeping_suspend() and timekeeping_resume(). Between the two only tick() (which does
+	 * nothing), read(), readings() and state() may be called, and the counter may have any
+	 * value at the resume. NULL: this core cannot sleep.
+	 */
+	void (*suspend)(u64 now, const struct tk_sleep *sleep);
+	void (*resume)(u64 now, const struct tk_sleep *sleep);
+	/*
+	 * timekeeping_inject_sleeptime64(): the time slept, as the RTC's driver found it out after
+	 * the resume. NULL: this core has no such function.
+	 */
+	void (*inject_sleep)(u64 now, s64 sec, u32 nsec);
 };
 
 extern const struct tk_ops tk_native;

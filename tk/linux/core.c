@@ -318,6 +318,25 @@ static void linux_state(struct tk_state *state)
 	tk_state_join(state, &clock, &ntp);
 }
 
+static void hold_sleep(const struct tk_sleep *sleep)
+{
+	lift_sleep.persistent = (struct lift_timespec){ .sec = sleep->persistent_sec,
+							.nsec = sleep->persistent_nsec };
+	lift_sleep.nonstop_ns = sleep->nonstop_ns;
+}
+
+static void linux_suspend(u64 now, const struct tk_sleep *sleep)
+{
+	hold_sleep(sleep);
+	lift_suspend(now);
+}
+
+static void linux_resume(u64 now, const struct tk_sleep *sleep)
+{
+	hold_sleep(sleep);
+	lift_resume(now);
+}
+
 static const struct tk_identity identity = {
 	.core = "linux",
 	.kernel = LIFT_KERNEL,
@@ -343,5 +362,8 @@ const struct tk_ops tk_linux = {
 	.recalibrate = linux_recalibrate,
 	.endless = linux_endless,
 	.state = linux_state,
+	.suspend = linux_suspend,
+	.resume = linux_resume,
+	.inject_sleep = lift_inject_sleep,
 	.readings = lift_readings,
 };

@@ -85,6 +85,13 @@ void lift_clock_set_error(s64 ntp_error);
 /* do_settimeofday64() and do_adjtimex(), with the kernel's return values. */
 int lift_settime(u64 now, s64 sec, u32 nsec);
 int lift_adjtimex(u64 now, struct lift_timex *timex);
+/*
+ * timekeeping_suspend(), timekeeping_resume() and timekeeping_inject_sleeptime64(), which read
+ * lift_sleep.
+ */
+void lift_suspend(u64 now);
+void lift_resume(u64 now);
+void lift_inject_sleep(u64 now, s64 sec, u32 nsec);
 /* change_clocksource() */
 void lift_change_counter(u64 now, const struct lift_counter *next, u64 next_now);
 /* cycle_interval alone. While it is 0, a tick may not end. */
@@ -104,6 +111,15 @@ void lift_ntp_set_offset(s64 lift_offset);
 
 /* shim.c: the wall time that the kernel finds at boot. */
 extern struct lift_timespec lift_wall_time;
+
+/* shim.c: what the machine measures a suspend by. */
+struct lift_sleep {
+	struct lift_timespec persistent; /* read_persistent_clock64() */
+	u64 nonstop_ns;			 /* what clocksource_stop_suspend_timing() answers, if it */
+	u64 start, stop; /* and its counterpart are handed these values of the counter */
+	u64 started;	 /* what that counterpart was handed */
+};
+extern struct lift_sleep lift_sleep;
 
 /* lift.ld: the data that the kernel's objects write, and space for a copy of them. */
 extern char lift_data[], lift_data_end[], lift_pristine[];

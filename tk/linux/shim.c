@@ -56,8 +56,6 @@ NOTHING(clockevents_resume)
 NOTHING(clockevents_suspend)
 NOTHING(clocksource_resume)
 NOTHING(clocksource_suspend)
-NOTHING(clocksource_start_suspend_timing)
-NOTHING(clocksource_stop_suspend_timing)
 NOTHING(tick_resume)
 NOTHING(tick_suspend)
 NOTHING(touch_softlockup_watchdog)
@@ -118,6 +116,32 @@ void read_persistent_wall_and_boot_offset(struct lift_timespec *wall, struct lif
 {
 	*wall = lift_wall_time;
 	*offset = (struct lift_timespec){ 0 };
+}
+
+struct lift_sleep lift_sleep;
+
+YIELDS void read_persistent_clock64(struct lift_timespec *ts);
+void read_persistent_clock64(struct lift_timespec *ts)
+{
+	*ts = lift_sleep.persistent;
+}
+
+YIELDS void clocksource_start_suspend_timing(void *clocksource, u64 cycles);
+void clocksource_start_suspend_timing(void *clocksource, u64 cycles)
+{
+	(void)clocksource;
+	lift_sleep.started = cycles;
+}
+
+/* Other values of the counter than those of the suspend and the resume give another answer. */
+YIELDS u64 clocksource_stop_suspend_timing(void *clocksource, u64 cycles);
+u64 clocksource_stop_suspend_timing(void *clocksource, u64 cycles)
+{
+	(void)clocksource;
+	if (!lift_sleep.nonstop_ns)
+		return 0;
+	return lift_sleep.nonstop_ns + (cycles - lift_sleep.stop) -
+	       (lift_sleep.started - lift_sleep.start);
 }
 
 static struct lift_timespec normalized(s64 sec, s64 nsec)

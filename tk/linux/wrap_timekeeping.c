@@ -5,6 +5,16 @@
  * its path. lift_has.h, which runner/lift/lift.py writes, tells which functions and fields the tree
  * has.
  */
+/*
+ * timekeeping_inject_sleeptime64() is compiled where the RTC's driver may call it. The rest of the
+ * kernel does not matter here, so the two options are set for this unit alone.
+ */
+#ifndef CONFIG_PM_SLEEP
+#define CONFIG_PM_SLEEP 1
+#endif
+#ifndef CONFIG_RTC_HCTOSYS_DEVICE
+#define CONFIG_RTC_HCTOSYS_DEVICE "rtc0"
+#endif
 #include LIFT_TIMEKEEPING
 #include "lift_has.h"
 #include "tk/linux/lift.h"
@@ -219,6 +229,7 @@ int lift_settime(u64 now, s64 sec, u32 nsec)
 }
 
 #include "tk/linux/wrap_adjust.h"
+#include "tk/linux/wrap_suspend.h"
 
 void lift_change_counter(u64 now, const struct lift_counter *next, u64 next_now)
 {

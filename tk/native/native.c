@@ -45,6 +45,7 @@ static enum tk_error native_init(const struct tk_setup *setup)
 	tk->xtime_sec = setup->sec;
 	tk->xtime_nsec = (u64)setup->nsec << tk->shift;
 	tk_sub_wall_to_mono(tk, setup->sec, setup->nsec);
+	tk->sleep.persistent = setup->sec || setup->nsec;
 	timekeeping_clear_ntp(tk);
 	write_end(tk);
 	return TK_OK;
@@ -200,6 +201,27 @@ static void native_readings(u64 now, u32 sets, struct tk_readings *readings)
 	timekeeping_readings(&core, now, sets, readings);
 }
 
+static void native_suspend(u64 now, const struct tk_sleep *sleep)
+{
+	write_begin(&core);
+	timekeeping_suspend(&core, now, sleep);
+	write_end(&core);
+}
+
+static void native_resume(u64 now, const struct tk_sleep *sleep)
+{
+	write_begin(&core);
+	timekeeping_resume(&core, now, sleep);
+	write_end(&core);
+}
+
+static void native_inject_sleep(u64 now, s64 sec, u32 nsec)
+{
+	write_begin(&core);
+	timekeeping_inject_sleep(&core, now, sec, nsec);
+	write_end(&core);
+}
+
 static const struct tk_identity identity = {
 	.core = "native",
 	.switches = TK_ALL,
@@ -218,4 +240,7 @@ const struct tk_ops tk_native = {
 	.recalibrate = native_recalibrate,
 	.state = native_state,
 	.readings = native_readings,
+	.suspend = native_suspend,
+	.resume = native_resume,
+	.inject_sleep = native_inject_sleep,
 };

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The inside of the native core. Its files, each of which calls only those after it: native.c (the
- * operations of tk.h), clocks.c (what other clocks read), set.c (steps, a new counter, a new
- * reference), tick.c (the tick), ntp.c (tick length, slewing, leap seconds). docs/core.md derives
- * the equations. Fields and functions have the names of their counterparts in kernel/time/. Times
- * are shifted nanoseconds (ns * 2^shift), lengths and errors ns * 2^32.
+ * operations of tk.h), clocks.c (what other clocks read), suspend.c, set.c (steps, a new counter, a
+ * new reference), tick.c (the tick), ntp.c (tick length, slewing, leap seconds). docs/core.md
+ * derives the equations. Fields and functions have the names of their counterparts in kernel/time/.
+ * Times are shifted nanoseconds (ns * 2^shift), lengths and errors ns * 2^32.
  */
 #ifndef TB_TK_NATIVE_NATIVE_H
 #define TB_TK_NATIVE_NATIVE_H
@@ -39,6 +39,13 @@ struct timekeeper {
 				`remainder` */
 	s64 skew_delta;	     /* ntp.skew_delta as of the last tick */
 	s64 offs_boot;	     /* CLOCK_BOOTTIME less CLOCK_MONOTONIC: the time slept, ns */
+	struct {
+		bool suspended;
+		bool persistent; /* a clock that does not stop was seen */
+		bool needed;	 /* nobody has said yet how long the last suspend was */
+		struct tk_state_timespec start;	    /* persistent clock at the suspend */
+		struct tk_state_timespec old_delta; /* xtime less persistent clock, before */
+	} sleep;
 	u64 paused_interval, paused_tick; /* C and ntp_tick while the counter is recalibrated */
 	struct ntp_data ntp;
 };
@@ -57,6 +64,13 @@ enum tk_error timekeeping_set_reference(struct timekeeper *tk, u64 now,
 					const struct tk_reference *reference);
 /* Advances the clock to `now`, also between ticks. Called before the clock is set. */
 void timekeeping_forward_now(struct timekeeper *tk, u64 now);
+
+/*
+ * suspend.c. The caller holds tk->seq. timekeeping_inject_sleep() also clears NTP, as a step does.
+ */
+void timekeeping_suspend(struct timekeeper *tk, u64 now, const struct tk_sleep *sleep);
+void timekeeping_resume(struct timekeeper *tk, u64 now, const struct tk_sleep *sleep);
+void timekeeping_inject_sleep(struct timekeeper *tk, u64 now, s64 sec, u32 nsec);
 
 /* tick.c. The caller holds tk->seq. */
 enum timekeeping_adv_mode {

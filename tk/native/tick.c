@@ -129,6 +129,8 @@ void timekeeping_advance(struct timekeeper *tk, u64 now, enum timekeeping_adv_mo
 	u64 off = timekeeping_get_delta(tk, now);
 	s32 k, limit;
 
+	if (tk->sleep.suspended)
+		return;
 	if (!tk->cycle_interval && has(tk, TK_DIVZERO))
 		return; /* these cycles are in `off` at the next tick */
 	if (off < tk->cycle_interval && mode != TK_ADV_FREQ)
