@@ -40,6 +40,7 @@ COMMANDS = {
     "lift": Command("lift.lift", "build the timekeeping core of a Linux tree"),
     "ladder": Command("study.ladder", "measure the effect of each change of the series"),
     "soak": Command("study.soak", "compare the native core with lifted ones over random operations"),
+    "mutants": Command("study.mutants", "break a kernel's core, and count what is reported"),
     "bench": Command("study.bench", "measure the speed of tickbench itself"),
 }
 

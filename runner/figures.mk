@@ -12,8 +12,13 @@ ladder: ## what each change of the series is worth, beside kernels (LINUX=..., M
 	@$(TICKBENCH) ladder --build $(BUILD) --linux $(call quote,$(KERNELS)) \
 		$(if $(MARKDOWN),--markdown $(MARKDOWN))
 
+mutants: ## break a kernel's core in one place at a time, and count the breaks that are reported (LINUX=..., COUNT=, SEED=)
+	$(call ready,run lift)
+	@$(TICKBENCH) mutants --build $(BUILD) $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(FUNCTION),--function $(call quote,$(FUNCTION))) $(call quote,$(or $(LINUX),7.3))
+
 bench: ## speed, as ratios; with LINUX=TREE also from an edit to the verdict
 	$(call ready,run $(if $(LINUX),lift))
 	@$(TICKBENCH) bench --build $(BUILD) $(if $(LINUX),--linux $(call quote,$(LINUX)))
 
-.PHONY: soak ladder bench
+.PHONY: soak ladder mutants bench

@@ -48,6 +48,9 @@ EXAMPLES = {
     "soak": ("./tickbench soak 7.3",
              "./tickbench soak --ticks 1000000 --seed 7 7.2,7.3",
              "./tickbench soak --hz 250 ~/src/linux@v7.3"),
+    "mutants": ("./tickbench mutants 7.3",
+                "./tickbench mutants --function second_overflow 7.3",
+                "./tickbench mutants --seed 7 --count 1000 ~/src/linux"),
     "bench": ("./tickbench bench",
               "./tickbench bench --linux ~/src/linux"),
 }

@@ -1,0 +1,336 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""How much of a core tickbench watches: breaks a kernel's timekeeping.c and ntp.c in one place at a time
+(runner/study/breaks.py), and counts the breaks that the default checks report (runner/study/workshop.py).
+
+`make mutants LINUX=7.3` is this: ./tickbench mutants 7.3"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich import box
+from rich.table import Table
+
+from runner import BUILD, options
+from runner.errors import CannotRun, Problem, Status
+from runner.report.table import console
+from runner.study import breaks
+from runner.study.breaks import Break
+from runner.study.soak import positive
+from runner.study.store import Store
+from runner.study.workshop import DIFF, SIM, Children, Compiler, Trial, Verdict, Workbench, unit_of
+
+UNITS = ("timekeeping", "ntp")
+LIST = Path(__file__).with_name("equivalent.txt")
+# The comparison and the host process as the default checks run them; the quick one first.
+TRIALS = (
+    Trial("comparison", DIFF, ("--random", "1", "300000"), 10.0),
+    Trial("scenarios", SIM, ("core=linux",), 20.0),
+    Trial("comparison", DIFF, ("--random", "2", "3000000"), 20.0),
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """A break and what became of it. `reason`: why it is equivalent, from the committed list."""
+
+    broken: Break
+    verdict: Verdict
+    reason: str = ""
+
+    @property
+    def word(self) -> str:
+        if self.verdict.word == "unreported" and self.reason:
+            return "equivalent"
+        return self.verdict.word
+
+
+def read_list(text: str) -> dict[tuple[str, str], str]:
+    """The committed list: of each equivalent break, by its name and mark, the reason. CannotRun if a line is
+    not FILE FUNCTION RULE ORDINAL MARK REASON."""
+    found = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        words = line.split(None, 5)
+        if len(words) != 6 or not words[3].isdigit():
+            raise CannotRun(Problem.USAGE, f"{LIST.name}:{number}: not FILE FUNCTION RULE ORDINAL MARK REASON")
+        found[" ".join(words[:4]), words[4]] = words[5]
+    return found
+
+
+def reason_of(broken: Break, reasons: dict[tuple[str, str], str]) -> str:
+    return reasons.get((broken.name, broken.mark), "")
+
+
+class Ended(Exception):
+    """The command is being interrupted: what was being judged is not."""
+
+
+class Crew:
+    """One thread for each folder to work in. Takes breaks from the front of a list until `count` of them were
+    judged (compile, and change the machine code)."""
+
+    def __init__(self, benches: Sequence[Workbench], texts: dict[str, str], store: Store, trials: Sequence[Trial],
+                 said: Callable[[Result, int], None]) -> None:
+        self.benches, self.texts, self.store, self.trials, self.said = benches, texts, store, trials, said
+        self.results: dict[int, Result] = {}
+        self.stopped = threading.Event()
+        self.errors: list[BaseException] = []
+        self.lock = threading.Lock()
+
+    def _one(self, bench: Workbench, broken: Break) -> Verdict:
+        known = self.store.get(broken.name)
+        if known is not None and known["mark"] == broken.mark:
+            return Verdict(**known["verdict"])
+        verdict = bench.judge(broken.file.removesuffix(".c"), broken.apply(self.texts[broken.file]), self.trials)
+        if bench.children.ended:
+            raise Ended
+        self.store.put(broken.name, {"mark": broken.mark, "verdict": asdict(verdict)})
+        return verdict
+
+    def _work(self, bench: Workbench, todo: queue.SimpleQueue[tuple[int, Break] | None], count: int,
+              reasons: dict[tuple[str, str], str]) -> None:
+        try:
+            while not self.stopped.is_set() and (taken := todo.get()) is not None:
+                at, broken = taken
+                result = Result(broken, self._one(bench, broken), reason_of(broken, reasons))
+                with self.lock:
+                    self.results[at] = result
+                    done = sum(judged(each) for each in self.results.values())
+                    self.said(result, done)
+                if done >= count:
+                    self.stopped.set()
+        except Ended:
+            pass
+        except BaseException as error:  # told to the main thread, which raises it
+            self.errors.append(error)
+            self.stopped.set()
+
+    def run(self, drawn: Sequence[Break], count: int, reasons: dict[tuple[str, str], str]) -> list[Result]:
+        """The results in the order drawn, of the first `count` that were judged and all before them."""
+        todo: queue.SimpleQueue[tuple[int, Break] | None] = queue.SimpleQueue()
+        for each in enumerate(drawn):
+            todo.put(each)
+        threads = []
+        for bench in self.benches:
+            todo.put(None)
+            threads.append(threading.Thread(target=self._work, args=(bench, todo, count, reasons)))
+        try:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        except BaseException:
+            self.stopped.set()
+            for bench in self.benches:
+                bench.children.end()
+            for thread in threads:
+                thread.join()
+            raise
+        if self.errors:
+            raise self.errors[0]
+        return first(self.results, count)
+
+
+def judged(result: Result) -> bool:
+    """Whether it is a break at all: it compiles, and changes the machine code."""
+    return result.verdict.word in ("reported", "unreported")
+
+
+def first(results: dict[int, Result], count: int) -> list[Result]:
+    """The results up to the count-th that was judged, so that the number of threads changes nothing."""
+    kept: list[Result] = []
+    have = 0
+    for at in sorted(results):
+        if have == count or (kept and at - 1 not in results):
+            break
+        kept.append(results[at])
+        have += judged(results[at])
+    return kept
+
+
+@dataclass
+class Row:
+    """The counts of one function, or of all."""
+
+    reported: int = 0
+    unreported: int = 0
+    equivalent: int = 0
+    same: int = 0
+
+    def add(self, word: str) -> None:
+        if word != "uncompilable":
+            setattr(self, word, getattr(self, word) + 1)
+
+    @property
+    def breaks(self) -> int:
+        """Those that change what the core does, as far as is known."""
+        return self.reported + self.unreported
+
+    @property
+    def share(self) -> float | None:
+        return self.reported / self.breaks if self.breaks else None
+
+
+def tally(results: Iterable[Result]) -> dict[tuple[str, str], Row]:
+    """A row for each file and function."""
+    rows: dict[tuple[str, str], Row] = {}
+    for each in results:
+        rows.setdefault((each.broken.file, each.broken.function), Row()).add(each.word)
+    return dict(sorted(rows.items()))
+
+
+def total(rows: dict[tuple[str, str], Row]) -> Row:
+    whole = Row()
+    for row in rows.values():
+        for word in ("reported", "unreported", "equivalent", "same"):
+            setattr(whole, word, getattr(whole, word) + getattr(row, word))
+    return whole
+
+
+def percent(row: Row) -> str:
+    return "-" if row.share is None else f"{row.share * 100:.0f} %"
+
+
+def shown(title: str, rows: dict[tuple[str, str], Row]) -> Table:
+    """For a terminal: a row for each function that had a break, the worst first."""
+    made = Table(title=title, title_justify="left", box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
+    for heading in ("file", "function", "breaks", "reported", "unreported", "equivalent", "share"):
+        made.add_column(heading, justify="left" if heading in ("file", "function") else "right", no_wrap=True)
+    have = {key: row for key, row in rows.items() if row.breaks or row.equivalent}
+    for (file, function), row in sorted(have.items(), key=lambda each: (-each[1].unreported, each[0])):
+        made.add_row(file, function, str(row.breaks), str(row.reported), str(row.unreported), str(row.equivalent),
+                     percent(row))
+    whole = total(rows)
+    made.add_row("", "all", str(whole.breaks), str(whole.reported), str(whole.unreported), str(whole.equivalent),
+                 percent(whole))
+    return made
+
+
+def document(tree: str, seed: int, results: Sequence[Result]) -> dict[str, object]:
+    """For --json. The diffs are not in it: they quote the kernel."""
+    rows = tally(results)
+    return {
+        "tree": tree, "seed": seed,
+        "total": asdict(total(rows)),
+        "functions": [{"file": file, "function": function, **asdict(row)} for (file, function), row in rows.items()],
+        "breaks": [{"name": each.broken.name, "mark": each.broken.mark, "verdict": each.word,
+                    "by": each.verdict.by, "reason": each.reason} for each in results],
+    }
+
+
+class Progress:
+    """A line on stderr at most every five seconds, with the time left."""
+
+    def __init__(self, count: int) -> None:
+        self.count, self.began, self.last = count, time.monotonic(), time.monotonic()
+        self.reported = 0
+
+    def __call__(self, result: Result, done: int) -> None:
+        self.reported += result.word == "reported"
+        now = time.monotonic()
+        if now - self.last < 5 or not done:
+            return
+        self.last = now
+        left = (now - self.began) / done * max(0, self.count - done)
+        print(f"  {done} of {self.count} breaks, {self.reported} reported, about {left:.0f} s left",
+              file=sys.stderr, flush=True)
+
+
+def _key(lifted: Path, texts: dict[str, str]) -> str:
+    """A hash of all that a verdict depends on: the texts, the programs, the rules and the trials."""
+    whole = hashlib.sha256()
+    for text in (*texts.values(), repr(TRIALS), Path(breaks.__file__).read_text()):
+        whole.update(text.encode())
+    for program in (DIFF, SIM):
+        whole.update((lifted / program).read_bytes())
+    return whole.hexdigest()[:16]
+
+
+def _check_whole(lifted: Path) -> None:
+    """CannotRun if the unbroken tree is reported: nothing could be told from its breaks."""
+    for trial in TRIALS:
+        if said := trial.run(lifted, Children()):
+            raise CannotRun(Problem.LIFT_TREE, f"the tree is reported as it is ({said}), so its breaks tell nothing")
+
+
+def chosen(found: Sequence[Break], functions: Sequence[str], texts: dict[str, str]) -> list[Break]:
+    """Those in the functions named. CannotRun if there is no such function."""
+    there = {each.function for each in found}
+    for name in functions:
+        if name not in there:
+            raise CannotRun(Problem.USAGE, f"{' and '.join(texts)} have no function {name} with anything to break")
+    return [each for each in found if not functions or each.function in functions]
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = options.Parser(
+        "mutants", "Breaks a kernel's core in one place at a time, and counts the breaks that are reported.")
+    parser.add_argument("linux", help="PATH, PATH@REV or a release (7.3)")
+    parser.add_argument("--function", action="append", default=[], metavar="NAME",
+                        help="break these functions only, every place of them unless --count is given")
+    parser.add_argument("--seed", type=int, default=1, help="which breaks, and in what order (default %(default)s)")
+    parser.add_argument("--count", type=positive, help="how many breaks (default 250, at least one a function)")
+    parser.add_argument("--all", action="store_true", help="every break there is")
+    parser.add_argument("--json", action="store_true", help="print one JSON object, and nothing else, on stdout")
+    parser.add_argument("--build", type=Path, default=BUILD, help="(default %(default)s)")
+    return parser.parse_args(arguments)
+
+
+def _crew(build: Path, lifted: Path, kbuild_folder: Path, texts: dict[str, str], store: Store,
+          said: Callable[[Result, int], None]) -> Crew:
+    folder = lifted.parent / "mutants"
+    folder.mkdir(exist_ok=True)
+    compilers = [Compiler.prepare(unit_of(lifted, name, kbuild_folder), folder.resolve()) for name in UNITS]
+    benches = [Workbench(build, lifted, folder / str(n), compilers) for n in range(os.cpu_count() or 1)]
+    return Crew(benches, texts, store, TRIALS, said)
+
+
+def main(arguments: Sequence[str]) -> int:
+    from runner.lift import lift
+    from runner.lift.kbuild import Variant
+
+    given = parse(arguments)
+    variant = Variant("um", 1000, True)
+    done = lift.lift(given.linux, variant, given.build, (DIFF, SIM))
+    build = done.folder.parents[2]
+    kbuild_folder = (done.folder.parent / "kbuild" / variant.kbuild_name).resolve()
+    texts = {f"{name}.c": unit_of(done.folder, name, kbuild_folder).text for name in UNITS}
+    found = [each for file, text in texts.items() for each in breaks.find(file, text)]
+    drawn = breaks.draw(chosen(found, given.function, texts), given.seed)
+    count = given.count or (len(drawn) if given.all or given.function else 250)
+    _check_whole(done.folder)
+    store = Store(build, "mutants", _key(done.folder, texts))
+    crew = _crew(build, done.folder, kbuild_folder, texts, store, Progress(min(count, len(drawn))))
+    results = crew.run(drawn, count, read_list(LIST.read_text()))
+    if given.json:
+        print(json.dumps(document(done.tree.label, given.seed, results), indent=1))
+    else:
+        show(done.tree.label, given.seed, results, texts)
+    whole = total(tally(results))
+    return Status.FAILED if whole.unreported else Status.PASSED
+
+
+def show(tree: str, seed: int, results: Sequence[Result], texts: dict[str, str]) -> None:
+    """The unreported breaks as diffs, and the table."""
+    for word in ("equivalent", "unreported"):
+        for each in results:
+            if each.word == word:
+                reason = f", {each.reason}" if each.reason else ""
+                print(f"{word}: {each.broken.name} {each.broken.mark}{reason}")
+                print(each.broken.diff(texts[each.broken.file]) + "\n")
+    rows = tally(results)
+    console(120).print(shown(f"{tree}, seed {seed}", rows))
+    same = total(rows).same
+    print(f"Besides, {same} breaks gave the same machine code, or are in code that this configuration leaves out.")
