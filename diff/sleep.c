@@ -45,7 +45,7 @@ void run_sleep(const long long *args, struct difference *difference)
 	pair_tick(difference);
 	pair_skip((u64)args[2] / 2);
 	/* Nobody may read the counter meanwhile, which may have wrapped. */
-	pair_readings(TK_SET_FAST | TK_SET_COARSE | TK_SET_OFFSETS | TK_SET_COPIES, difference);
+	pair_readings(TK_SET_FAST | TK_SET_COPIES | TK_SET_TOLD, difference);
 	pair_resume(&after, difference);
 	if (args[0] & SOURCE_RTC)
 		pair_inject_sleep((s64)slept / NSEC, (u32)((s64)slept % NSEC), difference);

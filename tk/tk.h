@@ -81,6 +81,14 @@ struct tk_conversion {
 enum tk_error tk_conversion_init(struct tk_conversion *conversion,
 				 const struct tk_counter *counter);
 
+/* How long a counter may go unread, ns: half of what max_cycles are at the fastest mult. */
+static inline u64 tk_max_idle_ns(const struct tk_conversion *conversion)
+{
+	return (conversion->max_cycles * (conversion->mult - conversion->maxadj) >>
+		conversion->shift) /
+	       2;
+}
+
 /* CLOCK_REALTIME may be set to times below this: 2^63 ns less 30 years of uptime. */
 #define TK_SEC_MAX 8277292036LL
 

@@ -15,6 +15,7 @@ NTP = Path("kernel/time/ntp.c")
 HEADERS = (
     Path("include/linux/timekeeper_internal.h"),
     Path("include/linux/clocksource.h"),
+    Path("include/linux/timekeeping.h"),
     Path("kernel/time/ntp_internal.h"),
 )
 REFERENCE_HEADER = Path("include/linux/timekeeping_reference.h")
@@ -44,6 +45,12 @@ def body(text: str, function: str) -> str:
         re.DOTALL | re.MULTILINE,
     )
     return found[-1] if found else ""
+
+
+def members(text: str, struct: str) -> str:
+    """What stands between the braces of a struct, "" if it is not defined here. `text` is without comments."""
+    found = re.search(rf"\bstruct\s+{struct}\s*\{{(.*?)^\}}", text, re.DOTALL | re.MULTILINE)
+    return found.group(1) if found else ""
 
 
 def has_word(text: str, word: str) -> bool:
@@ -143,6 +150,15 @@ def stage(tree: Path) -> Stage:
     has = {
         "UPDATE_FROM_SHADOW": has_word(timekeeping, "timekeeping_update_from_shadow"),
         "COARSE_NSEC": bool(body(timekeeping, "tk_update_coarse_nsecs")),
+        "VDSO": False,
+        "MULTIGRAIN": bool(body(timekeeping, "ktime_get_real_ts64_mg")),
+        "FAST_TIMESTAMPS": bool(body(timekeeping, "ktime_get_fast_timestamps")),
+        "EXPIRY_TO_CYCLES": bool(body(timekeeping, "ktime_expiry_to_cycles")),
+        "SNAPSHOT_ID": bool(body(timekeeping, "ktime_get_snapshot_id")),
+        "COUNTERVAL_ID": has_word(members(headers, "system_counterval_t"), "cs_id"),
+        "BASE_CLOCK": bool(body(timekeeping, "ktime_real_to_base_clock")),
+        "CS_TICK_ADJ": has_word(members(headers, "timekeeper"), "cs_tick_adj"),
+        "XTIME_REMAINDER": has_word(members(headers, "timekeeper"), "xtime_remainder"),
         "MAX_RAW_DELTA": has_word(headers, "max_raw_delta"),
         "NTP_ARRAY": array,
         "NTP_STRUCT": has_word(ntp, "tk_ntp_data") and not array,

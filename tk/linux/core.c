@@ -42,6 +42,8 @@ static enum tk_error counter_of(struct lift_counter *lift, const struct tk_count
 		.mult = conversion.mult,
 		.shift = conversion.shift,
 		.maxadj = conversion.maxadj,
+		.khz = (u32)(counter->hz / 1000),
+		.max_idle_ns = tk_max_idle_ns(&conversion),
 	};
 	return TK_OK;
 }
@@ -75,6 +77,7 @@ static enum tk_error linux_init(const struct tk_setup *setup)
 		return TK_EFREQUENCY;
 
 	restore_pristine();
+	lift_told_reset();
 	stopped_interval = 0;
 	endless = false;
 	lift_wall_time = (struct lift_timespec){ .sec = setup->sec, .nsec = setup->nsec };
@@ -227,10 +230,15 @@ static struct tk_timex timex_out(const struct lift_timex *txc, int state)
 static enum tk_error linux_adjtimex(u64 now, struct tk_timex *timex)
 {
 	struct lift_timex txc = timex_in(timex);
+	s64 *randomness = &lift_told_counts[TKR_TOLD_RANDOMNESS - TKR_CLOCK_WAS_SET_SEQ];
+	const s64 before = *randomness;
 	int state = lift_adjtimex(now, &txc);
 
-	if (state < 0)
+	if (state < 0) {
+		/* Kernels differ in how much of a refused call they feed to the random numbers. */
+		*randomness = before;
 		return TK_EINVAL;
+	}
 	*timex = timex_out(&txc, state);
 	return TK_OK;
 }

@@ -10,6 +10,7 @@
 #define TB_TK_LINUX_LIFT_H
 
 #include "lib/types.h"
+#include "tk/clocks.h"
 #include "tk/state.h"
 
 /* A counter, by the fields of struct clocksource. */
@@ -19,6 +20,8 @@ struct lift_counter {
 	u32 mult;
 	u32 shift;
 	u32 maxadj;
+	u32 khz;
+	u64 max_idle_ns;
 };
 
 /* Layout of struct timespec64 on 64-bit machines; wrap_timekeeping.c asserts it. */
@@ -92,7 +95,7 @@ int lift_adjtimex(u64 now, struct lift_timex *timex);
 void lift_suspend(u64 now);
 void lift_resume(u64 now);
 void lift_inject_sleep(u64 now, s64 sec, u32 nsec);
-/* change_clocksource() */
+/* timekeeping_notify() */
 void lift_change_counter(u64 now, const struct lift_counter *next, u64 next_now);
 /* cycle_interval alone. While it is 0, a tick may not end. */
 void lift_set_cycle_interval(u64 cycles);
@@ -100,7 +103,6 @@ void lift_set_cycle_interval(u64 cycles);
 int lift_own_reference(u64 now, const struct lift_reference *reference);
 #define LIFT_NO_REFERENCE 1
 /* wrap_clocks.h: struct tk_ops' readings. */
-struct tk_readings;
 void lift_readings(u64 now, u32 sets, struct tk_readings *readings);
 
 /* wrap_ntp.c */
@@ -120,6 +122,16 @@ struct lift_sleep {
 	u64 started;	 /* what that counterpart was handed */
 };
 extern struct lift_sleep lift_sleep;
+
+/*
+ * shim.c: what the kernel told the rest of itself since lift_told_reset(). Counts by enum
+ * tk_reading, from TKR_CLOCK_WAS_SET_SEQ on, but for those that are no calls; of clock_was_set()
+ * how often all of these bases were named; and the calls of calc_global_load().
+ */
+void lift_told_reset(void);
+extern s64 lift_told_counts[TK_TOLDS];
+s64 lift_told_bases(unsigned int bases);
+extern u64 lift_global_loads;
 
 /* lift.ld: the data that the kernel's objects write, and space for a copy of them. */
 extern char lift_data[], lift_data_end[], lift_pristine[];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The symbols that a lifted core needs from the rest of its kernel. Most need to do nothing and are
+ * The symbols that a lifted core needs from the rest of its kernel. Most need to do nothing, or to
+ * count that they were called, and are
  * one line each in the table; a line that a tree does not need costs nothing. No kernel header is
  * included, so the signatures follow the calling convention and are not the kernel's.
  */
@@ -17,47 +18,53 @@
 	{                       \
 		return 0;       \
 	}
+/* The same, and counts the calls as this reading. */
+#define COUNTS(name, reading)                                        \
+	YIELDS long name(void);                                      \
+	YIELDS long name(void)                                       \
+	{                                                            \
+		lift_told_counts[(reading)-TKR_CLOCK_WAS_SET_SEQ]++; \
+		return 0;                                            \
+	}
 /* A variable of at least this size, whose value does not matter. */
 #define BYTES(name, size)       \
 	extern char name[size]; \
 	YIELDS char name[size] __attribute__((aligned(64)));
+
+s64 lift_told_counts[TK_TOLDS];
+u64 lift_global_loads;
+static s64 told_base[32]; /* calls of clock_was_set() by base */
 
 /* clang-format off */
 
 /* Messages and random numbers */
 NOTHING(_printk)
 NOTHING(_printk_deferred)
-NOTHING(add_device_randomness)
 NOTHING(__warn_printk)
 NOTHING(warn_slowpath_fmt)
 
 /* Notifications that time was set or has passed */
-NOTHING(clock_was_set)
-NOTHING(clock_was_set_delayed)
-NOTHING(tick_clock_notify)
+COUNTS(add_device_randomness, TKR_TOLD_RANDOMNESS)
+COUNTS(clock_was_set_delayed, TKR_TOLD_SET_DELAYED)
+COUNTS(tick_clock_notify, TKR_TOLD_TICK_NOTIFY)
+COUNTS(timerfd_resume, TKR_TOLD_TIMERFD_RESUME)
+COUNTS(update_vsyscall, TKR_TOLD_UPDATE_VSYSCALL)
 NOTHING(timerfd_clock_was_set)
-NOTHING(timerfd_resume)
-NOTHING(update_vsyscall)
 NOTHING(update_vsyscall_tz)
-NOTHING(raw_notifier_call_chain)
-NOTHING(raw_notifier_chain_register)
-NOTHING(raw_notifier_chain_unregister)
-NOTHING(calc_global_load)
-NOTHING(stop_machine)
 NOTHING(audit_tk_injoffset)
 NOTHING(__audit_tk_injoffset)
 NOTHING(__audit_ntp_log)
 NOTHING(ntp_get_status)
 
 /* Suspend and resume */
+COUNTS(clockevents_resume, TKR_TOLD_CLOCKEVENTS_RESUME)
+COUNTS(clockevents_suspend, TKR_TOLD_CLOCKEVENTS_SUSPEND)
+COUNTS(clocksource_resume, TKR_TOLD_CLOCKSOURCE_RESUME)
+COUNTS(clocksource_suspend, TKR_TOLD_CLOCKSOURCE_SUSPEND)
+COUNTS(tick_resume, TKR_TOLD_TICK_RESUME)
+COUNTS(tick_suspend, TKR_TOLD_TICK_SUSPEND)
 NOTHING(register_syscore)
 NOTHING(register_syscore_ops)
-NOTHING(clockevents_resume)
-NOTHING(clockevents_suspend)
-NOTHING(clocksource_resume)
-NOTHING(clocksource_suspend)
-NOTHING(tick_resume)
-NOTHING(tick_suspend)
 NOTHING(touch_softlockup_watchdog)
 
 /* Other clocks: the one before timekeeping starts, and a coupled tick device's */
@@ -103,6 +110,81 @@ NOTHING(preempt_schedule_notrace_thunk)
  * scheduler is never called. */
 extern int __preempt_count;
 YIELDS int __preempt_count = (int)0x80000000;
+
+/* Who is told what. */
+
+static void tell(enum tk_reading reading, s64 calls)
+{
+	lift_told_counts[reading - TKR_CLOCK_WAS_SET_SEQ] += calls;
+}
+
+void lift_told_reset(void)
+{
+	for (u32 i = 0; i < TK_TOLDS; i++)
+		lift_told_counts[i] = 0;
+	for (u32 i = 0; i < TB_ARRAY_SIZE(told_base); i++)
+		told_base[i] = 0;
+	lift_global_loads = 0;
+}
+
+s64 lift_told_bases(unsigned int bases)
+{
+	s64 least = (s64)(~0ULL >> 1);
+
+	for (u32 i = 0; i < TB_ARRAY_SIZE(told_base); i++)
+		if (bases >> i & 1 && told_base[i] < least)
+			least = told_base[i];
+	return least;
+}
+
+YIELDS void clock_was_set(unsigned int bases);
+void clock_was_set(unsigned int bases)
+{
+	for (u32 i = 0; i < TB_ARRAY_SIZE(told_base); i++)
+		told_base[i] += bases >> i & 1;
+}
+
+YIELDS int raw_notifier_call_chain(void *chain, unsigned long was_set, void *data);
+int raw_notifier_call_chain(void *chain, unsigned long was_set, void *data)
+{
+	(void)chain;
+	(void)data;
+	tell(TKR_TOLD_NOTIFIER, 1);
+	tell(TKR_TOLD_NOTIFIER_SET, was_set != 0);
+	return 0;
+}
+
+YIELDS int raw_notifier_chain_register(void *chain, void *block);
+int raw_notifier_chain_register(void *chain, void *block)
+{
+	(void)chain;
+	(void)block;
+	tell(TKR_TOLD_REGISTERED, 1);
+	return 0;
+}
+
+YIELDS int raw_notifier_chain_unregister(void *chain, void *block);
+int raw_notifier_chain_unregister(void *chain, void *block)
+{
+	(void)chain;
+	(void)block;
+	tell(TKR_TOLD_REGISTERED, -1);
+	return 0;
+}
+
+YIELDS void calc_global_load(void);
+void calc_global_load(void)
+{
+	lift_global_loads++;
+}
+
+/* There is one CPU, so it is stopped already. */
+YIELDS int stop_machine(int (*function)(void *data), void *data, const void *cpus);
+int stop_machine(int (*function)(void *data), void *data, const void *cpus)
+{
+	(void)cpus;
+	return function(data);
+}
 
 /* Functions whose results matter: arithmetic from other files, and the time at boot. */
 

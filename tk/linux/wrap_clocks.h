@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Part of wrap_timekeeping.c: the readings of tk/clocks.h, by the kernel's own functions. The
- * counter's value is held (lift_hold()), so that each function reads the same one.
+ * counter's value is held (lift_hold()), so that each function reads the same one. What a tree does
+ * not have is left out.
  */
 #include "tk/clocks.h"
 
@@ -25,6 +26,276 @@ static void lift_getters(struct tk_readings *readings)
 	tk_readings_add(readings, TKR_KTIME_GET_RAW, ktime_get_raw());
 	ktime_get_raw_ts64(&ts);
 	tk_readings_add(readings, TKR_KTIME_GET_RAW_TS64, lift_ns(ts));
+	tk_readings_add(readings, TKR_ENTROPY, (s64)random_get_entropy_fallback());
+}
+
+/* Before coarse_nsec the coarse clocks are xtime_nsec, which an adjustment of mult may move back.
+ */
+#if LIFT_HAS_COARSE_NSEC
+#define LIFT_COARSE(name)	 TKR_COARSE_##name
+#define lift_coarse_nsec(rs, tk) tk_readings_add(rs, TKR_COARSE_NSEC, (tk)->coarse_nsec)
+#else
+#define LIFT_COARSE(name)	 TKR_OLD_COARSE_##name
+#define lift_coarse_nsec(rs, tk) ((void)(tk))
+#endif
+
+#if LIFT_HAS_MULTIGRAIN
+static void lift_multigrain(struct tk_readings *readings)
+{
+	struct timespec64 ts;
+
+	ktime_get_coarse_real_ts64_mg(&ts);
+	tk_readings_add(readings, TKR_COARSE_MG_BEFORE, lift_ns(ts));
+	ktime_get_real_ts64_mg(&ts);
+	tk_readings_add(readings, TKR_REAL_MG, lift_ns(ts));
+	ktime_get_coarse_real_ts64_mg(&ts);
+	tk_readings_add(readings, TKR_COARSE_MG_AFTER, lift_ns(ts));
+}
+#else
+static void lift_multigrain(struct tk_readings *readings)
+{
+}
+#endif
+
+static void lift_coarse(struct tk_readings *readings)
+{
+	struct timespec64 ts;
+
+	tk_readings_add(readings, TKR_KTIME_GET_SECONDS, ktime_get_seconds());
+	tk_readings_add(readings, TKR_KTIME_GET_REAL_SECONDS, ktime_get_real_seconds());
+	tk_readings_add(readings, TKR_KTIME_GET_REAL_SECONDS_RAW, __ktime_get_real_seconds());
+	ktime_get_coarse_real_ts64(&ts);
+	tk_readings_add(readings, LIFT_COARSE(REAL_TS64), lift_ns(ts));
+	ktime_get_coarse_ts64(&ts);
+	tk_readings_add(readings, LIFT_COARSE(TS64), lift_ns(ts));
+	tk_readings_add(readings, LIFT_COARSE(OFFS_REAL),
+			ktime_get_coarse_with_offset(TK_OFFS_REAL));
+	tk_readings_add(readings, LIFT_COARSE(OFFS_BOOT),
+			ktime_get_coarse_with_offset(TK_OFFS_BOOT));
+	tk_readings_add(readings, LIFT_COARSE(OFFS_TAI), ktime_get_coarse_with_offset(TK_OFFS_TAI));
+	lift_multigrain(readings);
+}
+
+#if LIFT_HAS_EXPIRY_TO_CYCLES
+static void lift_expiries(struct tk_readings *readings)
+{
+	ktime_t soon = ktime_get() + NSEC_PER_MSEC;
+	u64 cycles = 0;
+	bool known =
+		ktime_expiry_to_cycles(lift_sources[lift_current].clocksource.id, soon, &cycles);
+
+	tk_readings_add(readings, TKR_EXPIRY_TO_CYCLES, known ? (s64)cycles : -1);
+	tk_readings_add(readings, TKR_EXPIRY_OTHER_ID,
+			ktime_expiry_to_cycles(CSID_GENERIC, soon, &cycles));
+}
+#else
+static void lift_expiries(struct tk_readings *readings)
+{
+}
+#endif
+
+static void lift_offsets(struct tk_readings *readings)
+{
+	const ktime_t mono = 123456789;
+	ktime_t real = 1, boot = 2, tai = 3;
+	struct timespec64 ts;
+	u32 stale = ~tk_core.timekeeper.clock_was_set_seq;
+
+	tk_readings_add(readings, TKR_UPDATE_OFFSETS_NOW,
+			ktime_get_update_offsets_now(&stale, &real, &boot, &tai));
+	tk_readings_add(readings, TKR_UPDATE_OFFS_REAL, real);
+	tk_readings_add(readings, TKR_UPDATE_OFFS_BOOT, boot);
+	tk_readings_add(readings, TKR_UPDATE_OFFS_TAI, tai);
+	/* The sequence is current now, so that nothing is filled in but for a leap second. */
+	real = boot = tai = 0;
+	ktime_get_update_offsets_now(&stale, &real, &boot, &tai);
+	tk_readings_add(readings, TKR_UPDATE_OFFS_KEPT, boot + tai);
+	tk_readings_add(readings, TKR_UPDATE_OFFS_LEAP, real);
+
+	tk_readings_add(readings, TKR_MONO_TO_REAL, ktime_mono_to_any(mono, TK_OFFS_REAL) - mono);
+	tk_readings_add(readings, TKR_MONO_TO_BOOT, ktime_mono_to_any(mono, TK_OFFS_BOOT) - mono);
+	tk_readings_add(readings, TKR_MONO_TO_TAI, ktime_mono_to_any(mono, TK_OFFS_TAI) - mono);
+	getboottime64(&ts);
+	tk_readings_add(readings, TKR_GETBOOTTIME64, lift_ns(ts));
+	tk_readings_add(readings, TKR_RESOLUTION, ktime_get_resolution_ns());
+	tk_readings_add(readings, TKR_MAX_DEFERMENT, (s64)timekeeping_max_deferment());
+	tk_readings_add(readings, TKR_VALID_FOR_HRES, !!timekeeping_valid_for_hres());
+	lift_expiries(readings);
+}
+
+#if LIFT_HAS_FAST_TIMESTAMPS
+static void lift_fast_timestamps(struct tk_readings *readings)
+{
+	struct ktime_timestamps stamps;
+
+	ktime_get_fast_timestamps(&stamps);
+	tk_readings_add(readings, TKR_FAST_STAMP_MONO, (s64)stamps.mono);
+	tk_readings_add(readings, TKR_FAST_STAMP_BOOT, (s64)stamps.boot);
+	tk_readings_add(readings, TKR_FAST_STAMP_REAL, (s64)stamps.real);
+}
+#else
+static void lift_fast_timestamps(struct tk_readings *readings)
+{
+}
+#endif
+
+static void lift_fast(struct tk_readings *readings)
+{
+	tk_readings_add(readings, TKR_MONO_FAST, (s64)ktime_get_mono_fast_ns());
+	tk_readings_add(readings, TKR_RAW_FAST, (s64)ktime_get_raw_fast_ns());
+	tk_readings_add(readings, TKR_BOOT_FAST, (s64)ktime_get_boot_fast_ns());
+	tk_readings_add(readings, TKR_TAI_FAST, (s64)ktime_get_tai_fast_ns());
+	tk_readings_add(readings, TKR_REAL_FAST, (s64)ktime_get_real_fast_ns());
+	lift_fast_timestamps(readings);
+}
+
+/* Position of the first byte in which two objects differ, from 1; 0: none. */
+static s64 lift_unlike(const void *a, const void *b, size_t size)
+{
+	const u8 *one = a, *other = b;
+	size_t i;
+
+	for (i = 0; i < size; i++)
+		if (one[i] != other[i])
+			return (s64)i + 1;
+	return 0;
+}
+
+#if LIFT_HAS_UPDATE_FROM_SHADOW
+static s64 lift_shadow_unlike(void)
+{
+	return lift_unlike(&tk_core.timekeeper, &tk_core.shadow_timekeeper,
+			   sizeof(tk_core.timekeeper));
+}
+#else
+static s64 lift_shadow_unlike(void)
+{
+	struct timekeeper shadow = shadow_timekeeper;
+
+	/* adjtimex() renews this one in the published copy alone. */
+	shadow.next_leap_ktime = tk_core.timekeeper.next_leap_ktime;
+	return lift_unlike(&tk_core.timekeeper, &shadow, sizeof(shadow));
+}
+#endif
+
+#if LIFT_HAS_CS_TICK_ADJ
+static void lift_remainder(const struct timekeeper *tk, struct tk_readings *readings)
+{
+	tk_readings_add(readings, TKR_CS_TICK_ADJ, tk->cs_tick_adj);
+}
+#elif LIFT_HAS_XTIME_REMAINDER
+static void lift_remainder(const struct timekeeper *tk, struct tk_readings *readings)
+{
+	tk_readings_add(readings, TKR_XTIME_REMAINDER, tk->xtime_remainder);
+}
+#else
+static void lift_remainder(const struct timekeeper *tk, struct tk_readings *readings)
+{
+}
+#endif
+
+static void lift_fast_copies(const struct timekeeper *tk, struct tk_readings *readings)
+{
+	const struct tk_read_base *mono = tk_fast_mono.base, *raw = tk_fast_raw.base;
+
+	tk_readings_add(readings, TKR_FAST_MONO_0,
+			lift_unlike(&mono[0], &tk->tkr_mono, sizeof(*mono)));
+	tk_readings_add(readings, TKR_FAST_MONO_1,
+			lift_unlike(&mono[1], &tk->tkr_mono, sizeof(*mono)));
+	tk_readings_add(readings, TKR_FAST_RAW_0, lift_unlike(&raw[0], &tk->tkr_raw, sizeof(*raw)));
+	tk_readings_add(readings, TKR_FAST_RAW_1, lift_unlike(&raw[1], &tk->tkr_raw, sizeof(*raw)));
+	tk_readings_add(readings, TKR_FAST_SEQ_ODD,
+			(raw_read_seqcount_latch(&tk_fast_mono.seq) |
+			 raw_read_seqcount_latch(&tk_fast_raw.seq)) &
+				1);
+}
+
+extern u64 jiffies_64; /* the shim's, as all of jiffies */
+
+static void lift_copies(struct tk_readings *readings)
+{
+	const struct timekeeper *tk = &tk_core.timekeeper;
+	u64 jiffies_before = jiffies_64, loads = lift_global_loads;
+
+	tk_readings_add(readings, TKR_OFFS_REAL, tk->offs_real);
+	tk_readings_add(readings, TKR_OFFS_BOOT, tk->offs_boot);
+	tk_readings_add(readings, TKR_OFFS_TAI, tk->offs_tai);
+	tk_readings_add(readings, TKR_MONOTONIC_TO_BOOT, lift_ns(tk->monotonic_to_boot));
+	tk_readings_add(readings, TKR_KTIME_SEC, (s64)tk->ktime_sec);
+	lift_coarse_nsec(readings, tk);
+	tk_readings_add(readings, TKR_NEXT_LEAP_KTIME, tk->next_leap_ktime);
+	tk_readings_add(readings, TKR_MONO_BASE, tk->tkr_mono.base);
+	tk_readings_add(readings, TKR_MONO_BASE_REAL, (s64)tk->tkr_mono.base_real);
+	tk_readings_add(readings, TKR_MONO_MASK, (s64)tk->tkr_mono.mask);
+	tk_readings_add(readings, TKR_RAW_BASE, tk->tkr_raw.base);
+	tk_readings_add(readings, TKR_RAW_CYCLE_LAST, (s64)tk->tkr_raw.cycle_last);
+	tk_readings_add(readings, TKR_RAW_MULT, tk->tkr_raw.mult);
+	tk_readings_add(readings, TKR_RAW_SHIFT, tk->tkr_raw.shift);
+	tk_readings_add(readings, TKR_RAW_MASK, (s64)tk->tkr_raw.mask);
+	tk_readings_add(readings, TKR_RAW_INTERVAL, (s64)tk->raw_interval);
+	tk_readings_add(readings, TKR_SEQ_ODD, raw_read_seqcount(&tk_core.seq) & 1);
+	tk_readings_add(readings, TKR_SHADOW, lift_shadow_unlike());
+	lift_remainder(tk, readings);
+	lift_fast_copies(tk, readings);
+	do_timer(3);
+	tk_readings_add(readings, TKR_DO_TIMER,
+			(s64)(jiffies_64 - jiffies_before + 1000 * (lift_global_loads - loads)));
+}
+
+/*
+ * How often the tree's own timekeeping_set_reference() publishes the state is its own business, and
+ * where update_vsyscall() is empty nobody counts its calls.
+ */
+static bool lift_counted(enum tk_reading which)
+{
+	switch (which) {
+	case TKR_CLOCK_WAS_SET_SEQ:
+	case TKR_TOLD_SET_WALL:
+	case TKR_TOLD_NOTIFIER:
+	case TKR_TOLD_NOTIFIER_SET:
+		return !LIFT_HAS_SET_REFERENCE;
+	case TKR_TOLD_UPDATE_VSYSCALL:
+		return LIFT_HAS_VDSO && !LIFT_HAS_SET_REFERENCE;
+	default:
+		return true;
+	}
+}
+
+static void lift_count(struct tk_readings *readings, enum tk_reading which, s64 count)
+{
+	if (lift_counted(which))
+		tk_readings_add(readings, which, count);
+}
+
+static void lift_counts(struct tk_readings *readings)
+{
+	u32 i;
+
+	for (i = 0; i < TK_TOLDS; i++)
+		lift_count(readings, TKR_CLOCK_WAS_SET_SEQ + i, lift_told_counts[i]);
+	lift_count(readings, TKR_CLOCK_WAS_SET_SEQ, tk_core.timekeeper.clock_was_set_seq);
+	lift_count(readings, TKR_CS_WAS_CHANGED_SEQ, tk_core.timekeeper.cs_was_changed_seq);
+	lift_count(readings, TKR_TOLD_SET_WALL, lift_told_bases(CLOCK_SET_WALL));
+	lift_count(readings, TKR_TOLD_SET_BOOT, lift_told_bases(CLOCK_SET_BOOT));
+}
+
+/* As a hypervisor's clock does, which is told of every update. */
+static int lift_notified(struct notifier_block *nb, unsigned long action, void *data)
+{
+	return 0;
+}
+
+static struct notifier_block lift_listeners[2] = {
+	{ .notifier_call = lift_notified },
+	{ .notifier_call = lift_notified },
+};
+
+/* Two register, and one of them leaves. */
+static void lift_listen(void)
+{
+	pvclock_gtod_register_notifier(&lift_listeners[0]);
+	pvclock_gtod_register_notifier(&lift_listeners[1]);
+	pvclock_gtod_unregister_notifier(&lift_listeners[1]);
 }
 
 void lift_readings(u64 now, u32 sets, struct tk_readings *readings)
@@ -32,4 +303,16 @@ void lift_readings(u64 now, u32 sets, struct tk_readings *readings)
 	lift_hold(now);
 	if (sets & TK_SET_GETTERS)
 		lift_getters(readings);
+	if (sets & TK_SET_COARSE)
+		lift_coarse(readings);
+	if (sets & TK_SET_OFFSETS)
+		lift_offsets(readings);
+	if (sets & TK_SET_FAST)
+		lift_fast(readings);
+	if (sets & TK_SET_SNAPSHOT)
+		lift_snapshots(now, readings);
+	if (sets & TK_SET_COPIES)
+		lift_copies(readings);
+	if (sets & TK_SET_TOLD)
+		lift_counts(readings);
 }

@@ -6,8 +6,9 @@
  * has.
  */
 /*
- * timekeeping_inject_sleeptime64() is compiled where the RTC's driver may call it. The rest of the
- * kernel does not matter here, so the two options are set for this unit alone.
+ * timekeeping_inject_sleeptime64() is compiled where the RTC's driver may call it, and timers of
+ * user space are told of a resume where there are any. The rest of the kernel does not matter here,
+ * so the options are set for this unit alone.
  */
 #ifndef CONFIG_PM_SLEEP
 #define CONFIG_PM_SLEEP 1
@@ -15,8 +16,12 @@
 #ifndef CONFIG_RTC_HCTOSYS_DEVICE
 #define CONFIG_RTC_HCTOSYS_DEVICE "rtc0"
 #endif
+#ifndef CONFIG_TIMERFD
+#define CONFIG_TIMERFD 1
+#endif
 #include LIFT_TIMEKEEPING
 #include "lift_has.h"
+#include "tk/clocks.h"
 #include "tk/linux/lift.h"
 
 static_assert(sizeof(struct timespec64) == sizeof(struct lift_timespec), "struct timespec64");
@@ -25,6 +30,8 @@ struct lift_source {
 	struct clocksource clocksource;
 	u64 now;
 };
+
+#define LIFT_SOURCE_ID (CSID_MAX - 1)
 
 /* Two: change_clocksource() reads the old counter and the new one. */
 static struct lift_source lift_sources[2];
@@ -46,6 +53,28 @@ static void lift_set_max_raw_delta(struct clocksource *cs)
 }
 #endif
 
+/* The kernel's frequency fields, where a tree has them, and the clock that the source counts. */
+static u32 lift_khz;
+#if LIFT_HAS_BASE_CLOCK
+#define LIFT_BASE_ID (CSID_MAX - 2)
+static struct clocksource_base lift_base = {
+	.id = LIFT_BASE_ID,
+	.offset = TK_BASE_OFFSET,
+	.numerator = TK_BASE_NUMERATOR,
+	.denominator = TK_BASE_DENOMINATOR,
+};
+
+static void lift_set_base(struct clocksource *cs)
+{
+	cs->freq_khz = lift_khz;
+	cs->base = &lift_base;
+}
+#else
+static void lift_set_base(struct clocksource *cs)
+{
+}
+#endif
+
 static void lift_source_set(struct lift_source *source, const struct lift_counter *counter, u64 now)
 {
 	struct clocksource *cs = &source->clocksource;
@@ -59,7 +88,10 @@ static void lift_source_set(struct lift_source *source, const struct lift_counte
 	cs->max_cycles = counter->max_cycles;
 	cs->flags = CLOCK_SOURCE_IS_CONTINUOUS | CLOCK_SOURCE_VALID_FOR_HRES;
 	/* Not CSID_GENERIC, which timekeeping_set_reference() refuses. */
-	cs->id = CSID_MAX - 1;
+	cs->id = LIFT_SOURCE_ID;
+	cs->max_idle_ns = counter->max_idle_ns;
+	lift_khz = counter->khz;
+	lift_set_base(cs);
 	lift_set_max_raw_delta(cs);
 	source->now = now;
 }
@@ -132,10 +164,14 @@ struct clocksource *clocksource_default_clock(void)
 	return &lift_sources[0].clocksource;
 }
 
+#include "tk/linux/wrap_snapshot.h"
+#include "tk/linux/wrap_clocks.h"
+
 void lift_start(const struct lift_counter *counter, u64 now)
 {
 	lift_source_set(&lift_sources[0], counter, now);
 	timekeeping_init();
+	lift_listen();
 }
 
 void lift_tick(u64 now)
@@ -236,7 +272,7 @@ void lift_change_counter(u64 now, const struct lift_counter *next, u64 next_now)
 	lift_hold(now);
 	lift_current = !lift_current;
 	lift_source_set(&lift_sources[lift_current], next, next_now);
-	change_clocksource(&lift_sources[lift_current].clocksource);
+	timekeeping_notify(&lift_sources[lift_current].clocksource);
 }
 
 void lift_set_cycle_interval(u64 cycles)
@@ -263,6 +299,7 @@ int lift_own_reference(u64 now, const struct lift_reference *reference)
 		.period_shift = reference->period_shift,
 	};
 
+	lift_forget_history();
 	lift_reference_set_cycles(&ref);
 	lift_hold(now);
 	return timekeeping_set_reference(&ref);
@@ -270,8 +307,7 @@ int lift_own_reference(u64 now, const struct lift_reference *reference)
 #else
 int lift_own_reference(u64 now, const struct lift_reference *reference)
 {
+	lift_forget_history();
 	return LIFT_NO_REFERENCE;
 }
 #endif
-
-#include "tk/linux/wrap_clocks.h"

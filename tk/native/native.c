@@ -20,7 +20,8 @@ static void write_end(struct timekeeper *tk)
 static void native_tick(u64 now)
 {
 	write_begin(&core);
-	timekeeping_advance(&core, now, TK_ADV_TICK);
+	if (timekeeping_advance(&core, now, TK_ADV_TICK))
+		tell(&core, TKR_TOLD_SET_DELAYED);
 	write_end(&core);
 }
 
@@ -44,9 +45,11 @@ static enum tk_error native_init(const struct tk_setup *setup)
 	tk_setup_internals(tk, &setup->counter, setup->now);
 	tk->xtime_sec = setup->sec;
 	tk->xtime_nsec = (u64)setup->nsec << tk->shift;
+	tk_update_coarse_nsecs(tk);
 	tk_sub_wall_to_mono(tk, setup->sec, setup->nsec);
 	tk->sleep.persistent = setup->sec || setup->nsec;
 	timekeeping_clear_ntp(tk);
+	timekeeping_update(tk, true);
 	write_end(tk);
 	return TK_OK;
 }
@@ -131,11 +134,23 @@ static enum tk_error native_adjtimex(u64 now, struct tk_timex *timex)
 						  timex->time_usec * unit);
 	}
 	if (!error) {
+		bool set = false;
+
+		/* What was asked, and when. */
+		tell(tk, TKR_TOLD_RANDOMNESS);
+		tell(tk, TKR_TOLD_RANDOMNESS);
 		tai = tk->tai_offset;
 		ntp_adjtimex(tk, timex, time.sec, time.nsec, &tai);
-		tk->tai_offset = tai;
+		if (tai != tk->tai_offset) {
+			tk->tai_offset = tai;
+			timekeeping_update(tk, true);
+			set = true;
+		}
 		if (timex->modes & (TK_ADJ_FREQUENCY | TK_ADJ_TICK))
-			timekeeping_advance(tk, now, TK_ADV_FREQ);
+			set |= timekeeping_advance(tk, now, TK_ADV_FREQ);
+		/* A step has told them already. */
+		if (set && !(timex->modes & TK_ADJ_SETOFFSET))
+			tell(tk, TKR_TOLD_SET_WALL);
 	}
 	write_end(tk);
 	return error;
@@ -164,6 +179,8 @@ static enum tk_error native_change_counter(u64 now, const struct tk_counter *nex
 	timekeeping_forward_now(&core, now);
 	tk_setup_internals(&core, next, next_now);
 	timekeeping_clear_ntp(&core);
+	timekeeping_update(&core, true);
+	tell(&core, TKR_TOLD_TICK_NOTIFY);
 	write_end(&core);
 	return TK_OK;
 }

@@ -25,6 +25,14 @@ struct ntp_data {
 	s64 time_esterror;    /* us */
 };
 
+/* The time at one value of the counter, and what may happen to it before the next one. */
+struct tk_snapshot {
+	bool taken;
+	u64 cycles;
+	s64 real, raw;
+	s64 clock_was_set_seq, cs_was_changed_seq;
+};
+
 struct timekeeper {
 	struct tk_state_clock;
 	u32 seq; /* odd while a writer changes the struct */
@@ -46,6 +54,13 @@ struct timekeeper {
 		struct tk_state_timespec start;	    /* persistent clock at the suspend */
 		struct tk_state_timespec old_delta; /* xtime less persistent clock, before */
 	} sleep;
+	u32 khz;	    /* of the counter */
+	u32 leaps;	    /* leap seconds since the start */
+	u32 coarse_nsec;    /* xtime_nsec in ns as of the latest tick or step */
+	s64 mg_floor;	    /* CLOCK_MONOTONIC of the latest multigrain timestamp */
+	s64 updates;	    /* how often user space and hypervisors were told of a new state */
+	s64 told[TK_TOLDS]; /* by enum tk_reading, from TKR_CLOCK_WAS_SET_SEQ on */
+	struct tk_snapshot history;	  /* the latest one */
 	u64 paused_interval, paused_tick; /* C and ntp_tick while the counter is recalibrated */
 	struct ntp_data ntp;
 };
@@ -53,6 +68,20 @@ struct timekeeper {
 static inline bool has(const struct timekeeper *tk, u32 switches)
 {
 	return tk->switches & switches;
+}
+
+/* Counts one call of this reading of TK_TOLD_TABLE. */
+static inline void tell(struct timekeeper *tk, enum tk_reading which)
+{
+	tk->told[which - TKR_CLOCK_WAS_SET_SEQ]++;
+}
+
+/* What follows every change of the clock; was_set: it was not only time that passed. */
+static inline void timekeeping_update(struct timekeeper *tk, bool was_set)
+{
+	tk->updates++;
+	if (was_set)
+		tell(tk, TKR_CLOCK_WAS_SET_SEQ);
 }
 
 /* set.c. The caller holds tk->seq. */
@@ -77,17 +106,19 @@ enum timekeeping_adv_mode {
 	TK_ADV_TICK, /* adjusts mult if a tick has passed */
 	TK_ADV_FREQ, /* a frequency was set: adjusts mult at once */
 };
-void timekeeping_advance(struct timekeeper *tk, u64 now, enum timekeeping_adv_mode mode);
+/* Returns whether a leap second was inserted or deleted. */
+bool timekeeping_advance(struct timekeeper *tk, u64 now, enum timekeeping_adv_mode mode);
+/* The coarse clocks follow. */
+void tk_update_coarse_nsecs(struct timekeeper *tk);
 /* Cycles since cycle_last; 0 for a counter that went back. */
 u64 timekeeping_get_delta(const struct timekeeper *tk, u64 now);
 void tk_sub_wall_to_mono(struct timekeeper *tk, s64 sec, s64 nsec);
 
 /*
- * clocks.c: adds the readings of `sets` (enum tk_reading_set) at the counter's value `now`. They do
- * not change the core.
+ * clocks.c: adds the readings of `sets` (enum tk_reading_set) at the counter's value `now`. Of the
+ * core they change mg_floor and history alone.
  */
-void timekeeping_readings(const struct timekeeper *tk, u64 now, u32 sets,
-			  struct tk_readings *readings);
+void timekeeping_readings(struct timekeeper *tk, u64 now, u32 sets, struct tk_readings *readings);
 
 /* ntp.c */
 void ntp_init(struct ntp_data *ntp);

@@ -13,6 +13,8 @@ void tk_setup_internals(struct timekeeper *tk, const struct tk_counter *counter,
 	tk_conversion_init(conversion, counter); /* in range: the caller has checked */
 	tk->mask = counter->mask;
 	tk->max_raw_delta = (tk->mask >> 1) + (tk->mask >> 2) + (tk->mask >> 3);
+	tk->khz = (u32)(counter->hz / 1000);
+	tell(tk, TKR_CS_WAS_CHANGED_SEQ);
 	tk->cycle_last = now;
 	tk->mult = conversion->mult;
 	tk->shift = conversion->shift;
@@ -80,6 +82,16 @@ void timekeeping_forward_now(struct timekeeper *tk, u64 now)
 	tk->xtime_sec = (s64)sec;
 	tk->raw_nsec =
 		carry((u128)delta * tk->conversion.mult + tk->raw_nsec, tk->shift, &tk->raw_sec);
+	tk_update_coarse_nsecs(tk);
+}
+
+/* The end of each step: whoever waits for a time of a wall clock is told. */
+static void timekeeping_was_set(struct timekeeper *tk)
+{
+	tk_update_coarse_nsecs(tk);
+	timekeeping_clear_ntp(tk);
+	timekeeping_update(tk, true);
+	tell(tk, TKR_TOLD_SET_WALL);
 }
 
 static bool later(s64 sec_a, s64 nsec_a, s64 sec_b, s64 nsec_b)
@@ -109,7 +121,8 @@ enum tk_error timekeeping_settime(struct timekeeper *tk, u64 now, s64 sec, u32 n
 	tk_sub_wall_to_mono(tk, ahead_sec, ahead_nsec);
 	tk->xtime_sec = sec;
 	tk->xtime_nsec = (u64)nsec << tk->shift;
-	timekeeping_clear_ntp(tk);
+	timekeeping_was_set(tk);
+	tell(tk, TKR_TOLD_RANDOMNESS);
 	return TK_OK;
 }
 
@@ -131,7 +144,7 @@ enum tk_error timekeeping_inject_offset(struct timekeeper *tk, u64 now, s64 sec,
 		return TK_EINVAL;
 	}
 	tk_sub_wall_to_mono(tk, sec, nsec);
-	timekeeping_clear_ntp(tk);
+	timekeeping_was_set(tk);
 	return TK_OK;
 }
 
@@ -153,7 +166,8 @@ enum tk_error timekeeping_set_reference(struct timekeeper *tk, u64 now,
 	if (error)
 		return error;
 
-	/* The phase that is being slewed belongs to the previous line. */
+	/* The phase that is being slewed belongs to the previous line, and so do timestamps. */
+	tk->history.taken = false;
 	ntp->time_offset = ntp->skew_delta = 0;
 	ntp->time_adjust = ntp->time_adjust_frac = 0;
 	ntp->tick_length = ntp->tick_length_base;
@@ -176,10 +190,13 @@ enum tk_error timekeeping_set_reference(struct timekeeper *tk, u64 now,
 	correction = tk_reference_correct(reference, &told);
 	tk->ntp_error = correction.ntp_error;
 	ntp->time_offset = correction.time_offset;
+	timekeeping_update(tk, false);
 	if (correction.step_snsec) {
 		tk_correction_step(&correction, tk->shift, &tk->xtime_sec, &tk->xtime_nsec);
 		tk_sub_wall_to_mono(tk, correction.step_mono_ns / NSEC,
 				    correction.step_mono_ns % NSEC);
+		tk_update_coarse_nsecs(tk);
+		timekeeping_update(tk, true);
 	}
 	return TK_OK;
 }

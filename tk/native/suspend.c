@@ -43,6 +43,7 @@ static void sleep_for(struct timekeeper *tk, struct tk_state_timespec slept)
 		   slept);
 	tk->xtime_sec = now.tv_sec;
 	tk->xtime_nsec = ((u64)now.tv_nsec << tk->shift) | below_ns;
+	tk_update_coarse_nsecs(tk);
 	tk_sub_wall_to_mono(tk, slept.tv_sec, slept.tv_nsec);
 	tk->offs_boot += slept.tv_sec * NSEC + slept.tv_nsec;
 }
@@ -76,6 +77,10 @@ void timekeeping_suspend(struct timekeeper *tk, u64 now, const struct tk_sleep *
 	tk->sleep.suspended = true;
 	if (tk->sleep.persistent)
 		compensate(tk);
+	timekeeping_update(tk, false);
+	tell(tk, TKR_TOLD_TICK_SUSPEND);
+	tell(tk, TKR_TOLD_CLOCKSOURCE_SUSPEND);
+	tell(tk, TKR_TOLD_CLOCKEVENTS_SUSPEND);
 }
 
 void timekeeping_resume(struct timekeeper *tk, u64 now, const struct tk_sleep *sleep)
@@ -94,6 +99,11 @@ void timekeeping_resume(struct timekeeper *tk, u64 now, const struct tk_sleep *s
 	tk->cycle_last = now;
 	tk->ntp_error = 0;
 	tk->sleep.suspended = false;
+	timekeeping_update(tk, true);
+	tell(tk, TKR_TOLD_CLOCKEVENTS_RESUME);
+	tell(tk, TKR_TOLD_CLOCKSOURCE_RESUME);
+	tell(tk, TKR_TOLD_TICK_RESUME);
+	tell(tk, TKR_TOLD_TIMERFD_RESUME);
 }
 
 void timekeeping_inject_sleep(struct timekeeper *tk, u64 now, s64 sec, u32 nsec)
@@ -102,4 +112,7 @@ void timekeeping_inject_sleep(struct timekeeper *tk, u64 now, s64 sec, u32 nsec)
 	timekeeping_forward_now(tk, now);
 	sleep_for(tk, (struct tk_state_timespec){ sec, nsec });
 	timekeeping_clear_ntp(tk);
+	timekeeping_update(tk, true);
+	tell(tk, TKR_TOLD_SET_WALL);
+	tell(tk, TKR_TOLD_SET_BOOT);
 }

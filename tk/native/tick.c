@@ -27,7 +27,14 @@ void tk_sub_wall_to_mono(struct timekeeper *tk, s64 sec, s64 nsec)
 	}
 }
 
-/* Carries whole seconds from xtime_nsec into xtime_sec. Each has its NTP step and may be a leap. */
+void tk_update_coarse_nsecs(struct timekeeper *tk)
+{
+	tk->coarse_nsec = (u32)(tk->xtime_nsec >> tk->shift);
+}
+
+/*
+ * Carries whole seconds from xtime_nsec into xtime_sec. Each has its NTP step and may be a leap.
+ */
 static void accumulate_nsecs_to_secs(struct timekeeper *tk)
 {
 	const u64 second = TB_NSEC_PER_SEC << tk->shift;
@@ -46,6 +53,7 @@ static void accumulate_nsecs_to_secs(struct timekeeper *tk)
 			tk->xtime_sec += leap;
 			tk_sub_wall_to_mono(tk, leap, 0);
 			tk->tai_offset -= leap;
+			tk->leaps++;
 		}
 	}
 }
@@ -124,17 +132,19 @@ static s32 log2_of(u64 n)
  * Accumulates the whole ticks up to `now` in power-of-two multiples, largest first, so that a long
  * idle takes O(log n) steps. Then adjusts mult.
  */
-void timekeeping_advance(struct timekeeper *tk, u64 now, enum timekeeping_adv_mode mode)
+bool timekeeping_advance(struct timekeeper *tk, u64 now, enum timekeeping_adv_mode mode)
 {
 	u64 off = timekeeping_get_delta(tk, now);
+	const u64 last = tk->cycle_last;
+	const u32 leaps = tk->leaps;
 	s32 k, limit;
 
 	if (tk->sleep.suspended)
-		return;
+		return false;
 	if (!tk->cycle_interval && has(tk, TK_DIVZERO))
-		return; /* these cycles are in `off` at the next tick */
+		return false; /* these cycles are in `off` at the next tick */
 	if (off < tk->cycle_interval && mode != TK_ADV_FREQ)
-		return;
+		return false;
 
 	if (off < 2 * tk->cycle_interval) {
 		if (off >= tk->cycle_interval) {
@@ -154,4 +164,9 @@ void timekeeping_advance(struct timekeeper *tk, u64 now, enum timekeeping_adv_mo
 	}
 	timekeeping_adjust(tk, off);
 	accumulate_nsecs_to_secs(tk);
+	/* A change of mult in mid-tick may move xtime_nsec back, and a coarse clock must not go. */
+	if (tk->cycle_last != last)
+		tk_update_coarse_nsecs(tk);
+	timekeeping_update(tk, tk->leaps != leaps);
+	return tk->leaps != leaps;
 }
