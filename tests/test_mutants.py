@@ -92,7 +92,8 @@ def test_a_drawn_order_begins_with_each_function_and_is_the_seeds() -> None:
 def test_a_break_of_a_changed_line_has_another_mark() -> None:
     """So a reason in the list does not pass on to what a line became."""
     before = {each.name: each.mark for each in breaks.find("x.c", SOURCE) if each.rule == "shift"}
-    after = {each.name: each.mark for each in breaks.find("x.c", SOURCE.replace("<< 2", "<< 3")) if each.rule == "shift"}
+    other = SOURCE.replace("<< 2", "<< 3")
+    after = {each.name: each.mark for each in breaks.find("x.c", other) if each.rule == "shift"}
     assert before.keys() == after.keys() and before != after
 
 
@@ -147,7 +148,8 @@ class FakeBench:
 
 
 def crew(bench: FakeBench, folder: Path) -> mutants.Crew:
-    return mutants.Crew([bench], {"x.c": SOURCE}, Store(folder, "mutants", "k"), (), lambda *_: None)  # type: ignore[list-item]
+    store = Store(folder, "mutants", "k")
+    return mutants.Crew([bench], {"x.c": SOURCE}, store, (), lambda *_: None)  # type: ignore[list-item]
 
 
 def test_what_was_judged_is_not_judged_again(tmp_path: Path) -> None:
@@ -164,7 +166,8 @@ def test_the_command_breaks_a_lifted_core() -> None:
     folder = lifted(NEWEST, 1000).folder
     done = subprocess.run(
         [str(ROOT / "tickbench"), "mutants", "--build", str(folder.parents[2]), "--json", "--function",
-         "tk_xtime_add", "--count", "3", NEWEST.word], cwd=ROOT, env=plain_environment(), capture_output=True, text=True)
+         "tk_xtime_add", "--count", "3", NEWEST.word],
+        cwd=ROOT, env=plain_environment(), capture_output=True, text=True)
     said = json.loads(done.stdout)
     assert {each["name"].split()[2] for each in said["breaks"] if each["verdict"] == "unreported"} <= {"sibling"}
     assert said["total"]["reported"] >= 2 and done.returncode == (said["total"]["unreported"] > 0), done.stderr
