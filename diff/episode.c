@@ -36,6 +36,7 @@ static const struct theme themes[] = {
 	    { "settime", 2 },
 	    { "tai", 3 },
 	    { "edge", 1 },
+	    { "leap_second", 3 },
 	    { "leap", 3 } } },
 	/* slews, small and large, in the same and in opposite directions */
 	{ { { "time_offset", 4 }, { "constant", 3 }, { "adjtime", 3 }, { "tai", 1 } } },

@@ -8,6 +8,7 @@
 
 #include "diff/adjust.h"
 #include "diff/draw.h"
+#include "diff/leap.h"
 #include "diff/ops.h"
 #include "diff/pair.h"
 #include "diff/sleep.h"
@@ -409,6 +410,7 @@ static const struct op_kind kinds[] = {
 	{ "ahead", 1, run_ahead, draw_ahead },
 	{ "seconds", 1, run_seconds, draw_seconds },
 	{ "sleep", 4, run_sleep, draw_sleep },
+	{ "leap_second", 5, run_leap_second, draw_leap_second },
 	{ "edge", 3, run_edge, draw_edge },
 	{ "counter", 3, run_counter, draw_counter },
 	{ "reference", 3, run_reference, draw_reference },

@@ -93,6 +93,10 @@ FIXED = {
     "the error grows until the clock is unsynchronised": [
         "init 2596146000 64 1700000000 5", "adjtimex 0x1c 0x01 0 0 15998500 100 0 0 0 0", "seconds 2", "query",
         "seconds 1", "query", "seconds 1", "query", "ticks 1000 0 0 1"],
+    "leap seconds with something in between": [
+        "init 2596146000 64 1700000000 5",
+        *(f"leap_second {status} {lead} 30 {at} {event}" for status in (16, 33) for lead in (2, 4)
+          for at in (3, 9, 14) for event in range(8)), "ticks 1000 0 0 1"],
     "suspends, by each source": [
         "init 2596146000 64 1700000000 5", "freq 809094", "time_offset 40000", "ticks 1500 10 0 1", "pass 1000000",
         "sleep 1 3600000000000 77 0", "ticks 500 0 0 1", "sleep 1 3600000000000 77 -999999999", "ticks 500 0 0 1",
@@ -135,6 +139,7 @@ OPERATIONS = st.one_of(
     operation("settime", sign(1_000_000), upto(999_999_999)),
     operation("inject", sign(1_000_000), upto(999_999_999)),
     operation("midnight", upto(5, 1)), operation("leap", st.sampled_from([0, 16, 32, 48, 80]), upto(12, 1)),
+    operation("leap_second", st.sampled_from([0, 16, 17, 32, 33, 48, 80]), upto(5), upto(36), upto(24), upto(7)),
     operation("set", upto(8277292036, -1), upto(2**32 - 1)), operation("ahead", sign(2 * 10**9)),
     operation("sleep", upto(7), upto(2**50), upto(10**11), sign(5 * 10**9)),
     operation("query"), operation("adjtime_left"), operation("seconds", upto(300)),
