@@ -25,9 +25,9 @@ static long long draw_near(u64 *random, const long long *limits, u64 count, long
 
 #define NEAR(random, limits, most) draw_near(random, limits, TB_ARRAY_SIZE(limits), most)
 
-void run_adjtimex(const long long *args, struct difference *difference)
+struct tk_timex timex_of(const long long *args)
 {
-	const struct tk_timex timex = {
+	return (struct tk_timex){
 		.modes = (u32)args[0],
 		.status = (s32)args[1],
 		.offset = args[2],
@@ -39,6 +39,11 @@ void run_adjtimex(const long long *args, struct difference *difference)
 		.time_sec = args[8],
 		.time_usec = args[9],
 	};
+}
+
+void run_adjtimex(const long long *args, struct difference *difference)
+{
+	const struct tk_timex timex = timex_of(args);
 
 	pair_adjtimex(&timex, difference);
 }

@@ -10,6 +10,7 @@
 
 /* adjtimex MODES STATUS OFFSET FREQ MAXERROR ESTERROR CONSTANT TICK SEC USEC: all of its fields. */
 #define ADJTIMEX_ARGS 10
+struct tk_timex timex_of(const long long *args);
 void run_adjtimex(const long long *args, struct difference *difference);
 void draw_adjtimex(u64 *random, long long bits, long long *args);
 

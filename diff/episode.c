@@ -57,6 +57,16 @@ static const struct theme themes[] = {
 	    { "seconds", 2 },
 	    { "status", 1 },
 	    { "read", 1 } } },
+	/* auxiliary clocks, and the main one beside them */
+	{ { { "aux", 4 },
+	    { "aux_set", 2 },
+	    { "aux_adjtimex", 8 },
+	    { "adjtimex", 2 },
+	    { "counter", 1 },
+	    { "seconds", 1 },
+	    { "pass", 2 },
+	    { "settime", 1 },
+	    { "tai", 1 } } },
 	/* suspend and resume */
 	{ { { "sleep", 6 },
 	    { "pass", 1 },

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "diff/adjust.h"
+#include "diff/aux.h"
 #include "diff/draw.h"
 #include "diff/leap.h"
 #include "diff/ops.h"
@@ -410,6 +411,9 @@ static const struct op_kind kinds[] = {
 	{ "ahead", 1, run_ahead, draw_ahead },
 	{ "seconds", 1, run_seconds, draw_seconds },
 	{ "sleep", 4, run_sleep, draw_sleep },
+	{ "aux", 2, run_aux, draw_aux },
+	{ "aux_set", 3, run_aux_set, draw_aux_set },
+	{ "aux_adjtimex", 1 + ADJTIMEX_ARGS, run_aux_adjtimex, draw_aux_adjtimex },
 	{ "leap_second", 5, run_leap_second, draw_leap_second },
 	{ "edge", 3, run_edge, draw_edge },
 	{ "counter", 3, run_counter, draw_counter },

@@ -5,7 +5,7 @@
 
 #include "diff/compare.h"
 
-#define OP_ARGS 10
+#define OP_ARGS 11
 
 /* One row of the table in ops.c. */
 struct op_kind {

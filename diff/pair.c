@@ -19,6 +19,7 @@ static struct {
 	u64 ticks;
 	u32 hz;
 	u32 switches; /* native's */
+	u32 aux;      /* the auxiliary clocks that were enabled, a bit for each */
 	bool started; /* both cores accepted the last init */
 	struct tk_stage stage;
 } pair;
@@ -98,6 +99,7 @@ void pair_init(const struct tk_counter *counter, s64 sec, u32 nsec, struct diffe
 
 	pair.now = START;
 	pair.since_tick = 0;
+	pair.aux = 0;
 	for (int i = 0; i < CORES; i++)
 		error[i] = cores[i]->init(&setup);
 	compare_error(error, difference);
@@ -106,12 +108,31 @@ void pair_init(const struct tk_counter *counter, s64 sec, u32 nsec, struct diffe
 		set_counter(counter);
 }
 
+static void compare_aux(struct difference *difference)
+{
+	struct tk_state state[CORES];
+
+	for (u32 rest = pair.aux; rest; rest &= rest - 1) {
+		const u32 id = (u32)__builtin_ctz(rest);
+		s64 ns[CORES] = { 0 };
+
+		for (int i = 0; i < CORES; i++) {
+			cores[i]->aux->state(id, &state[i]);
+			cores[i]->aux->read(pair.now, id, &ns[i]);
+		}
+		compare_state(state, difference);
+		if (ns[NATIVE] != ns[LIFTED])
+			compare_note(difference, "auxiliary clock", ns[NATIVE], ns[LIFTED]);
+	}
+}
+
 void pair_compare(struct difference *difference)
 {
 	struct tk_state state[CORES];
 
 	if (!pair.started)
 		return;
+	compare_aux(difference);
 	for (int i = 0; i < CORES; i++)
 		cores[i]->state(&state[i]);
 	compare_state(state, difference);
@@ -161,6 +182,14 @@ static bool spared(int core, const enum tk_error error[CORES])
 	return core != NATIVE && error[NATIVE] && pair.stage.refusal_moves;
 }
 
+/* A step of the main clock accumulates its cycles since the last tick; not the auxiliary clocks'.
+ */
+static void main_forwarded(void)
+{
+	if (!pair.aux)
+		pair.since_tick = 0;
+}
+
 void pair_adjtimex(const struct tk_timex *given, struct difference *difference)
 {
 	const bool step = given->modes & TK_ADJ_SETOFFSET;
@@ -170,9 +199,8 @@ void pair_adjtimex(const struct tk_timex *given, struct difference *difference)
 	for (int i = 0; i < CORES; i++)
 		error[i] = step && spared(i, error) ? error[NATIVE]
 						    : cores[i]->adjtimex(pair.now, &timex[i]);
-	/* A step accumulates the cycles since the last tick. */
 	if (step && !error[NATIVE])
-		pair.since_tick = 0;
+		main_forwarded();
 	compare_error(error, difference);
 	if (!error[NATIVE])
 		compare_timex(timex, given->modes, difference);
@@ -186,7 +214,7 @@ void pair_settime(s64 sec, u32 nsec, struct difference *difference)
 		error[i] =
 			spared(i, error) ? error[NATIVE] : cores[i]->settime(pair.now, sec, nsec);
 	if (!error[NATIVE])
-		pair.since_tick = 0;
+		main_forwarded();
 	compare_error(error, difference);
 }
 
@@ -224,7 +252,10 @@ void pair_change_counter(const struct tk_counter *next, u64 next_now, struct dif
 
 void pair_skip(u64 cycles)
 {
-	pair.now += cycles;
+	if (pair.aux)
+		pair_pass(cycles);
+	else
+		pair.now += cycles;
 }
 
 static bool both_sleep(void)
@@ -247,7 +278,7 @@ void pair_resume(const struct tk_sleep *sleep, struct difference *difference)
 		return;
 	for (int i = 0; i < CORES; i++)
 		cores[i]->resume(pair.now, sleep);
-	pair.since_tick = 0;
+	main_forwarded();
 	pair_compare(difference);
 }
 
@@ -257,6 +288,49 @@ void pair_inject_sleep(s64 sec, u32 nsec, struct difference *difference)
 		return;
 	for (int i = 0; i < CORES; i++)
 		cores[i]->inject_sleep(pair.now, sec, nsec);
-	pair.since_tick = 0;
+	main_forwarded();
+	pair_compare(difference);
+}
+
+static bool both_aux(void)
+{
+	return cores[NATIVE]->aux && cores[LIFTED]->aux;
+}
+
+void pair_aux_enable(u32 id, bool enable, struct difference *difference)
+{
+	if (!both_aux())
+		return;
+	for (int i = 0; i < CORES; i++)
+		cores[i]->aux->enable(pair.now, id, enable);
+	pair.aux &= ~(1U << id);
+	pair.aux |= (u32)enable << id;
+	pair_compare(difference);
+}
+
+void pair_aux_settime(u32 id, s64 sec, u32 nsec, struct difference *difference)
+{
+	enum tk_error error[CORES];
+
+	if (!both_aux())
+		return;
+	for (int i = 0; i < CORES; i++)
+		error[i] = cores[i]->aux->settime(pair.now, id, sec, nsec);
+	compare_error(error, difference);
+	pair_compare(difference);
+}
+
+void pair_aux_adjtimex(u32 id, const struct tk_timex *given, struct difference *difference)
+{
+	struct tk_timex timex[CORES] = { *given, *given };
+	enum tk_error error[CORES];
+
+	if (!both_aux())
+		return;
+	for (int i = 0; i < CORES; i++)
+		error[i] = cores[i]->aux->adjtimex(pair.now, id, &timex[i]);
+	compare_error(error, difference);
+	if (!error[NATIVE])
+		compare_timex(timex, given->modes, difference);
 	pair_compare(difference);
 }

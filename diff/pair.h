@@ -39,7 +39,11 @@ void pair_set_reference(const struct tk_reference *line, struct difference *diff
 /* Switches to another counter, which reads next_now at this moment. */
 void pair_change_counter(const struct tk_counter *next, u64 next_now,
 			 struct difference *difference);
-/* Advances the counter without a limit: while both are suspended. */
+/* The auxiliary clocks of both; nothing where either core has none. */
+void pair_aux_enable(u32 id, bool enable, struct difference *difference);
+void pair_aux_settime(u32 id, s64 sec, u32 nsec, struct difference *difference);
+void pair_aux_adjtimex(u32 id, const struct tk_timex *given, struct difference *difference);
+/* Advances the counter: while both are suspended, and without a limit but for auxiliary clocks. */
 void pair_skip(u64 cycles);
 /* Suspends and resumes both, and hands both an RTC's measure; nothing where either has no such op.
  */

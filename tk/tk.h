@@ -155,6 +155,8 @@ struct tk_timex {
 #define TK_ADJ_ADJTIME	 0x8000 /* together with ADJ_OFFSET: the old adjtime() */
 #define TK_ADJ_READONLY	 0x2000 /* together with both: adjtime() that only reads */
 #define TK_STA_PLL	 0x0001
+#define TK_STA_PPSFREQ	 0x0002
+#define TK_STA_PPSTIME	 0x0004
 #define TK_STA_FLL	 0x0008
 #define TK_STA_INS	 0x0010
 #define TK_STA_DEL	 0x0020
@@ -207,6 +209,25 @@ struct tk_identity {
 			*/
 	u32 release;   /* lifted: those that its release is known to have */
 	u32 hz;	       /* the only HZ it runs at; 0: any */
+};
+
+#define TK_AUX_CLOCKS 8
+
+/*
+ * The auxiliary clocks, CLOCK_AUX + id with id below TK_AUX_CLOCKS: further clocks over the same
+ * counter, each set and adjusted on its own. All are disabled after tk_ops.init(). The calls are as
+ * those of tk_ops; of a clock that is disabled they are refused.
+ */
+struct tk_aux_ops {
+	/* Starts a clock at 0, or stops it. No-op if it is so already. */
+	void (*enable)(u64 now, u32 id, bool enable);
+	enum tk_error (*settime)(u64 now, u32 id, s64 sec, u32 nsec);
+	/* No leap seconds, no TAI offset. */
+	enum tk_error (*adjtimex)(u64 now, u32 id, struct tk_timex *timex);
+	/* Its time, ns. */
+	enum tk_error (*read)(u64 now, u32 id, s64 *ns);
+	/* Where the time is the state's CLOCK_MONOTONIC plus an offset. */
+	void (*state)(u32 id, struct tk_state *state);
 };
 
 struct tk_ops {
@@ -280,6 +301,9 @@ struct tk_ops {
 	 * the resume. NULL: this core has no such function.
 	 */
 	void (*inject_sleep)(u64 now, s64 sec, u32 nsec);
+
+	/* NULL: this core has no auxiliary clocks. */
+	const struct tk_aux_ops *aux;
 };
 
 extern const struct tk_ops tk_native;

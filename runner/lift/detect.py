@@ -168,6 +168,7 @@ def stage(tree: Path) -> Stage:
         # A guard in timekeeping_adjust() alone does not end the loop that leads there.
         "STOPPED_TICK": _guarded(advance),
         "SET_REFERENCE": bool(body(timekeeping, "timekeeping_set_reference")),
+        "AUX": bool(body(timekeeping, "aux_clock_adj")),
         "REFERENCE_CYCLES": has_word(_header(tree / REFERENCE_HEADER), "cycle_interval"),
     }
     return Stage(

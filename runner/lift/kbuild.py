@@ -75,6 +75,8 @@ def fragment(variant: Variant) -> str:
         "CONFIG_64BIT=y",
         "CONFIG_EXPERT=y",
         "CONFIG_PRINTK=y",
+        "CONFIG_POSIX_TIMERS=y",
+        "CONFIG_POSIX_AUX_CLOCKS=y",
         "# CONFIG_SMP is not set",
         "# CONFIG_BUG is not set",
         "# CONFIG_CPU_MITIGATIONS is not set",

@@ -345,6 +345,50 @@ static void linux_resume(u64 now, const struct tk_sleep *sleep)
 	lift_resume(now);
 }
 
+#if LIFT_HAS_AUX
+static enum tk_error linux_aux_settime(u64 now, u32 id, s64 sec, u32 nsec)
+{
+	return lift_aux_settime(now, id, sec, nsec) < 0 ? TK_EINVAL : TK_OK;
+}
+
+static enum tk_error linux_aux_adjtimex(u64 now, u32 id, struct tk_timex *timex)
+{
+	struct lift_timex txc = timex_in(timex);
+	int state = lift_aux_adjtimex(now, id, &txc);
+
+	if (state < 0)
+		return TK_EINVAL;
+	*timex = timex_out(&txc, state);
+	return TK_OK;
+}
+
+static enum tk_error linux_aux_read(u64 now, u32 id, s64 *ns)
+{
+	return lift_aux_read(now, id, ns) < 0 ? TK_EINVAL : TK_OK;
+}
+
+static void linux_aux_state(u32 id, struct tk_state *state)
+{
+	struct tk_state_clock clock;
+	struct tk_state_ntp ntp;
+
+	lift_aux_clock_get(id, &clock);
+	lift_aux_ntp_get(id, &ntp);
+	tk_state_join(state, &clock, &ntp);
+}
+
+static const struct tk_aux_ops linux_aux = {
+	.enable = lift_aux_enable,
+	.settime = linux_aux_settime,
+	.adjtimex = linux_aux_adjtimex,
+	.read = linux_aux_read,
+	.state = linux_aux_state,
+};
+#define LINUX_AUX (&linux_aux)
+#else
+#define LINUX_AUX NULL
+#endif
+
 static const struct tk_identity identity = {
 	.core = "linux",
 	.kernel = LIFT_KERNEL,
@@ -373,5 +417,6 @@ const struct tk_ops tk_linux = {
 	.suspend = linux_suspend,
 	.resume = linux_resume,
 	.inject_sleep = lift_inject_sleep,
+	.aux = LINUX_AUX,
 	.readings = lift_readings,
 };

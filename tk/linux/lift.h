@@ -95,6 +95,15 @@ int lift_adjtimex(u64 now, struct lift_timex *timex);
 void lift_suspend(u64 now);
 void lift_resume(u64 now);
 void lift_inject_sleep(u64 now, s64 sec, u32 nsec);
+/*
+ * The auxiliary clocks: through sysfs, clock_aux's functions, and their own timekeepers. A negative
+ * errno where the kernel refuses.
+ */
+void lift_aux_enable(u64 now, u32 id, bool enable);
+int lift_aux_settime(u64 now, u32 id, s64 sec, u32 nsec);
+int lift_aux_adjtimex(u64 now, u32 id, struct lift_timex *timex);
+int lift_aux_read(u64 now, u32 id, s64 *ns);
+void lift_aux_clock_get(u32 id, struct tk_state_clock *clock);
 /* timekeeping_notify() */
 void lift_change_counter(u64 now, const struct lift_counter *next, u64 next_now);
 /* cycle_interval alone. While it is 0, a tick may not end. */
@@ -107,6 +116,7 @@ void lift_readings(u64 now, u32 sets, struct tk_readings *readings);
 
 /* wrap_ntp.c */
 void lift_ntp_get(struct tk_state_ntp *ntp);
+void lift_aux_ntp_get(u32 id, struct tk_state_ntp *ntp);
 /* Drops every phase correction under way and sets time_freq so that tick_length is lift_length. */
 void lift_ntp_follow(u64 lift_length);
 void lift_ntp_set_offset(s64 lift_offset);

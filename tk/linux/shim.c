@@ -93,6 +93,19 @@ BYTES(sys_tz, 8)
 BYTES(jiffies_64, 8)
 BYTES(jiffies, 8)
 
+/* What the auxiliary clocks need of sysfs and mutexes */
+NOTHING(kobject_create_and_add)
+NOTHING(kobject_put)
+NOTHING(sysfs_create_group)
+NOTHING(sysfs_remove_group)
+NOTHING(sysfs_emit)
+NOTHING(cap_settime)
+NOTHING(mutex_lock)
+NOTHING(mutex_unlock)
+NOTHING(__mutex_init)
+NOTHING(vdso_time_update_aux)
+BYTES(kernel_kobj, 8)
+
 /* User-mode Linux: signals are its interrupts, and none are sent here */
 NOTHING(um_get_signals)
 NOTHING(um_set_signals)
@@ -224,6 +237,14 @@ u64 clocksource_stop_suspend_timing(void *clocksource, u64 cycles)
 		return 0;
 	return lift_sleep.nonstop_ns + (cycles - lift_sleep.stop) -
 	       (lift_sleep.started - lift_sleep.start);
+}
+
+/* Of the words that mean a truth value, "1" and "0" are enough. */
+YIELDS int kstrtobool(const char *text, bool *value);
+int kstrtobool(const char *text, bool *value)
+{
+	*value = *text == '1';
+	return 0;
 }
 
 static struct lift_timespec normalized(s64 sec, s64 nsec)

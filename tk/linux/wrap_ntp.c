@@ -9,7 +9,8 @@
 #include "tk/linux/lift.h"
 
 #if LIFT_HAS_NTP_ARRAY
-#define NTP(field)		(tk_ntp_data[TIMEKEEPER_CORE].field)
+#define NTP(field) (tk_ntp_data[lift_ntp_of].field)
+static unsigned int lift_ntp_of = TIMEKEEPER_CORE; /* whose NTP data NTP() is about */
 #define lift_update_frequency() ntp_update_frequency(&tk_ntp_data[TIMEKEEPER_CORE])
 #elif LIFT_HAS_NTP_STRUCT
 #define NTP(field)		(tk_ntp_data.field)
@@ -91,6 +92,15 @@ void lift_ntp_get(struct tk_state_ntp *ntp)
 		.time_constant = NTP(time_constant),
 	};
 }
+
+#if LIFT_HAS_AUX
+void lift_aux_ntp_get(u32 id, struct tk_state_ntp *ntp)
+{
+	lift_ntp_of = TIMEKEEPER_AUX_FIRST + id;
+	lift_ntp_get(ntp);
+	lift_ntp_of = TIMEKEEPER_CORE;
+}
+#endif
 
 /* The arguments are called lift_*: in some trees time_offset and others are static variables. */
 void lift_ntp_follow(u64 lift_length)

@@ -206,10 +206,8 @@ void lift_read(u64 (*counter)(void *context), void *context, struct lift_reading
 	} while (read_seqcount_retry(&tk_core.seq, seq));
 }
 
-void lift_clock_get(struct tk_state_clock *clock)
+static void lift_clock_of(const struct timekeeper *tk, struct tk_state_clock *clock)
 {
-	const struct timekeeper *tk = &tk_core.timekeeper;
-
 	*clock = (struct tk_state_clock){
 		.cycle_last = tk->tkr_mono.cycle_last,
 		.cycle_interval = tk->cycle_interval,
@@ -229,6 +227,11 @@ void lift_clock_get(struct tk_state_clock *clock)
 		.skip_second_overflow = tk->skip_second_overflow,
 		.tai_offset = tk->tai_offset,
 	};
+}
+
+void lift_clock_get(struct tk_state_clock *clock)
+{
+	lift_clock_of(&tk_core.timekeeper, clock);
 }
 
 void lift_intervals_get(struct lift_intervals *intervals)
@@ -266,6 +269,9 @@ int lift_settime(u64 now, s64 sec, u32 nsec)
 
 #include "tk/linux/wrap_adjust.h"
 #include "tk/linux/wrap_suspend.h"
+#if LIFT_HAS_AUX
+#include "tk/linux/wrap_aux.h"
+#endif
 
 void lift_change_counter(u64 now, const struct lift_counter *next, u64 next_now)
 {

@@ -23,6 +23,7 @@ static void native_tick(u64 now)
 	if (timekeeping_advance(&core, now, TK_ADV_TICK))
 		tell(&core, TKR_TOLD_SET_DELAYED);
 	write_end(&core);
+	aux_advance(now);
 }
 
 static enum tk_error native_init(const struct tk_setup *setup)
@@ -51,6 +52,7 @@ static enum tk_error native_init(const struct tk_setup *setup)
 	timekeeping_clear_ntp(tk);
 	timekeeping_update(tk, true);
 	write_end(tk);
+	aux_reset(tk);
 	return TK_OK;
 }
 
@@ -182,6 +184,7 @@ static enum tk_error native_change_counter(u64 now, const struct tk_counter *nex
 	timekeeping_update(&core, true);
 	tell(&core, TKR_TOLD_TICK_NOTIFY);
 	write_end(&core);
+	aux_change_counter(now, next, next_now);
 	return TK_OK;
 }
 
@@ -260,4 +263,5 @@ const struct tk_ops tk_native = {
 	.suspend = native_suspend,
 	.resume = native_resume,
 	.inject_sleep = native_inject_sleep,
+	.aux = &native_aux,
 };

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The inside of the native core. Its files, each of which calls only those after it: native.c (the
- * operations of tk.h), clocks.c (what other clocks read), suspend.c, set.c (steps, a new counter, a
- * new reference), tick.c (the tick), ntp.c (tick length, slewing, leap seconds). docs/core.md
- * derives the equations. Fields and functions have the names of their counterparts in kernel/time/.
- * Times are shifted nanoseconds (ns * 2^shift), lengths and errors ns * 2^32.
+ * operations of tk.h), aux.c, clocks.c (what other clocks read), suspend.c, set.c (steps, a new
+ * counter, a new reference), tick.c (the tick), ntp.c (tick length, slewing, leap seconds).
+ * docs/core.md derives the equations. Fields and functions have the names of their counterparts in
+ * kernel/time/. Times are shifted nanoseconds (ns * 2^shift), lengths and errors ns * 2^32.
  */
 #ifndef TB_TK_NATIVE_NATIVE_H
 #define TB_TK_NATIVE_NATIVE_H
@@ -39,6 +39,7 @@ struct timekeeper {
 	u32 switches;
 	u32 hz;
 
+	struct tk_counter counter;
 	struct tk_conversion conversion;
 	u64 mask;
 	u64 max_raw_delta; /* a larger distance from cycle_last means that the counter went back */
@@ -47,6 +48,7 @@ struct timekeeper {
 				`remainder` */
 	s64 skew_delta;	     /* ntp.skew_delta as of the last tick */
 	s64 offs_boot;	     /* CLOCK_BOOTTIME less CLOCK_MONOTONIC: the time slept, ns */
+	s64 offs_aux;	     /* an auxiliary clock's time less its own CLOCK_MONOTONIC, ns */
 	struct {
 		bool suspended;
 		bool persistent; /* a clock that does not stop was seen */
@@ -93,6 +95,15 @@ enum tk_error timekeeping_set_reference(struct timekeeper *tk, u64 now,
 					const struct tk_reference *reference);
 /* Advances the clock to `now`, also between ticks. Called before the clock is set. */
 void timekeeping_forward_now(struct timekeeper *tk, u64 now);
+
+/*
+ * aux.c: the auxiliary clocks, each a struct timekeeper of its own, which is not the core's.
+ */
+extern const struct tk_aux_ops native_aux;
+/* Disables all; called when the core starts. */
+void aux_reset(const struct timekeeper *core);
+void aux_advance(u64 now);
+void aux_change_counter(u64 now, const struct tk_counter *next, u64 next_now);
 
 /*
  * suspend.c. The caller holds tk->seq. timekeeping_inject_sleep() also clears NTP, as a step does.

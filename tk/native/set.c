@@ -11,6 +11,7 @@ void tk_setup_internals(struct timekeeper *tk, const struct tk_counter *counter,
 	u64 tick_snsec;
 
 	tk_conversion_init(conversion, counter); /* in range: the caller has checked */
+	tk->counter = *counter;
 	tk->mask = counter->mask;
 	tk->max_raw_delta = (tk->mask >> 1) + (tk->mask >> 2) + (tk->mask >> 3);
 	tk->khz = (u32)(counter->hz / 1000);
