@@ -108,21 +108,38 @@ void pair_init(const struct tk_counter *counter, s64 sec, u32 nsec, struct diffe
 		set_counter(counter);
 }
 
+static void compare_aux_time(const struct tk_aux_time time[CORES], struct difference *difference)
+{
+	const struct tk_aux_time *native = &time[NATIVE], *lifted = &time[LIFTED];
+
+	if (native->ns != lifted->ns)
+		compare_note(difference, "auxiliary clock", native->ns, lifted->ns);
+	if (!lifted->has_snapshot)
+		return;
+	if (native->snapshot_ns != lifted->snapshot_ns)
+		compare_note(difference, "auxiliary snapshot", native->snapshot_ns,
+			     lifted->snapshot_ns);
+	if (native->snapshot_raw_ns != lifted->snapshot_raw_ns)
+		compare_note(difference, "auxiliary raw", native->snapshot_raw_ns,
+			     lifted->snapshot_raw_ns);
+}
+
 static void compare_aux(struct difference *difference)
 {
 	struct tk_state state[CORES];
 
 	for (u32 rest = pair.aux; rest; rest &= rest - 1) {
 		const u32 id = (u32)__builtin_ctz(rest);
-		s64 ns[CORES] = { 0 };
+		struct tk_aux_time time[CORES] = { 0 };
+		enum tk_error error[CORES];
 
 		for (int i = 0; i < CORES; i++) {
 			cores[i]->aux->state(id, &state[i]);
-			cores[i]->aux->read(pair.now, id, &ns[i]);
+			error[i] = cores[i]->aux->read(pair.now, id, &time[i]);
 		}
+		compare_error(error, difference);
 		compare_state(state, difference);
-		if (ns[NATIVE] != ns[LIFTED])
-			compare_note(difference, "auxiliary clock", ns[NATIVE], ns[LIFTED]);
+		compare_aux_time(time, difference);
 	}
 }
 

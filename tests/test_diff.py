@@ -97,6 +97,13 @@ FIXED = {
         "init 2596146000 64 1700000000 5",
         *(f"leap_second {status} {lead} 30 {at} {event}" for status in (16, 33) for lead in (2, 4)
           for at in (3, 9, 14) for event in range(8)), "ticks 1000 0 0 1"],
+    "auxiliary clocks, each on its own": [
+        "init 2596146000 64 1700000000 5", "aux 0 1", "aux 7 1", "freq 809094", "ticks 1500 10 0 1",
+        "aux_set 0 1800000000 999999999", "aux_set 7 -1 0", "aux_set 3 5 5", "aux_adjtimex 0 2 0 0 -809094 0 0 0 0 0 0",
+        "aux_adjtimex 7 0x31 0x01 400000 0 0 0 2 0 0 0", "seconds 20", "aux_adjtimex 7 0x100 0 0 0 0 0 0 0 -21 0",
+        "aux_adjtimex 7 0x100 0 0 0 0 0 0 0 -1 500000", "aux_adjtimex 0 0x80 0 0 0 0 0 37 0 0 0",
+        "aux_adjtimex 0 0x10 0x10 0 0 0 0 0 0 0 0", "aux_adjtimex 0 0x10 0x06 0 0 0 0 0 0 0 0", "settime 100 0",
+        "counter 3579545 32 99", "seconds 3", "aux 7 0", "seconds 2", "aux 7 1", "ticks 1000 0 0 2", "aux 0 0"],
     "suspends, by each source": [
         "init 2596146000 64 1700000000 5", "freq 809094", "time_offset 40000", "ticks 1500 10 0 1", "pass 1000000",
         "sleep 1 3600000000000 77 0", "ticks 500 0 0 1", "sleep 1 3600000000000 77 -999999999", "ticks 500 0 0 1",
@@ -142,6 +149,9 @@ OPERATIONS = st.one_of(
     operation("leap_second", st.sampled_from([0, 16, 17, 32, 33, 48, 80]), upto(5), upto(36), upto(24), upto(7)),
     operation("set", upto(8277292036, -1), upto(2**32 - 1)), operation("ahead", sign(2 * 10**9)),
     operation("sleep", upto(7), upto(2**50), upto(10**11), sign(5 * 10**9)),
+    operation("aux", upto(7), upto(1)), operation("aux_set", upto(7), upto(8277292036, -1), upto(10**9)),
+    operation("aux_adjtimex", upto(7), upto(0xFFFF), upto(0xFFFF), sign(2 * 10**9), sign(2**38), sign(2 * 10**7),
+              sign(2 * 10**7), sign(200_000), upto(12_000), sign(10**10), sign(2 * 10**9)),
     operation("query"), operation("adjtime_left"), operation("seconds", upto(300)),
     operation("adjtimex", upto(0xFFFF), upto(0xFFFF), sign(2 * 10**9), sign(2**38), sign(2 * 10**7), sign(2 * 10**7),
               sign(200_000), upto(12_000), sign(10**10), sign(2 * 10**9)),

@@ -87,6 +87,8 @@ enum tk_reading_set {
 	ROW(RESOLUTION, OFFSETS, "ktime_get_resolution_ns") \
 	ROW(MAX_DEFERMENT, OFFSETS, "timekeeping_max_deferment") \
 	ROW(VALID_FOR_HRES, OFFSETS, "timekeeping_valid_for_hres") \
+	ROW(RTC_SKIPSUSPEND, OFFSETS, "timekeeping_rtc_skipsuspend") \
+	ROW(RTC_SKIPRESUME, OFFSETS, "timekeeping_rtc_skipresume") \
 	ROW(EXPIRY_TO_CYCLES, OFFSETS, "ktime_expiry_to_cycles") \
 	ROW(EXPIRY_OTHER_ID, OFFSETS, "ktime_expiry_to_cycles of another clock source") \
 	ROW(MONO_FAST, FAST, "ktime_get_mono_fast_ns") \

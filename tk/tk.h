@@ -213,6 +213,14 @@ struct tk_identity {
 
 #define TK_AUX_CLOCKS 8
 
+/* An auxiliary clock at one value of the counter, ns. */
+struct tk_aux_time {
+	s64 ns;
+	/* ktime_get_snapshot_id(): the clock, and the raw clock since it was enabled. */
+	bool has_snapshot;
+	s64 snapshot_ns, snapshot_raw_ns;
+};
+
 /*
  * The auxiliary clocks, CLOCK_AUX + id with id below TK_AUX_CLOCKS: further clocks over the same
  * counter, each set and adjusted on its own. All are disabled after tk_ops.init(). The calls are as
@@ -224,8 +232,7 @@ struct tk_aux_ops {
 	enum tk_error (*settime)(u64 now, u32 id, s64 sec, u32 nsec);
 	/* No leap seconds, no TAI offset. */
 	enum tk_error (*adjtimex)(u64 now, u32 id, struct tk_timex *timex);
-	/* Its time, ns. */
-	enum tk_error (*read)(u64 now, u32 id, s64 *ns);
+	enum tk_error (*read)(u64 now, u32 id, struct tk_aux_time *time);
 	/* Where the time is the state's CLOCK_MONOTONIC plus an offset. */
 	void (*state)(u32 id, struct tk_state *state);
 };

@@ -227,12 +227,19 @@ static struct tk_timex timex_out(const struct lift_timex *txc, int state)
 	};
 }
 
-static enum tk_error linux_adjtimex(u64 now, struct tk_timex *timex)
+static int main_adjtimex(u64 now, u32 id, struct lift_timex *txc)
+{
+	(void)id;
+	return lift_adjtimex(now, txc);
+}
+
+static enum tk_error adjtimex(int (*call)(u64 now, u32 id, struct lift_timex *txc), u64 now, u32 id,
+			      struct tk_timex *timex)
 {
 	struct lift_timex txc = timex_in(timex);
 	s64 *randomness = &lift_told_counts[TKR_TOLD_RANDOMNESS - TKR_CLOCK_WAS_SET_SEQ];
 	const s64 before = *randomness;
-	int state = lift_adjtimex(now, &txc);
+	int state = call(now, id, &txc);
 
 	if (state < 0) {
 		/* Kernels differ in how much of a refused call they feed to the random numbers. */
@@ -241,6 +248,11 @@ static enum tk_error linux_adjtimex(u64 now, struct tk_timex *timex)
 	}
 	*timex = timex_out(&txc, state);
 	return TK_OK;
+}
+
+static enum tk_error linux_adjtimex(u64 now, struct tk_timex *timex)
+{
+	return adjtimex(main_adjtimex, now, 0, timex);
 }
 
 static enum tk_error linux_settime(u64 now, s64 sec, u32 nsec)
@@ -353,18 +365,22 @@ static enum tk_error linux_aux_settime(u64 now, u32 id, s64 sec, u32 nsec)
 
 static enum tk_error linux_aux_adjtimex(u64 now, u32 id, struct tk_timex *timex)
 {
-	struct lift_timex txc = timex_in(timex);
-	int state = lift_aux_adjtimex(now, id, &txc);
-
-	if (state < 0)
-		return TK_EINVAL;
-	*timex = timex_out(&txc, state);
-	return TK_OK;
+	return adjtimex(lift_aux_adjtimex, now, id, timex);
 }
 
-static enum tk_error linux_aux_read(u64 now, u32 id, s64 *ns)
+static enum tk_error linux_aux_read(u64 now, u32 id, struct tk_aux_time *time)
 {
-	return lift_aux_read(now, id, ns) < 0 ? TK_EINVAL : TK_OK;
+	struct lift_aux_time lift;
+
+	if (lift_aux_read(now, id, &lift) < 0)
+		return TK_EINVAL;
+	*time = (struct tk_aux_time){
+		.ns = lift.ns,
+		.has_snapshot = lift.has_snapshot,
+		.snapshot_ns = lift.snapshot_ns,
+		.snapshot_raw_ns = lift.snapshot_raw_ns,
+	};
+	return TK_OK;
 }
 
 static void linux_aux_state(u32 id, struct tk_state *state)

@@ -59,6 +59,13 @@ struct lift_timex {
 	s64 precision, tolerance, ppsfreq, jitter, shift, stabil, jitcnt, calcnt, errcnt, stbcnt;
 };
 
+/* struct tk_aux_time, field for field. */
+struct lift_aux_time {
+	s64 ns;
+	bool has_snapshot;
+	s64 snapshot_ns, snapshot_raw_ns;
+};
+
 /* A line to follow, for a tree that has timekeeping_set_reference(). */
 struct lift_reference {
 	u64 counter;
@@ -102,7 +109,7 @@ void lift_inject_sleep(u64 now, s64 sec, u32 nsec);
 void lift_aux_enable(u64 now, u32 id, bool enable);
 int lift_aux_settime(u64 now, u32 id, s64 sec, u32 nsec);
 int lift_aux_adjtimex(u64 now, u32 id, struct lift_timex *timex);
-int lift_aux_read(u64 now, u32 id, s64 *ns);
+int lift_aux_read(u64 now, u32 id, struct lift_aux_time *time);
 void lift_aux_clock_get(u32 id, struct tk_state_clock *clock);
 /* timekeeping_notify() */
 void lift_change_counter(u64 now, const struct lift_counter *next, u64 next_now);

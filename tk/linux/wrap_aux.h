@@ -33,15 +33,35 @@ int lift_aux_adjtimex(u64 now, u32 id, struct lift_timex *timex)
 	return ret;
 }
 
-int lift_aux_read(u64 now, u32 id, s64 *ns)
+#if LIFT_HAS_SNAPSHOT_ID
+static void lift_aux_snapshot(clockid_t clock, struct lift_aux_time *time)
 {
+	struct system_time_snapshot snapshot = { .valid = false };
+
+	ktime_get_snapshot_id(clock, &snapshot);
+	time->has_snapshot = snapshot.valid;
+	time->snapshot_ns = snapshot.systime;
+	time->snapshot_raw_ns = snapshot.monoraw;
+}
+#else
+static void lift_aux_snapshot(clockid_t clock, struct lift_aux_time *time)
+{
+	time->has_snapshot = false;
+}
+#endif
+
+int lift_aux_read(u64 now, u32 id, struct lift_aux_time *time)
+{
+	const clockid_t clock = (clockid_t)(CLOCK_AUX + id);
 	struct timespec64 ts;
 	int ret;
 
 	lift_hold(now);
-	ret = clock_aux.clock_get_timespec((clockid_t)(CLOCK_AUX + id), &ts);
-	if (ret >= 0)
-		*ns = timespec64_to_ns(&ts);
+	ret = clock_aux.clock_get_timespec(clock, &ts);
+	if (ret < 0)
+		return ret;
+	time->ns = timespec64_to_ns(&ts);
+	lift_aux_snapshot(clock, time);
 	return ret;
 }
 

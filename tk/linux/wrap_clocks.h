@@ -120,6 +120,8 @@ static void lift_offsets(struct tk_readings *readings)
 	tk_readings_add(readings, TKR_RESOLUTION, ktime_get_resolution_ns());
 	tk_readings_add(readings, TKR_MAX_DEFERMENT, (s64)timekeeping_max_deferment());
 	tk_readings_add(readings, TKR_VALID_FOR_HRES, !!timekeeping_valid_for_hres());
+	tk_readings_add(readings, TKR_RTC_SKIPSUSPEND, timekeeping_rtc_skipsuspend());
+	tk_readings_add(readings, TKR_RTC_SKIPRESUME, timekeeping_rtc_skipresume());
 	lift_expiries(readings);
 }
 

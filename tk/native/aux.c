@@ -8,7 +8,7 @@
 
 static struct timekeeper clocks[TK_AUX_CLOCKS];
 static u32 enabled; /* a bit for each */
-static const struct timekeeper *main_clock;
+static struct timekeeper *main_clock;
 
 /* A clock that is enabled, or NULL. */
 static struct timekeeper *find(u32 id)
@@ -16,17 +16,23 @@ static struct timekeeper *find(u32 id)
 	return id < TK_AUX_CLOCKS && enabled & 1U << id ? &clocks[id] : NULL;
 }
 
-/* The clock's time at `now`, without its offset. */
-static s64 since_start(const struct timekeeper *tk, u64 now)
+/* ns of a clock with this mult since its second; a counter that went back: 0. */
+static s64 since_second(const struct timekeeper *tk, u64 now, u32 mult, u64 snsec)
 {
 	u64 delta = (now - tk->cycle_last) & tk->mask;
 
 	if (delta & ~(tk->mask >> 1))
 		delta = 0;
-	return tk->xtime_sec * NSEC + (s64)(((u128)delta * tk->mult + tk->xtime_nsec) >> tk->shift);
+	return (s64)(((u128)delta * mult + snsec) >> tk->shift);
 }
 
-void aux_reset(const struct timekeeper *core)
+/* The clock's time at `now`, without its offset. */
+static s64 since_start(const struct timekeeper *tk, u64 now)
+{
+	return tk->xtime_sec * NSEC + since_second(tk, now, tk->mult, tk->xtime_nsec);
+}
+
+void aux_reset(struct timekeeper *core)
 {
 	main_clock = core;
 	enabled = 0;
@@ -113,8 +119,9 @@ static enum tk_error aux_adjtimex(u64 now, u32 id, struct tk_timex *timex)
 
 	if (error)
 		return error;
-	if (!tk || timex->modes & TK_ADJ_TAI ||
-	    (timex->modes & TK_ADJ_STATUS && timex->status & refused))
+	if (timex->modes & TK_ADJ_TAI || (timex->modes & TK_ADJ_STATUS && timex->status & refused))
+		return TK_EINVAL;
+	if (!tk)
 		return TK_EINVAL;
 	ns = since_start(tk, now) + tk->offs_aux;
 	if (timex->modes & TK_ADJ_SETOFFSET) {
@@ -124,19 +131,27 @@ static enum tk_error aux_adjtimex(u64 now, u32 id, struct tk_timex *timex)
 		if (error)
 			return error;
 	}
+	tell(main_clock, TKR_TOLD_RANDOMNESS);
+	tell(main_clock, TKR_TOLD_RANDOMNESS);
 	ntp_adjtimex(tk, timex, ns / NSEC, (u32)(ns % NSEC), &tk->tai_offset);
 	if (timex->modes & (TK_ADJ_FREQUENCY | TK_ADJ_TICK))
 		timekeeping_advance(tk, now, TK_ADV_FREQ);
 	return TK_OK;
 }
 
-static enum tk_error aux_read(u64 now, u32 id, s64 *ns)
+static enum tk_error aux_read(u64 now, u32 id, struct tk_aux_time *time)
 {
 	const struct timekeeper *tk = find(id);
 
 	if (!tk)
 		return TK_EINVAL;
-	*ns = since_start(tk, now) + tk->offs_aux;
+	*time = (struct tk_aux_time){
+		.ns = since_start(tk, now) + tk->offs_aux,
+		.has_snapshot = true,
+		.snapshot_ns = since_start(tk, now) + tk->offs_aux,
+		.snapshot_raw_ns = (s64)tk->raw_sec * NSEC +
+				   since_second(tk, now, tk->conversion.mult, tk->raw_nsec),
+	};
 	return TK_OK;
 }
 

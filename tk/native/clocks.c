@@ -43,6 +43,12 @@ static s64 offs_real(const struct timekeeper *tk)
 	return -(tk->wall_to_monotonic.tv_sec * NSEC + tk->wall_to_monotonic.tv_nsec);
 }
 
+/* Whole seconds, rounded down: a new mult may move a clock that starts at 0 a little before it. */
+static s64 seconds_of(s64 ns)
+{
+	return ns / NSEC - (ns % NSEC < 0);
+}
+
 static s64 offs_tai(const struct timekeeper *tk)
 {
 	return offs_real(tk) + tk->tai_offset * NSEC;
@@ -99,7 +105,7 @@ static void coarse(struct timekeeper *tk, u64 now, struct tk_readings *readings)
 					       TKR_OLD_COARSE_OFFS_TAI };
 	s64 mono = tk->xtime_sec * NSEC + (s64)(tk->xtime_nsec >> tk->shift) - offs_real(tk);
 
-	add(readings, TKR_KTIME_GET_SECONDS, mono / NSEC);
+	add(readings, TKR_KTIME_GET_SECONDS, seconds_of(mono));
 	add(readings, TKR_KTIME_GET_REAL_SECONDS, tk->xtime_sec);
 	add(readings, TKR_KTIME_GET_REAL_SECONDS_RAW, tk->xtime_sec);
 	coarse_of(tk, tk->coarse_nsec, kept, readings);
@@ -137,6 +143,8 @@ static void offsets(const struct timekeeper *tk, u64 now, struct tk_readings *re
 	add(readings, TKR_RESOLUTION, tk->mult >> tk->shift);
 	add(readings, TKR_MAX_DEFERMENT, (s64)tk_max_idle_ns(&tk->conversion));
 	add(readings, TKR_VALID_FOR_HRES, 1);
+	add(readings, TKR_RTC_SKIPSUSPEND, tk->sleep.persistent);
+	add(readings, TKR_RTC_SKIPRESUME, !tk->sleep.needed);
 	/* No clock event device is coupled to this clock source. */
 	add(readings, TKR_EXPIRY_TO_CYCLES, (s64)tk->cycle_last);
 	add(readings, TKR_EXPIRY_OTHER_ID, 0);
@@ -306,7 +314,7 @@ static void copies(const struct timekeeper *tk, struct tk_readings *readings)
 	add(readings, TKR_OFFS_BOOT, tk->offs_boot);
 	add(readings, TKR_OFFS_TAI, offs_tai(tk));
 	add(readings, TKR_MONOTONIC_TO_BOOT, tk->offs_boot);
-	add(readings, TKR_KTIME_SEC, (mono + (s64)(tk->xtime_nsec >> tk->shift)) / NSEC);
+	add(readings, TKR_KTIME_SEC, seconds_of(mono + (s64)(tk->xtime_nsec >> tk->shift)));
 	add(readings, TKR_COARSE_NSEC, tk->coarse_nsec);
 	add(readings, TKR_NEXT_LEAP_KTIME, next_leap_ktime(tk));
 	add(readings, TKR_MONO_BASE, mono);

@@ -101,7 +101,7 @@ void timekeeping_forward_now(struct timekeeper *tk, u64 now);
  */
 extern const struct tk_aux_ops native_aux;
 /* Disables all; called when the core starts. */
-void aux_reset(const struct timekeeper *core);
+void aux_reset(struct timekeeper *core);
 void aux_advance(u64 now);
 void aux_change_counter(u64 now, const struct tk_counter *next, u64 next_now);
 
