@@ -13,6 +13,7 @@ class Status(enum.IntEnum):
     PASSED = 0
     FAILED = 1  # a claim does not hold
     CANNOT_RUN = 2
+    DIFFERS = 3  # all claims hold, but a core behaves differently (check, equal)
     SKIPPED = 4  # everything was skipped
     BISECT_SKIP = 125  # for git bisect run: this revision cannot be judged
 

@@ -14,7 +14,8 @@ from runner.errors import CannotRun, Problem
 
 STATUSES = """\
 exit status: 0 passed, 1 a claim failed or cores differ, 2 could not run (the reason is on stderr),
-4 everything was skipped, 125 with --bisect in place of 2 and 4, 128 + N ended by signal N."""
+3 check, equal: all claims hold, but a core behaves differently, 4 everything was skipped,
+125 with --bisect in place of 2 and 4, 128 + N ended by signal N."""
 
 # What `tickbench COMMAND --help` ends with: a note, and examples.
 NOTES = {
