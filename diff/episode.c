@@ -91,6 +91,13 @@ static const struct op_kind *draw_kind(const struct theme *theme, u64 *random)
 	return op_find(theme->ops[i].name);
 }
 
+static const struct op_kind *only;
+
+void episode_only(const struct op_kind *kind)
+{
+	only = kind;
+}
+
 struct op episode_next(u64 *random, const struct theme **theme)
 {
 	static const long long widths[] = { 64, 64, 64, 56, 48, 32 };
@@ -103,5 +110,5 @@ struct op episode_next(u64 *random, const struct theme **theme)
 	/* Every second operation lets time pass. */
 	if (draw(random) % 2)
 		return op_draw(op_find("ticks"), random, bits);
-	return op_draw(draw_kind(*theme, random), random, bits);
+	return op_draw(only ? only : draw_kind(*theme, random), random, bits);
 }

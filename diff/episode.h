@@ -13,4 +13,8 @@ struct theme;
  */
 struct op episode_next(u64 *random, const struct theme **theme);
 
+/* From now on episodes are made of an init, `ticks` and operations of this kind alone; NULL: of
+ * all. */
+void episode_only(const struct op_kind *kind);
+
 #endif

@@ -80,16 +80,25 @@ static int run_random(u64 seed, u64 ticks)
 	return 0;
 }
 
+static int list_operations(void)
+{
+	for (u32 i = 0; op_at(i); i++)
+		puts(op_at(i)->name);
+	return 0;
+}
+
 static int usage(void)
 {
 	fprintf(stderr,
-		"usage: tickbench-diff --stage\n"
+		"usage: tickbench-diff --stage | --list\n"
 		"       tickbench-diff [--flip SWITCHES] SCRIPT\n"
-		"       tickbench-diff [--flip SWITCHES] --random SEED TICKS\n"
+		"       tickbench-diff [--flip SWITCHES] [--only OPERATION] --random SEED TICKS\n"
 		"Compares the native core with the lifted one after every tick. Exit status: 0 no\n"
 		"difference, 1 a difference (printed, with the script that shows it), 2 cannot "
 		"run.\n"
 		"--stage prints which switches the lifted core has, by its behaviour.\n"
+		"--list prints the operations' names. --only has random scripts of ticks and one "
+		"operation.\n"
 		"--flip gives the native core other switches than the lifted one has.\n");
 	return 2;
 }
@@ -106,6 +115,15 @@ int main(int argc, char **argv)
 	if (argc > 2 && !strcmp(argv[1], "--flip")) {
 		if (tk_switches_parse(argv[2], &flip))
 			return usage();
+		argc -= 2;
+		argv += 2;
+	}
+	if (argc == 2 && !strcmp(argv[1], "--list"))
+		return list_operations();
+	if (argc > 2 && !strcmp(argv[1], "--only")) {
+		if (!op_find(argv[2]))
+			return usage();
+		episode_only(op_find(argv[2]));
 		argc -= 2;
 		argv += 2;
 	}

@@ -420,6 +420,11 @@ static const struct op_kind kinds[] = {
 	{ "reference", 3, run_reference, draw_reference },
 };
 
+const struct op_kind *op_at(u32 i)
+{
+	return i < TB_ARRAY_SIZE(kinds) ? &kinds[i] : NULL;
+}
+
 const struct op_kind *op_find(const char *name)
 {
 	for (size_t i = 0; i < TB_ARRAY_SIZE(kinds); i++)

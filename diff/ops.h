@@ -27,6 +27,8 @@ struct op {
 
 /* NULL: there is no operation of this name. */
 const struct op_kind *op_find(const char *name);
+/* The i-th operation of the table; NULL: there are fewer. */
+const struct op_kind *op_at(u32 i);
 /* An init begins a script: it starts both cores afresh. */
 bool op_is_init(const struct op *op);
 /*

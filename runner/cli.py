@@ -41,6 +41,7 @@ COMMANDS = {
     "ladder": Command("study.ladder", "measure the effect of each change of the series"),
     "soak": Command("study.soak", "compare the native core with lifted ones over random operations"),
     "mutants": Command("study.mutants", "break a kernel's core, and count what is reported"),
+    "coverage": Command("study.coverage", "count the lines of a kernel's core that the default checks run"),
     "bench": Command("study.bench", "measure the speed of tickbench itself"),
 }
 

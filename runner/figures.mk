@@ -17,8 +17,12 @@ mutants: ## break a kernel's core in one place at a time, and count the breaks t
 	@$(TICKBENCH) mutants --build $(BUILD) $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(FUNCTION),--function $(call quote,$(FUNCTION))) $(call quote,$(or $(LINUX),7.3))
 
+coverage: ## count the lines of a kernel's core that the default checks run (LINUX=..., MARKDOWN=docs/coverage.md)
+	$(call ready,run lift)
+	@$(TICKBENCH) coverage --build $(BUILD) $(if $(MARKDOWN),--markdown $(MARKDOWN)) $(call quote,$(or $(LINUX),7.3))
+
 bench: ## speed, as ratios; with LINUX=TREE also from an edit to the verdict
 	$(call ready,run $(if $(LINUX),lift))
 	@$(TICKBENCH) bench --build $(BUILD) $(if $(LINUX),--linux $(call quote,$(LINUX)))
 
-.PHONY: soak ladder mutants bench
+.PHONY: soak ladder mutants coverage bench

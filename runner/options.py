@@ -52,6 +52,8 @@ EXAMPLES = {
     "mutants": ("./tickbench mutants 7.3",
                 "./tickbench mutants --function second_overflow 7.3",
                 "./tickbench mutants --seed 7 --count 1000 ~/src/linux"),
+    "coverage": ("./tickbench coverage 7.3",
+                 "./tickbench coverage --markdown docs/coverage.md 7.3"),
     "bench": ("./tickbench bench",
               "./tickbench bench --linux ~/src/linux"),
 }

@@ -75,9 +75,11 @@ def make(goal: str) -> Path:
     """The build folder with a goal of the Makefile in it; built once for all workers."""
     build = build_path()
     build.mkdir(parents=True, exist_ok=True)
+    # As the user's make names it: its dependency files name objects as make was told to.
+    word = build.relative_to(ROOT) if build.is_relative_to(ROOT) else build
     with (build / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        made = subprocess.run(["make", "-C", str(ROOT), f"BUILD={build}", goal],
+        made = subprocess.run(["make", "-C", str(ROOT), f"BUILD={word}", goal],
                               capture_output=True, text=True, env=plain_environment())
     if made.returncode:
         pytest.fail(f"make {goal} failed:\n{made.stdout[-2000:]}{made.stderr[-4000:]}", pytrace=False)

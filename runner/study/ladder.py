@@ -136,20 +136,21 @@ def markdown(title: str, rows: Sequence[tuple[str, Figures]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def replace_tables(document: str, tables: str) -> str:
+def replace_tables(document: str, tables: str, marks: tuple[str, str] = (BEGIN, END)) -> str:
     """The document with what stands between its two marks replaced."""
-    if BEGIN not in document or END not in document:
+    begin, end = marks
+    if begin not in document or end not in document:
         raise CannotRun(Problem.USAGE,
-                        f"the document lacks the lines that the tables go between: {BEGIN.strip()} and {END.strip()}")
-    before, rest = document.split(BEGIN, 1)
-    return before + BEGIN + "\n" + tables + "\n" + END + rest.split(END, 1)[1]
+                        f"the document lacks the lines that the tables go between: {begin.strip()} and {end.strip()}")
+    before, rest = document.split(begin, 1)
+    return before + begin + "\n" + tables + "\n" + end + rest.split(end, 1)[1]
 
 
-def write_tables(path: Path, tables: str) -> None:
+def write_tables(path: Path, tables: str, marks: tuple[str, str] = (BEGIN, END)) -> None:
     """Into a document, between its marks; a new one has nothing else. CannotRun if it cannot be written."""
     try:
-        document = path.read_text() if path.exists() else f"# What each change is worth\n\n{BEGIN}{END}"
-        path.write_text(replace_tables(document, tables))
+        document = path.read_text() if path.exists() else f"# What each change is worth\n\n{marks[0]}{marks[1]}"
+        path.write_text(replace_tables(document, tables, marks))
     except OSError as error:
         raise output_error(error, path) from error
 

@@ -68,6 +68,11 @@ def _split_includes(command: Sequence[str]) -> tuple[list[str], list[str]]:
     return flags, headers
 
 
+def _before(name: str) -> str:
+    """What our wrapper of a unit says before it includes the tree's file."""
+    return (ROOM / f"tk/linux/wrap_{name}.c").read_text().partition(f"#include LIFT_{name.upper()}")[0]
+
+
 def _system_headers(text: str) -> list[str]:
     """What a file includes in angle brackets before its first line of code."""
     found = []
@@ -123,18 +128,25 @@ class Compiler:
 
     @classmethod
     def prepare(cls, unit: Unit, folder: Path) -> Compiler:
-        """Compiles the headers. Without them, if this compiler or tree does not take it."""
+        """Compiles the headers. Where the unit's object would have other symbols with them, does without."""
+        plain = cls(unit, [*unit.command, "-iquote", str(unit.path.parent), *QUIET])
         flags, headers = _split_includes(unit.command)
         header = folder / f"{unit.name}_headers.h"
         lines = [f'#include "{each}"' for each in headers]
+        lines.append(_before(unit.name))
         lines += [f"#include {each}" for each in _system_headers(unit.text)]
         header.write_text("\n".join(lines) + "\n")
         base = [*flags, "-iquote", str(unit.path.parent), *QUIET]
         status, _ = process.hear([*base, "-x", "c-header", "-o", f"{header}.gch", str(header)],
                                  cwd=unit.folder, env=kbuild.environment())
-        if status:
-            return cls(unit, [*unit.command, "-iquote", str(unit.path.parent), *QUIET])
-        return cls(unit, [*base, "-include", str(header)])
+        quick = cls(unit, [*base, "-include", str(header)])
+        return plain if status or quick.symbols(folder) != plain.symbols(folder) else quick
+
+    def symbols(self, folder: Path) -> list[str]:
+        """The names, kinds and sizes of all symbols of the whole unit's object."""
+        self.compile(self.unit.text, folder, Children())
+        said = process.hear(["nm", "-f", "posix", str(folder / f"wrap_{self.unit.name}.o")])[1]
+        return [" ".join([*words[:2], *words[3:]]) for line in said.splitlines() if (words := line.split())]
 
     def compile(self, text: str, folder: Path, children: Children) -> bytes | None:
         """The object's bytes; None if it does not compile. It is written to wrap_NAME.o in the folder."""
@@ -149,7 +161,7 @@ class Compiler:
         return None if status else made.read_bytes()
 
 
-def _commands(build: Path, folder: Path) -> list[str]:
+def link_commands(build: Path, folder: Path) -> list[str]:
     """How make links the two programs of a folder that has all objects but linux.o."""
     done = subprocess.run(
         ["make", "-n", "-s", "--no-print-directory", "-C", str(ROOM), f"BUILD={build}",
@@ -174,7 +186,7 @@ class Workbench:
             if made is None:
                 raise CannotRun(Problem.LIFT, f"{compiler.unit.path} does not compile by itself")
             self.whole[compiler.unit.name] = made
-        commands = _commands(build, folder)
+        commands = link_commands(build, folder)
         self.link_sim = [line for line in commands if f"/{SIM} " in line]
         self.link_diff = [line for line in commands if line not in self.link_sim]
 
