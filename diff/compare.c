@@ -54,56 +54,66 @@ static long long field_of(const void *base, size_t offset, size_t size)
 	return size == 8 ? *(const long long *)(const void *)at : *(const s32 *)(const void *)at;
 }
 
-void compare_note(struct difference *difference, const char *name, long long native,
-		  long long lifted)
+void compare_note(struct difference *difference, const char *name, long long a, long long b)
 {
 	size_t used = strlen(difference->text);
 
 	difference->found = true;
 	snprintf(difference->text + used, sizeof(difference->text) - used,
-		 "  %-22s %22lld %22lld\n", name, native, lifted);
+		 "  %-22s %22lld %22lld\n", name, a, b);
 }
 
-void compare_state(const struct tk_state state[CORES], struct difference *difference)
+u32 compare_fields(u32 left_out)
 {
+	return (u32)TB_ARRAY_SIZE(state_fields) - (u32)__builtin_popcount(left_out);
+}
+
+void compare_state(struct tk_state state[CORES], u32 left_out, struct difference *difference)
+{
+	for (int i = 0; left_out && i < CORES; i++) {
+		if (left_out & TK_LACKS_SKEW_DELTA)
+			state[i].skew_delta = 0;
+		if (left_out & TK_LACKS_TIME_ADJUST_FRAC)
+			state[i].time_adjust_frac = 0;
+	}
 	/* struct tk_state has no padding: every byte belongs to a field. */
-	if (!memcmp(&state[NATIVE], &state[LIFTED], sizeof(state[NATIVE])))
+	if (!memcmp(&state[CORE_A], &state[CORE_B], sizeof(state[CORE_A])))
 		return;
 	for (size_t i = 0; i < TB_ARRAY_SIZE(state_fields); i++) {
 		const struct field *field = &state_fields[i];
-		long long native = field_of(&state[NATIVE], field->offset, field->size);
-		long long lifted = field_of(&state[LIFTED], field->offset, field->size);
+		long long a = field_of(&state[CORE_A], field->offset, field->size);
+		long long b = field_of(&state[CORE_B], field->offset, field->size);
 
-		if (native != lifted)
-			compare_note(difference, field->name, native, lifted);
+		if (a != b)
+			compare_note(difference, field->name, a, b);
 	}
 }
 
 void compare_time(const struct tk_time time[CORES], struct difference *difference)
 {
-	if (time[NATIVE].sec != time[LIFTED].sec)
-		compare_note(difference, "read sec", time[NATIVE].sec, time[LIFTED].sec);
-	if (time[NATIVE].nsec != time[LIFTED].nsec)
-		compare_note(difference, "read nsec", time[NATIVE].nsec, time[LIFTED].nsec);
-	if (time[NATIVE].mono_ns != time[LIFTED].mono_ns)
-		compare_note(difference, "read monotonic ns", time[NATIVE].mono_ns,
-			     time[LIFTED].mono_ns);
-	if (time[NATIVE].instant != time[LIFTED].instant)
-		compare_note(difference, "read 2^-64 s", (long long)(u64)time[NATIVE].instant,
-			     (long long)(u64)time[LIFTED].instant);
+	if (time[CORE_A].sec != time[CORE_B].sec)
+		compare_note(difference, "read sec", time[CORE_A].sec, time[CORE_B].sec);
+	if (time[CORE_A].nsec != time[CORE_B].nsec)
+		compare_note(difference, "read nsec", time[CORE_A].nsec, time[CORE_B].nsec);
+	if (time[CORE_A].mono_ns != time[CORE_B].mono_ns)
+		compare_note(difference, "read monotonic ns", time[CORE_A].mono_ns,
+			     time[CORE_B].mono_ns);
+	if (time[CORE_A].instant != time[CORE_B].instant)
+		compare_note(difference, "read 2^-64 s", (long long)(u64)time[CORE_A].instant,
+			     (long long)(u64)time[CORE_B].instant);
 }
 
 void compare_error(const enum tk_error error[CORES], struct difference *difference)
 {
-	if (!error[NATIVE] != !error[LIFTED])
-		compare_note(difference, "error", error[NATIVE], error[LIFTED]);
+	if (!error[CORE_A] != !error[CORE_B])
+		compare_note(difference, "error", error[CORE_A], error[CORE_B]);
 }
 
 #define COMPARE(member)                                                                  \
 	do {                                                                             \
-		if (timex[NATIVE].member != timex[LIFTED].member)                        \
-			compare_note(difference, "timex " #member, timex[NATIVE].member, \
-				     timex[LIFTED].member);                              \
+		if (timex[CORE_A].member != timex[CORE_B].member)                        \
+			compare_note(difference, "timex " #member, timex[CORE_A].member, \
+				     timex[CORE_B].member);                              \
 	} while (0)
 
 void compare_timex(const struct tk_timex timex[CORES], u32 modes, struct difference *difference)

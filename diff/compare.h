@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the native core and the lifted one give for the same question, compared field by field. */
+/* What two cores, A and B, give for the same question, compared field by field. */
 #ifndef TB_DIFF_COMPARE_H
 #define TB_DIFF_COMPARE_H
 
@@ -7,8 +7,8 @@
 
 /* Index of a core in the arrays below. */
 enum {
-	NATIVE,
-	LIFTED,
+	CORE_A,
+	CORE_B,
 	CORES
 };
 
@@ -16,19 +16,24 @@ struct difference {
 	bool found;
 	u64 tick;	 /* index within a `ticks` operation */
 	u64 counter;	 /* the counter's value after the operation */
-	char text[2048]; /* a line for each field that differs: name, native, linux */
+	char text[2048]; /* a line for each field that differs: name, A, B */
 };
 
-/* Each adds a line to *difference for each field that differs. */
-void compare_state(const struct tk_state state[CORES], struct difference *difference);
+/*
+ * Each adds a line to *difference for each field that differs. `left_out` (TK_LACKS_*) are fields
+ * that are not compared: they become 0 in both states.
+ */
+void compare_state(struct tk_state state[CORES], u32 left_out, struct difference *difference);
 void compare_time(const struct tk_time time[CORES], struct difference *difference);
 /* Whether both refused. The reasons are not compared: a core may check in any order. */
 void compare_error(const enum tk_error error[CORES], struct difference *difference);
 /* What adjtimex returned. `modes` as it was called. */
 void compare_timex(const struct tk_timex timex[CORES], u32 modes, struct difference *difference);
 
+/* How many fields of the state are compared. */
+u32 compare_fields(u32 left_out);
+
 /* Adds one line to *difference: a name, and what the two cores gave for it. */
-void compare_note(struct difference *difference, const char *name, long long native,
-		  long long lifted);
+void compare_note(struct difference *difference, const char *name, long long a, long long b);
 
 #endif

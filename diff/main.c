@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * tickbench-diff drives the native core and a lifted one with the same counter values and the same
- * calls, and compares all of struct tk_state after each tick: with one script, or with random ones
- * until the given number of ticks is compared.
+ * tickbench-diff drives two cores, A and B, with the same counter values and the same calls, and
+ * compares all of struct tk_state after each tick: with one script, or with random ones until the
+ * given number of ticks is compared.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -12,16 +12,26 @@
 #include "diff/episode.h"
 #include "diff/ops.h"
 #include "diff/pair.h"
+#include "diff/readings.h"
 #include "diff/script.h"
 #include "diff/stage.h"
 
 #define EPISODE_OPS 40
 
+/* Of a column: what the core is, or which, if both are the same. */
+static const char *title(int core)
+{
+	static const char *const letters[CORES] = { "A", "B" };
+
+	return pair_is_native(CORE_A) != pair_is_native(CORE_B) ? pair_core(core)->identity->core
+								: letters[core];
+}
+
 static int print_difference(const struct op *op, const struct difference *difference)
 {
 	printf("DIFFER at tick %llu, counter %llu, of: ", difference->tick, difference->counter);
 	op_print(stdout, op);
-	printf("  %-22s %22s %22s\n%s", "field", "native", "linux", difference->text);
+	printf("  %-22s %22s %22s\n%s", "field", title(CORE_A), title(CORE_B), difference->text);
 	return 1;
 }
 
@@ -87,47 +97,91 @@ static int list_operations(void)
 	return 0;
 }
 
+/* The last line: what was compared, as JSON. */
+static void print_summary(int status)
+{
+	const char *kernel = pair_core(CORE_B)->identity->kernel;
+	const u32 left_out = pair_left_out();
+
+	printf("%s{\"ticks\": %llu, \"hz\": %u, \"kernel\": \"%s\", \"differ\": %s, "
+	       "\"fields\": %u, \"readings\": %u, \"left_out\": [%s%s%s], \"lacks\": \"%s\", ",
+	       status ? "# " : "", pair_ticks(), pair_hz(), kernel ? kernel : "",
+	       status ? "true" : "false", compare_fields(left_out), readings_compared(),
+	       left_out & TK_LACKS_SKEW_DELTA ? "\"skew_delta\"" : "",
+	       left_out == (TK_LACKS_SKEW_DELTA | TK_LACKS_TIME_ADJUST_FRAC) ? ", " : "",
+	       left_out & TK_LACKS_TIME_ADJUST_FRAC ? "\"time_adjust_frac\"" : "",
+	       pair_lacks(CORE_A) & left_out ? "a" : "b");
+	for (int i = 0; i < CORES; i++) {
+		char text[STAGE_NAMES];
+
+		printf("\"switches_%c\": \"%s\", \"only_%c\": ", 'a' + i,
+		       stage_names(pair_stage(i)->switches, text), 'a' + i);
+		readings_print_only(stdout, i);
+		printf("%s", i == CORE_A ? ", " : "}\n");
+	}
+}
+
 static int usage(void)
 {
 	fprintf(stderr,
-		"usage: tickbench-diff --stage | --list\n"
-		"       tickbench-diff [--flip SWITCHES] SCRIPT\n"
-		"       tickbench-diff [--flip SWITCHES] [--only OPERATION] --random SEED TICKS\n"
-		"Compares the native core with the lifted one after every tick. Exit status: 0 no\n"
-		"difference, 1 a difference (printed, with the script that shows it), 2 cannot "
-		"run.\n"
-		"--stage prints which switches the lifted core has, by its behaviour.\n"
-		"--list prints the operations' names. --only has random scripts of ticks and one "
-		"operation.\n"
-		"--flip gives the native core other switches than the lifted one has.\n");
+		"usage: tickbench-diff [OPTION...] --stage | --list\n"
+		"       tickbench-diff [OPTION...] SCRIPT\n"
+		"       tickbench-diff [OPTION...] --random SEED TICKS\n"
+		"Compares core A with core B after every tick. Exit status: 0 no difference, 1 a\n"
+		"difference (printed, with the script that shows it), 2 cannot run.\n"
+		"--stage prints which switches the lifted cores have, by their behaviour.\n"
+		"--list prints the operations' names. --only OPERATION has random scripts of "
+		"ticks\n"
+		"and this operation.\n"
+		"--switches-a, --switches-b SWITCHES: of a native core. Without, it has those of\n"
+		"the lifted core beside it, or all.\n"
+		"--flip SWITCHES inverts these in a native core without switches of its own.\n"
+		"--hz HZ: of two native cores (default 1000).\n");
 	return 2;
+}
+
+/* Takes the options with a value from the front of the arguments; false: one is wrong. */
+static bool take_options(int *argc, char ***argv, struct pair_options *options)
+{
+	static const char *const names[CORES] = { "--switches-a", "--switches-b" };
+
+	for (; *argc > 2; *argc -= 2, *argv += 2) {
+		const char *name = (*argv)[1], *value = (*argv)[2];
+		int core = !strcmp(name, names[CORE_B]);
+
+		if (!strcmp(name, names[core])) {
+			options->given[core] = true;
+			if (tk_switches_parse(value, &options->switches[core]))
+				return false;
+		} else if (!strcmp(name, "--flip")) {
+			if (tk_switches_parse(value, &options->flip))
+				return false;
+		} else if (!strcmp(name, "--only")) {
+			if (!op_find(value))
+				return false;
+			episode_only(op_find(value));
+		} else if (!strcmp(name, "--hz")) {
+			options->hz = (u32)strtoul(value, NULL, 0);
+		} else {
+			break;
+		}
+	}
+	return true;
 }
 
 int main(int argc, char **argv)
 {
-	u32 flip = 0;
+	struct pair_options options = { .hz = 1000 };
 	int status;
 
-	if (!&tk_linux) {
-		fprintf(stderr, "tickbench-diff: no core was lifted into this program\n");
-		return 2;
-	}
-	if (argc > 2 && !strcmp(argv[1], "--flip")) {
-		if (tk_switches_parse(argv[2], &flip))
-			return usage();
-		argc -= 2;
-		argv += 2;
-	}
+	if (!take_options(&argc, &argv, &options))
+		return usage();
 	if (argc == 2 && !strcmp(argv[1], "--list"))
 		return list_operations();
-	if (argc > 2 && !strcmp(argv[1], "--only")) {
-		if (!op_find(argv[2]))
-			return usage();
-		episode_only(op_find(argv[2]));
-		argc -= 2;
-		argv += 2;
+	if (pair_begin(&options)) {
+		fprintf(stderr, "tickbench-diff: the cores were built for different HZ\n");
+		return 2;
 	}
-	pair_begin(flip);
 	if (argc == 2 && !strcmp(argv[1], "--stage")) {
 		stage_print();
 		return 0;
@@ -139,9 +193,7 @@ int main(int argc, char **argv)
 		status = run_script(argv[1]);
 	else
 		return usage();
-	printf("%s{\"ticks\": %llu, \"hz\": %u, \"kernel\": \"%s\", \"differ\": %s}\n",
-	       status ? "# " : "", pair_ticks(), tk_linux.identity->hz,
-	       tk_linux.identity->kernel ? tk_linux.identity->kernel : "",
-	       status ? "true" : "false");
+	if (status != 2)
+		print_summary(status);
 	return status;
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The two cores, their common counter, and each call of tk.h on both. */
+#include <string.h>
+
 #include "diff/pair.h"
 #include "diff/readings.h"
 
@@ -9,7 +11,7 @@
  */
 #define READINGS_EVERY 64
 
-static const struct tk_ops *const cores[CORES] = { &tk_native, &tk_linux };
+static const struct tk_ops *const cores[CORES] = { &tk_a, &tk_b };
 
 static struct {
 	struct tk_counter counter;
@@ -18,10 +20,11 @@ static struct {
 	u64 since_tick; /* cycles that have passed since the last tick */
 	u64 ticks;
 	u32 hz;
-	u32 switches; /* native's */
 	u32 aux;      /* the auxiliary clocks that were enabled, a bit for each */
 	bool started; /* both cores accepted the last init */
-	struct tk_stage stage;
+	u32 left_out;
+	u32 switches[CORES]; /* of a native core */
+	struct tk_stage stage[CORES];
 } pair;
 
 static u64 read_now(void *context)
@@ -40,19 +43,74 @@ static void set_counter(const struct tk_counter *counter)
 		pair.max_idle = counter->mask / 4;
 }
 
-void pair_begin(u32 flip)
+bool pair_is_native(int core)
 {
-	pair.hz = tk_linux.identity->hz;
-	tk_stage(&tk_linux, pair.hz, 0, &pair.stage);
-	pair.switches = (pair.stage.switches | TK_REFERENCE | TK_FEED) ^ flip;
-	/* The two forms of the first switch exclude each other. */
-	if (flip & (TK_REMAINDER | TK_REMAINDER_V2))
-		pair.switches &= ~(pair.stage.switches & (TK_REMAINDER | TK_REMAINDER_V2));
+	return !strcmp(cores[core]->identity->core, "native");
 }
 
-const struct tk_stage *pair_stage(void)
+/* The switches of a native core. */
+static u32 switches_of(int core, const struct pair_options *options)
 {
-	return &pair.stage;
+	const u32 forms = TK_REMAINDER | TK_REMAINDER_V2;
+	u32 base = TK_ALL, flip = options->flip;
+
+	if (options->given[core])
+		return options->switches[core] | TK_REFERENCE | TK_FEED;
+	if (!pair_is_native(!core))
+		base = pair.stage[!core].switches | TK_REFERENCE | TK_FEED;
+	/* The two forms of the first switch exclude each other. */
+	return flip & forms ? (base ^ flip) & ~(base & forms) : base ^ flip;
+}
+
+enum tk_error pair_begin(const struct pair_options *options)
+{
+	pair.hz = options->hz;
+	for (int i = 0; i < CORES; i++) {
+		const u32 hz = cores[i]->identity->hz;
+
+		if (hz && !pair_is_native(!i) && cores[!i]->identity->hz != hz)
+			return TK_EHZ;
+		if (hz)
+			pair.hz = hz;
+	}
+	for (int i = 0; i < CORES; i++)
+		if (!pair_is_native(i))
+			tk_stage(cores[i], pair.hz, 0, &pair.stage[i]);
+	for (int i = 0; i < CORES; i++) {
+		if (!pair_is_native(i))
+			continue;
+		pair.switches[i] = switches_of(i, options);
+		tk_stage(cores[i], pair.hz, pair.switches[i], &pair.stage[i]);
+	}
+	/* Native has 0 in a field that it does not use, as a lifted core without the field has. */
+	if (!pair_is_native(CORE_A) && !pair_is_native(CORE_B))
+		pair.left_out = pair_lacks(CORE_A) ^ pair_lacks(CORE_B);
+	return TK_OK;
+}
+
+const struct tk_ops *pair_core(int core)
+{
+	return cores[core];
+}
+
+const struct tk_stage *pair_stage(int core)
+{
+	return &pair.stage[core];
+}
+
+u32 pair_lacks(int core)
+{
+	return cores[core]->identity->lacks;
+}
+
+u32 pair_left_out(void)
+{
+	return pair.left_out;
+}
+
+u32 pair_hz(void)
+{
+	return pair.hz;
 }
 
 u64 pair_ticks(void)
@@ -77,12 +135,12 @@ u64 pair_counter_hz(void)
 
 void pair_time(struct tk_time *time)
 {
-	tk_native.read(read_now, &pair.now, time);
+	tk_a.read(read_now, &pair.now, time);
 }
 
 void pair_state(struct tk_state *state)
 {
-	tk_native.state(state);
+	tk_a.state(state);
 }
 
 void pair_init(const struct tk_counter *counter, s64 sec, u32 nsec, struct difference *difference)
@@ -90,7 +148,6 @@ void pair_init(const struct tk_counter *counter, s64 sec, u32 nsec, struct diffe
 	struct tk_setup setup = {
 		.counter = *counter,
 		.hz = pair.hz,
-		.switches = pair.switches,
 		.now = START,
 		.sec = sec,
 		.nsec = nsec,
@@ -100,28 +157,28 @@ void pair_init(const struct tk_counter *counter, s64 sec, u32 nsec, struct diffe
 	pair.now = START;
 	pair.since_tick = 0;
 	pair.aux = 0;
-	for (int i = 0; i < CORES; i++)
+	for (int i = 0; i < CORES; i++) {
+		setup.switches = pair.switches[i];
 		error[i] = cores[i]->init(&setup);
+	}
 	compare_error(error, difference);
-	pair.started = !error[NATIVE] && !error[LIFTED];
+	pair.started = !error[CORE_A] && !error[CORE_B];
 	if (pair.started)
 		set_counter(counter);
 }
 
 static void compare_aux_time(const struct tk_aux_time time[CORES], struct difference *difference)
 {
-	const struct tk_aux_time *native = &time[NATIVE], *lifted = &time[LIFTED];
+	const struct tk_aux_time *a = &time[CORE_A], *b = &time[CORE_B];
 
-	if (native->ns != lifted->ns)
-		compare_note(difference, "auxiliary clock", native->ns, lifted->ns);
-	if (!lifted->has_snapshot)
+	if (a->ns != b->ns)
+		compare_note(difference, "auxiliary clock", a->ns, b->ns);
+	if (!a->has_snapshot || !b->has_snapshot)
 		return;
-	if (native->snapshot_ns != lifted->snapshot_ns)
-		compare_note(difference, "auxiliary snapshot", native->snapshot_ns,
-			     lifted->snapshot_ns);
-	if (native->snapshot_raw_ns != lifted->snapshot_raw_ns)
-		compare_note(difference, "auxiliary raw", native->snapshot_raw_ns,
-			     lifted->snapshot_raw_ns);
+	if (a->snapshot_ns != b->snapshot_ns)
+		compare_note(difference, "auxiliary snapshot", a->snapshot_ns, b->snapshot_ns);
+	if (a->snapshot_raw_ns != b->snapshot_raw_ns)
+		compare_note(difference, "auxiliary raw", a->snapshot_raw_ns, b->snapshot_raw_ns);
 }
 
 static void compare_aux(struct difference *difference)
@@ -138,7 +195,7 @@ static void compare_aux(struct difference *difference)
 			error[i] = cores[i]->aux->read(pair.now, id, &time[i]);
 		}
 		compare_error(error, difference);
-		compare_state(state, difference);
+		compare_state(state, pair.left_out, difference);
 		compare_aux_time(time, difference);
 	}
 }
@@ -152,7 +209,7 @@ void pair_compare(struct difference *difference)
 	compare_aux(difference);
 	for (int i = 0; i < CORES; i++)
 		cores[i]->state(&state[i]);
-	compare_state(state, difference);
+	compare_state(state, pair.left_out, difference);
 }
 
 void pair_pass(u64 cycles)
@@ -191,12 +248,18 @@ void pair_read(struct difference *difference)
 }
 
 /*
- * Whether a core is spared a step that the native core has refused: it would move on to the present
- * moment and clear NTP all the same.
+ * Of two cores one may, when it refuses a step, move on to the present moment and clear NTP all the
+ * same. It is called last, and not at all if the other has refused.
  */
-static bool spared(int core, const enum tk_error error[CORES])
+static int calm_core(void)
 {
-	return core != NATIVE && error[NATIVE] && pair.stage.refusal_moves;
+	return pair.stage[CORE_A].refusal_moves && !pair.stage[CORE_B].refusal_moves ? CORE_B
+										     : CORE_A;
+}
+
+static bool spared(enum tk_error refused)
+{
+	return refused && pair.stage[CORE_A].refusal_moves != pair.stage[CORE_B].refusal_moves;
 }
 
 /* A step of the main clock accumulates its cycles since the last tick; not the auxiliary clocks'.
@@ -211,26 +274,29 @@ void pair_adjtimex(const struct tk_timex *given, struct difference *difference)
 {
 	const bool step = given->modes & TK_ADJ_SETOFFSET;
 	struct tk_timex timex[CORES] = { *given, *given };
-	enum tk_error error[CORES] = { TK_OK };
+	enum tk_error error[CORES];
+	const int calm = calm_core();
 
-	for (int i = 0; i < CORES; i++)
-		error[i] = step && spared(i, error) ? error[NATIVE]
-						    : cores[i]->adjtimex(pair.now, &timex[i]);
-	if (step && !error[NATIVE])
+	error[calm] = cores[calm]->adjtimex(pair.now, &timex[calm]);
+	error[!calm] = step && spared(error[calm])
+			       ? error[calm]
+			       : cores[!calm]->adjtimex(pair.now, &timex[!calm]);
+	if (step && !error[CORE_A])
 		main_forwarded();
 	compare_error(error, difference);
-	if (!error[NATIVE])
+	if (!error[CORE_A] && !error[CORE_B])
 		compare_timex(timex, given->modes, difference);
 }
 
 void pair_settime(s64 sec, u32 nsec, struct difference *difference)
 {
-	enum tk_error error[CORES] = { TK_OK };
+	enum tk_error error[CORES];
+	const int calm = calm_core();
 
-	for (int i = 0; i < CORES; i++)
-		error[i] =
-			spared(i, error) ? error[NATIVE] : cores[i]->settime(pair.now, sec, nsec);
-	if (!error[NATIVE])
+	error[calm] = cores[calm]->settime(pair.now, sec, nsec);
+	error[!calm] =
+		spared(error[calm]) ? error[calm] : cores[!calm]->settime(pair.now, sec, nsec);
+	if (!error[CORE_A])
 		main_forwarded();
 	compare_error(error, difference);
 }
@@ -260,7 +326,7 @@ void pair_change_counter(const struct tk_counter *next, u64 next_now, struct dif
 	for (int i = 0; i < CORES; i++)
 		error[i] = cores[i]->change_counter(pair.now, next, next_now);
 	compare_error(error, difference);
-	if (error[NATIVE])
+	if (error[CORE_A])
 		return;
 	set_counter(next);
 	pair.now = next_now;
@@ -277,7 +343,7 @@ void pair_skip(u64 cycles)
 
 static bool both_sleep(void)
 {
-	return cores[NATIVE]->suspend && cores[LIFTED]->suspend;
+	return cores[CORE_A]->suspend && cores[CORE_B]->suspend;
 }
 
 void pair_suspend(const struct tk_sleep *sleep, struct difference *difference)
@@ -301,7 +367,7 @@ void pair_resume(const struct tk_sleep *sleep, struct difference *difference)
 
 void pair_inject_sleep(s64 sec, u32 nsec, struct difference *difference)
 {
-	if (!cores[NATIVE]->inject_sleep || !cores[LIFTED]->inject_sleep)
+	if (!cores[CORE_A]->inject_sleep || !cores[CORE_B]->inject_sleep)
 		return;
 	for (int i = 0; i < CORES; i++)
 		cores[i]->inject_sleep(pair.now, sec, nsec);
@@ -311,7 +377,7 @@ void pair_inject_sleep(s64 sec, u32 nsec, struct difference *difference)
 
 static bool both_aux(void)
 {
-	return cores[NATIVE]->aux && cores[LIFTED]->aux;
+	return cores[CORE_A]->aux && cores[CORE_B]->aux;
 }
 
 void pair_aux_enable(u32 id, bool enable, struct difference *difference)
@@ -347,7 +413,7 @@ void pair_aux_adjtimex(u32 id, const struct tk_timex *given, struct difference *
 	for (int i = 0; i < CORES; i++)
 		error[i] = cores[i]->aux->adjtimex(pair.now, id, &timex[i]);
 	compare_error(error, difference);
-	if (!error[NATIVE])
+	if (!error[CORE_A] && !error[CORE_B])
 		compare_timex(timex, given->modes, difference);
 	pair_compare(difference);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The native core and the lifted one, driven together: one counter, the same calls. Each function
- * that takes a struct difference calls both cores and compares what they return.
+ * Two cores, A and B, driven together: one counter, the same calls. Each is the native core or a
+ * lifted one; link.mk links the two. Each function that takes a struct difference calls both cores
+ * and compares what they return.
  */
 #ifndef TB_DIFF_PAIR_H
 #define TB_DIFF_PAIR_H
@@ -10,13 +11,33 @@
 #include "tk/stage.h"
 #include "tk/tk.h"
 
-/*
- * Starts a comparison. The native core gets the switches that the lifted core has by behaviour
- * (tk/stage.h), with those in `flip` inverted.
- */
-void pair_begin(u32 flip);
-/* What the lifted core was found to do. */
-const struct tk_stage *pair_stage(void);
+/* Of a core that was linked: the symbol of its operations, renamed. */
+extern const struct tk_ops tk_a, tk_b;
+
+struct pair_options {
+	/*
+	 * Switches of each core, if it is native and `given`. A native core without beside a lifted
+	 * one gets those that the lifted one has by behaviour (tk/stage.h), with those in `flip`
+	 * inverted; beside a native one all. `reference` and `feed` are always on: a lifted core
+	 * can follow a line, whatever its tree has.
+	 */
+	u32 switches[CORES];
+	bool given[CORES];
+	u32 flip;
+	u32 hz; /* of two native cores; a lifted one has its own */
+};
+
+/* Starts a comparison. TK_EHZ: the two cores were built for different HZ. */
+enum tk_error pair_begin(const struct pair_options *options);
+const struct tk_ops *pair_core(int core);
+bool pair_is_native(int core);
+/* What a core was found to do. */
+const struct tk_stage *pair_stage(int core);
+/* The fields that one core has and the other does not: TK_LACKS_*. They are not compared. */
+u32 pair_left_out(void);
+/* The fields that a core does not have. */
+u32 pair_lacks(int core);
+u32 pair_hz(void);
 /* How many ticks were compared since pair_begin(). */
 u64 pair_ticks(void);
 
@@ -56,7 +77,7 @@ void pair_compare(struct difference *difference);
 /* Compares the readings of these sets (tk/clocks.h) at the counter's value. */
 void pair_readings(u32 sets, struct difference *difference);
 
-/* The counter, and what the native core reads and holds. */
+/* The counter, and what core A reads and holds. */
 u64 pair_now(void);
 u64 pair_counter_hz(void);
 void pair_time(struct tk_time *time);

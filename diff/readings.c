@@ -2,6 +2,9 @@
 /* The clocks of both cores: every function that reads one, and the copies of the state. */
 #include "diff/readings.h"
 
+/* Those that a core was seen to have. */
+static u64 seen[CORES][TK_READINGS_WORDS];
+
 void compare_readings(const struct tk_ops *const cores[CORES], u64 now, u32 sets,
 		      struct difference *difference)
 {
@@ -14,14 +17,39 @@ void compare_readings(const struct tk_ops *const cores[CORES], u64 now, u32 sets
 		cores[i]->readings(now, sets, &readings[i]);
 	}
 	for (u32 i = 0; i < TK_READINGS_WORDS; i++) {
-		u64 both = readings[0].has[i] & readings[1].has[i];
+		u64 both = readings[CORE_A].has[i] & readings[CORE_B].has[i];
 
+		seen[CORE_A][i] |= readings[CORE_A].has[i];
+		seen[CORE_B][i] |= readings[CORE_B].has[i];
 		for (; both; both &= both - 1) {
 			u32 which = i * 64 + (u32)__builtin_ctzll(both);
-			s64 native = readings[0].value[which], lifted = readings[1].value[which];
+			s64 a = readings[CORE_A].value[which], b = readings[CORE_B].value[which];
 
-			if (native != lifted)
-				compare_note(difference, tk_reading_name(which), native, lifted);
+			if (a != b)
+				compare_note(difference, tk_reading_name(which), a, b);
 		}
 	}
+}
+
+u32 readings_compared(void)
+{
+	u32 count = 0;
+
+	for (u32 i = 0; i < TK_READINGS_WORDS; i++)
+		count += (u32)__builtin_popcountll(seen[CORE_A][i] & seen[CORE_B][i]);
+	return count;
+}
+
+void readings_print_only(FILE *to, int core)
+{
+	const char *separator = "";
+
+	fputc('[', to);
+	for (u32 i = 0; i < TK_READINGS; i++) {
+		if (!((seen[core][i / 64] & ~seen[!core][i / 64]) >> i % 64 & 1))
+			continue;
+		fprintf(to, "%s\"%s\"", separator, tk_reading_name(i));
+		separator = ", ";
+	}
+	fputc(']', to);
 }

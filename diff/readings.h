@@ -3,6 +3,8 @@
 #ifndef TB_DIFF_READINGS_H
 #define TB_DIFF_READINGS_H
 
+#include <stdio.h>
+
 #include "diff/compare.h"
 #include "tk/clocks.h"
 
@@ -12,5 +14,10 @@
  */
 void compare_readings(const struct tk_ops *const cores[CORES], u64 now, u32 sets,
 		      struct difference *difference);
+
+/* How many readings were compared so far. */
+u32 readings_compared(void);
+/* The names of the readings that only this core has, as a JSON list. */
+void readings_print_only(FILE *to, int core);
 
 #endif

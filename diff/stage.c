@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Prints the lifted core's switches as JSON, and warnings about them. */
+/* Prints the lifted cores' switches as JSON, and warnings about them. */
 #include <signal.h>
 #include <stdio.h>
 #include <sys/time.h>
@@ -9,18 +9,16 @@
 #include "diff/pair.h"
 #include "diff/stage.h"
 
-#define NAMES_SIZE  128
 #define CPU_SECONDS 20 /* a tick takes some microseconds */
 
-/* The switches' names, joined by commas; "none" if there is none. */
-static const char *names(u32 switches, char text[NAMES_SIZE])
+const char *stage_names(u32 switches, char text[STAGE_NAMES])
 {
 	size_t at = 0;
 
-	snprintf(text, NAMES_SIZE, "none");
+	snprintf(text, STAGE_NAMES, "none");
 	for (u32 bit = 1; bit <= TK_REMAINDER_V2; bit <<= 1)
 		if (switches & bit)
-			at += (size_t)snprintf(text + at, NAMES_SIZE - at, "%s%s", at ? "," : "",
+			at += (size_t)snprintf(text + at, STAGE_NAMES - at, "%s%s", at ? "," : "",
 					       tk_switch_name(bit));
 	return text;
 }
@@ -29,7 +27,7 @@ static const char *names(u32 switches, char text[NAMES_SIZE])
  * What a tick does while cycle_interval is 0. It may crash or never end, so it runs in a child, and
  * a limit on the CPU time ends it.
  */
-static const char *stopped_tick(void)
+static const char *stopped_tick(const struct tk_ops *tk)
 {
 	static const char *const words[] = {
 		[TK_STOP_PASSES] = "is skipped",
@@ -45,7 +43,7 @@ static const char *stopped_tick(void)
 	child = fork();
 	if (!child) {
 		setitimer(ITIMER_VIRTUAL, &limit, NULL);
-		_exit((int)tk_stage_stop(&tk_linux, tk_linux.identity->hz, 0));
+		_exit((int)tk_stage_stop(tk, tk->identity->hz, 0));
 	}
 	if (child < 0 || waitpid(child, &status, 0) != child)
 		return "cannot be tried";
@@ -58,43 +56,57 @@ static const char *stopped_tick(void)
 	return words[WEXITSTATUS(status)];
 }
 
-void stage_print(void)
+static void print_one(int core)
 {
-	const struct tk_identity *identity = tk_linux.identity;
-	const struct tk_stage *stage = pair_stage();
-	char text[NAMES_SIZE];
+	const struct tk_identity *identity = pair_core(core)->identity;
+	const struct tk_stage *stage = pair_stage(core);
+	char text[STAGE_NAMES];
 
 	printf("{\"kernel\": \"%s\", ", identity->kernel ? identity->kernel : "");
-	printf("\"switches\": \"%s\", ", names(stage->switches, text));
-	printf("\"unknown\": \"%s\", ", names(stage->unknown, text));
-	printf("\"source\": \"%s\", ", names(identity->switches, text));
-	printf("\"release\": \"%s\", ", names(identity->release, text));
-	printf("\"missing\": \"%s\", ", names(identity->release & ~stage->switches, text));
-	printf("\"stopped_tick\": \"%s\"}\n", stopped_tick());
+	printf("\"switches\": \"%s\", ", stage_names(stage->switches, text));
+	printf("\"unknown\": \"%s\", ", stage_names(stage->unknown, text));
+	printf("\"source\": \"%s\", ", stage_names(identity->switches, text));
+	printf("\"release\": \"%s\", ", stage_names(identity->release, text));
+	printf("\"missing\": \"%s\", ", stage_names(identity->release & ~stage->switches, text));
+	printf("\"stopped_tick\": \"%s\"}\n", stopped_tick(pair_core(core)));
 }
 
-void stage_warn(void)
+void stage_print(void)
 {
-	const struct tk_identity *identity = tk_linux.identity;
-	const struct tk_stage *stage = pair_stage();
+	for (int i = 0; i < CORES; i++)
+		if (!pair_is_native(i))
+			print_one(i);
+}
+
+static void warn_of(int core)
+{
+	const struct tk_identity *identity = pair_core(core)->identity;
+	const struct tk_stage *stage = pair_stage(core);
 	u32 told = TK_STAGE_TOLD & ~stage->unknown;
 	u32 missing = identity->release & ~stage->switches;
-	char found[NAMES_SIZE], said[NAMES_SIZE];
+	char found[STAGE_NAMES], said[STAGE_NAMES];
 
 	if ((identity->switches ^ stage->switches) & told)
 		fprintf(stderr,
 			"tickbench-diff: by its behaviour this core has: %s; its source seems to "
 			"have: "
 			"%s\n",
-			names(stage->switches & told, found),
-			names(identity->switches & told, said));
+			stage_names(stage->switches & told, found),
+			stage_names(identity->switches & told, said));
 	if (stage->unknown)
 		fprintf(stderr,
 			"tickbench-diff: this core behaves neither like one with %s nor like "
 			"one without\n",
-			names(stage->unknown, found));
+			stage_names(stage->unknown, found));
 	if (missing)
 		fprintf(stderr,
 			"tickbench-diff: linux %s has %s in its release; this tree does not\n",
-			identity->kernel ? identity->kernel : "", names(missing, found));
+			identity->kernel ? identity->kernel : "", stage_names(missing, found));
+}
+
+void stage_warn(void)
+{
+	for (int i = 0; i < CORES; i++)
+		if (!pair_is_native(i))
+			warn_of(i);
 }

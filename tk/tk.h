@@ -197,6 +197,10 @@ struct tk_sleep {
 	u64 nonstop_ns;
 };
 
+/* Fields of struct tk_state that not every core has. In one that has not, the field is 0. */
+#define TK_LACKS_SKEW_DELTA	  0x1
+#define TK_LACKS_TIME_ADJUST_FRAC 0x2
+
 struct tk_identity {
 	const char *core;     /* "native", "linux" */
 	const char *kernel;   /* release, or NULL */
@@ -208,6 +212,7 @@ struct tk_identity {
 	u32 switches;  /* native: all that it can have; lifted: those that its source seems to have
 			*/
 	u32 release;   /* lifted: those that its release is known to have */
+	u32 lacks;     /* TK_LACKS_*: what its source does not have */
 	u32 hz;	       /* the only HZ it runs at; 0: any */
 };
 

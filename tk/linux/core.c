@@ -330,12 +330,9 @@ static enum tk_error linux_recalibrate(u64 now, bool stopped)
 
 static void linux_state(struct tk_state *state)
 {
-	struct tk_state_clock clock;
-	struct tk_state_ntp ntp;
-
-	lift_clock_get(&clock);
-	lift_ntp_get(&ntp);
-	tk_state_join(state, &clock, &ntp);
+	/* Each fills its part of it: the comparison asks for the state after every tick. */
+	lift_clock_get((struct tk_state_clock *)state);
+	lift_ntp_get((struct tk_state_ntp *)((char *)state + sizeof(struct tk_state_clock)));
 }
 
 static void hold_sleep(const struct tk_sleep *sleep)
@@ -414,6 +411,8 @@ static const struct tk_identity identity = {
 	.tree = LIFT_TREE,
 	.switches = LIFT_SWITCHES,
 	.release = LIFT_RELEASE,
+	.lacks = (LIFT_HAS_SKEW_DELTA ? 0 : TK_LACKS_SKEW_DELTA) |
+		 (LIFT_HAS_TIME_ADJUST_FRAC ? 0 : TK_LACKS_TIME_ADJUST_FRAC),
 	.hz = LIFT_HZ,
 };
 
