@@ -69,6 +69,10 @@ static const struct field fields[] = {
 	{ "seed", KIND_U64, AT(seed), 0, 0, 0, NULL, "of all that is random" },
 	{ "step_ns", KIND_U32, AT(step_ns), 0, 500000000, 0, NULL,
 	  "a phase error beyond this is stepped, not slewed" },
+	{ "readings", KIND_U32, AT(readings), 3, 100000, 0, NULL,
+	  "regress: how often the clock is read at each frequency" },
+	{ "known", KIND_BOOL, AT(known), 0, 1, 0, NULL,
+	  "a claim that fails for want of a switch is known to, and fails nothing" },
 	{ "samples", KIND_BOOL, AT(samples), 0, 1, 0, NULL, "ship the samples" },
 };
 
@@ -102,6 +106,7 @@ void params_defaults(struct scenario_params *params)
 		.rate_ppt = 12345678,
 		.seed = 1,
 		.step_ns = 1000000,
+		.readings = 100,
 		.samples = true,
 	};
 }

@@ -41,6 +41,8 @@ struct scenario_params {
 	u32 late_ns;	 /* virtual: ticks come up to this late, at random */
 	u64 seed;	 /* of all that is random */
 	u32 step_ns;	 /* threshold between slew and step */
+	u32 readings;	 /* regress: of the clock at each frequency */
+	bool known;	 /* a claim that rests on a switch which the core lacks may fail */
 	bool samples;	 /* ship the samples */
 };
 

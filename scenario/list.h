@@ -16,5 +16,6 @@ extern const struct scenario scenario_recalibrate;
 extern const struct scenario scenario_torn;
 extern const struct scenario scenario_rate;
 extern const struct scenario scenario_clocks;
+extern const struct scenario scenario_regress;
 
 #endif

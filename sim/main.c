@@ -18,6 +18,7 @@
 struct options {
 	const char *samples;
 	const char *page;
+	bool json;
 	char line[LINE_MAX]; /* the name=value words, and + between experiments */
 };
 
@@ -28,13 +29,17 @@ static void to_stdout(void *context, const char *text, size_t length)
 }
 
 static const struct output out = { to_stdout, NULL };
+static const struct output json_out = { to_json, NULL };
 
 static void help(void)
 {
-	puts("usage: tickbench-sim [--samples FILE] [--page FILE] [NAME=VALUE ...] [+ NAME=VALUE "
+	puts("usage: tickbench-sim [--json] [--samples FILE] [--page FILE] [NAME=VALUE ...] [+ "
+	     "NAME=VALUE "
 	     "...]...\n\n"
 	     "Runs scenarios on the virtual clock and prints KTAP. A lone + begins another "
 	     "experiment.\n\n"
+	     "  --json         print one JSON object a run, on a line of its own, in place of "
+	     "KTAP\n"
 	     "  --samples FILE write the samples to FILE, in binary\n"
 	     "  --page FILE    for the scenario torn: the page that vmclock-host --stress "
 	     "rewrites\n"
@@ -68,6 +73,8 @@ static void parse(int argc, char **argv, struct options *options)
 		} else if (!strcmp(word, "--list")) {
 			list_scenarios();
 			exit(STATUS_PASSED);
+		} else if (!strcmp(word, "--json")) {
+			options->json = true;
 		} else if (!strcmp(word, "--samples") || !strcmp(word, "--page")) {
 			if (i + 1 == argc)
 				cannot("%s needs a file", word);
@@ -149,7 +156,7 @@ int main(int argc, char **argv)
 		io.ship = ship;
 	}
 	stats_init(&stats, samples, SAMPLES_KEPT);
-	ktap_begin(&ktap, &out, experiments.runs);
+	ktap_begin(&ktap, options.json ? &json_out : &out, experiments.runs);
 	run_all(&experiments, &options, &io);
 	if (samples_file && fclose(samples_file))
 		cannot("%s: %s", options.samples, strerror(errno));

@@ -30,6 +30,7 @@ MEAN = "its mean error stays within that bound too"
 ACCOUNT = "the time plus the corrections that are still due is on the line, within 5 ps"
 LOCKED_RATE = "the locked core drifts less than 1 ppb from the line, or than a short run can tell"
 DRIFT = "it does not drift: less than 0.001 ns/s, or than a short run can tell"
+FITTED = "each fitted frequency is the one set, as far as whole ns and one mult step tell"
 # As short as the claim's own bounds let a run be.
 BRIEF = {"slew": ("hz=100", "duration=400"), "step": ("duration=8",)}
 USUAL = ("duration=10",)
@@ -53,8 +54,8 @@ class Row:
 
 
 # What bench.c claims in every scenario that starts a core, takes a line, and looks at the page.
-STARTING = ("lock", "compare", "slew", "nohz", "late", "step", "freq", "recalibrate", "rate", "clocks")
-FOLLOWING = tuple(name for name in STARTING if name != "clocks")
+STARTING = ("lock", "compare", "slew", "nohz", "late", "step", "freq", "recalibrate", "rate", "clocks", "regress")
+FOLLOWING = tuple(name for name in STARTING if name not in ("clocks", "regress"))
 WATCHING = tuple(name for name in FOLLOWING if name != "rate")
 READING = (*WATCHING, "clocks")
 
@@ -120,6 +121,10 @@ OWN = (
         "recalibrate-forgets"),
     Row("torn", "no torn line is accepted", "stress-mixed", ("duration=0.05",)),
     Row("torn", "the page changed meanwhile", "stress-still", ("duration=0.05",)),
+    Row("regress", "the core takes each frequency", "adjtimex-refused", note="adjtimex: "),
+    Row("regress", FITTED, "adjtimex-off"),
+    Row("regress", FITTED, "mult-above"),
+    Row("regress", "each reading is near its line: a ns, and one mult step over a gap", "reader-back"),
     Row("rate", "the rate is measured", "stopwatch-stands"),
     Row("clocks", "the counter runs at its nominal frequency, as far as a second counter can tell", "second-slow"),
 )

@@ -4,6 +4,7 @@ same to the last bit in every run; and what it says to bad input."""
 
 from __future__ import annotations
 
+import json
 import os
 import struct
 import subprocess
@@ -323,3 +324,56 @@ def test_a_narrow_counter_has_the_same_drift_as_a_wide_one(built: Path) -> None:
     narrow, wide = (simulate.runs(built / "tickbench-sim", [*coarse, f"counter_bits={bits}"])[0]["metrics"]
                     ["drift_ns_per_s"] for bits in (24, 64))
     assert abs(narrow - wide) < 0.01 * abs(wide) and abs(wide) > 1000
+
+
+def json_lines(program: Path, *words: str, status: int = 0) -> list[dict[str, Any]]:
+    ended = subprocess.run([str(program), "--json", *words], capture_output=True, text=True, timeout=60)
+    assert ended.returncode == status, ended.stdout + ended.stderr
+    return [json.loads(line) for line in ended.stdout.splitlines()]
+
+
+def test_json_says_what_ktap_says_one_line_a_run(built: Path) -> None:
+    """Also what is skipped, what fails and what a note says, and with the same status."""
+    words = ["scenario=lock", "duration=1", "+", "switches=none", "scenario=lock", "duration=1", "+", "scenario=torn",
+             "duration=0.01"]
+    lines = json_lines(built / "tickbench-sim", *words, status=1)
+    runs = simulate.runs(built / "tickbench-sim", words)
+    assert [line["run"] for line in lines] == [0, 1, 2]
+    for line, run in zip(lines, runs, strict=True):
+        assert line["ok"] is run["ok"] and line["scenario"] == run["scenario"]
+        assert line["params"] == run["params"] and line["claims"] == run["claims"]
+        assert line["metrics"] == run["metrics"] or line["scenario"] == "torn"
+        assert line["notes"] == run["notes"]
+    assert any(note.startswith("missing: remainder") for note in lines[1]["notes"])
+    assert lines[2]["ok"] is None
+
+
+def test_a_claim_that_rests_on_a_missing_switch_is_known_where_asked(built: Path) -> None:
+    words = ("scenario=lock", "duration=1", "switches=reference,feed")
+    failed = json_lines(built / "tickbench-sim", *words, status=1)[0]
+    known = json_lines(built / "tickbench-sim", *words, "known=1")[0]
+    assert failed["ok"] is False and known["ok"] is True
+    wrong = [claim["sentence"] for claim in failed["claims"] if not claim["ok"]]
+    assert wrong and [claim["sentence"] for claim in known["claims"] if claim["todo"]] == wrong
+
+
+@pytest.mark.parametrize("core", ["all", "none", "mailed"])
+def test_regression_tells_the_mailed_form_of_remainder_from_the_merged_one(built: Path, core: str) -> None:
+    """With the rate set by adjtimex, the mailed form is off by what a tick of whole cycles differs from 1/HZ."""
+    (line,) = json_lines(built / "tickbench-sim", f"switches={core}", "scenario=regress", "readings=1000",
+                         status=core == "mailed")
+    error = line["metrics"]["frequency_error_ppb"]
+    assert (abs(error - 64.6) < 1) if core == "mailed" else (error < 0.1)
+
+
+@pytest.mark.parametrize("counter", ["1000000000 64", "3579545 24", "32768 32"])
+@pytest.mark.parametrize("tickless", [0, 1])
+def test_regression_holds_on_coarse_counters_and_at_each_number_of_readings(
+        built: Path, counter: str, tickless: int) -> None:
+    hz, bits = counter.split()
+    words: list[str] = []
+    for readings in (10, 100, 1000):
+        words += ["+", "scenario=regress", f"readings={readings}", f"tickless={tickless}", f"counter_hz={hz}",
+                  f"counter_bits={bits}", "hz=250"]
+    errors = [line["metrics"]["frequency_error_ppb"] for line in json_lines(built / "tickbench-sim", *words[1:])]
+    assert errors[0] > errors[2]  # more readings tell the frequency better

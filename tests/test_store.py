@@ -101,8 +101,12 @@ def test_what_was_put_outlives_a_kill(tmp_path: Path) -> None:
 
 def test_threads_share_a_store(tmp_path: Path) -> None:
     store = Store(tmp_path, "c", "k")
-    threads = [threading.Thread(target=lambda name=name: [store.put(f"{name}{n}", {"n": n}) for n in range(20)])
-               for name in "abcd"]
+
+    def put_all(name: str) -> None:
+        for n in range(20):
+            store.put(f"{name}{n}", {"n": n})
+
+    threads = [threading.Thread(target=put_all, args=(name,)) for name in "abcd"]
     for each in threads:
         each.start()
     for each in threads:

@@ -109,6 +109,16 @@ static enum tk_error fault_add_time_offset(u64 now, s64 offset_ns)
 	return native_add_time_offset(now, offset_ns);
 }
 
+static enum tk_error fault_adjtimex(u64 now, struct tk_timex *timex)
+{
+	if (fault_is("adjtimex-refused"))
+		return TK_EINVAL;
+	/* 1 ppm is 2^16; a sixteenth of one is missed. */
+	if (fault_is("adjtimex-off"))
+		timex->freq += 1 << 12;
+	return native_adjtimex(now, timex);
+}
+
 static enum tk_error fault_settime(u64 now, s64 sec, u32 nsec)
 {
 	enum tk_error error;
@@ -144,7 +154,7 @@ const struct tk_ops tk_native = {
 	.read = fault_read,
 	.set_reference = fault_set_reference,
 	.add_time_offset = fault_add_time_offset,
-	.adjtimex = native_adjtimex,
+	.adjtimex = fault_adjtimex,
 	.settime = fault_settime,
 	.change_counter = native_change_counter,
 	.recalibrate = fault_recalibrate,
