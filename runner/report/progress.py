@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Shows the progress of a vehicle, from its report as it comes: a bar on a terminal, else one plain line
-for each run. An expected time may be wrong: the bar then stays full until the run ends."""
+"""Shows progress: of a vehicle, from its report as it comes (Show), and of work that is counted (Work). A
+bar on a terminal, else plain lines. An expected time may be wrong: the bar then stays full until the run
+ends."""
 
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from runner.report import ktap
 from runner.scenarios import expected_seconds
@@ -108,3 +110,80 @@ class Show:
         """Moves the bar."""
         if self._bar and self.now:
             self._bar.update(self._task, completed=time.monotonic() - self.began)
+
+
+PLAIN_EVERY_S = 5.0  # where there is no terminal
+
+
+class Work:
+    """A context that shows how much of some work is done, and how long the rest will take: a bar on a
+    terminal, else a plain line every few seconds. For stderr: stdout has the results. Safe to call from
+    several threads.
+
+    total: how many units there are; None if nobody knows. Units that were done before (kept by an
+    interrupted command) are given as `kept`, and do not count for the speed."""
+
+    def __init__(self, console: Console, title: str, total: int | None, kept: int = 0, unit: str = "") -> None:
+        self.console, self.title, self.total, self.unit = console, title, total, unit
+        self.done = self.kept = kept
+        self.began = self._said = time.monotonic()
+        self._words = ""
+        self._lock = threading.Lock()
+        self._bar: Progress | None = None
+        self._task = TaskID(0)
+
+    def __enter__(self) -> Work:
+        if self.console.is_terminal:
+            self._bar = Progress(
+                TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
+                TextColumn("{task.fields[left]}"), console=self.console, transient=True)
+            self._task = self._bar.add_task(self.title, total=self.total, completed=self.done, left="")
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
+    ) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def left_s(self) -> float | None:
+        """The seconds that the rest takes at the speed so far; None if that is not known yet."""
+        fresh = self.done - self.kept
+        if self.total is None or fresh <= 0:
+            return None
+        return (time.monotonic() - self.began) / fresh * max(0, self.total - self.done)
+
+    def words(self) -> str:
+        """The state in one line: matrix: 40 of 216 cells, about 12 s left."""
+        of = f" of {self.total}" if self.total is not None else ""
+        left = self.left_s()
+        return (f"{self.title}: {self.done}{of}{' ' + self.unit if self.unit else ''}"
+                + (f", {duration_words(left)} left" if left is not None else "")
+                + (f"; {self._words}" if self._words else ""))
+
+    def add(self, count: int = 1, words: str = "") -> None:
+        """`count` more are done; words: what is done now."""
+        with self._lock:
+            self.done += count
+            self._words = words
+            if self._bar:
+                left = self.left_s()
+                title = f"{self.title}: {words}" if words else self.title
+                self._bar.update(self._task, completed=self.done, description=title,
+                                 left="" if left is None else f"{duration_words(left)} left")
+            elif time.monotonic() - self._said >= PLAIN_EVERY_S and self.done != self.total:
+                self._said = time.monotonic()
+                self.console.print(self.words(), markup=False, highlight=False, soft_wrap=True)
+
+
+def duration_words(seconds: float) -> str:
+    """A time that is an estimate: about 12 s, about 3 min, about 2 h."""
+    if seconds < 99:
+        return f"about {max(1, round(seconds))} s"
+    return f"about {round(seconds / 60)} min" if seconds < 5940 else f"about {round(seconds / 3600)} h"
+
+
+def stderr() -> Console:
+    """Where progress is shown."""
+    return Console(stderr=True, highlight=False)
