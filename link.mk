@@ -27,7 +27,7 @@ $(eval $(call LINK_VARIANT,$(BUILD)/lift/%,$(BUILD)/lift/%/linux.o))
 # tk_b in the other, so that two cores, each with its own data, can be in one process.
 define CORE_OF_PAIR
 $(BUILD)/lift/%/core_$(1).o: $(BUILD)/lift/%/linux.o
-	objcopy --redefine-sym tk_linux=tk_$(1) $$< $$@
+	objcopy --redefine-sym tk_linux=tk_$(1) $$< $$@.$$$$$$$$ && mv $$@.$$$$$$$$ $$@
 
 $(BUILD)/native/core_$(1).o: $(filter $(BUILD)/free/tk/native/%,$(SHARED_OBJ))
 	@mkdir -p $$(@D)
@@ -38,6 +38,8 @@ $(BUILD)/native/core_$(1).o: $(filter $(BUILD)/free/tk/native/%,$(SHARED_OBJ))
 endef
 $(eval $(call CORE_OF_PAIR,a))
 $(eval $(call CORE_OF_PAIR,b))
+
+all: $(BUILD)/native/core_a.o $(BUILD)/native/core_b.o
 
 PAIR_REST := $(DIFF_OBJ) $(filter-out $(BUILD)/free/tk/native/%,$(filter $(foreach room,lib tk vmclock, \
 	$(BUILD)/free/$(room)/%),$(SHARED_OBJ)))

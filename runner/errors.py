@@ -41,6 +41,7 @@ class Problem(enum.Enum):
     PUBLISHER = "run without a page (--no-page), or with one that you name (--page FILE)"
     OUTPUT_FOLDER = "name another with --output FOLDER, or BUILD=FOLDER for make"
     OUTPUT_FULL = "free some space, or name another folder with --output FOLDER"
+    CORE_WORD = "name a core: native, native:-clawback, native:none, a kernel tree (PATH, PATH@REV) or a release (7.3)"
     LIFT = "the lines above are the compiler's or linker's own"
     LIFT_TREE = "name a kernel tree (PATH), a revision of one (PATH@REV), or a release (7.3)"
     LIFT_EDIT = "the lines above are the compiler's own; mend the tree and run this again"

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from liftable import KERNELS, Kernel, lifted
 from runner.errors import CannotRun, Problem
-from runner.study import soak
+from runner.study import differ, pairs, soak
+from runner.study.shrink import shrink
 
 # The issue's figure, and what a second or two of this machine's time give.
 RANDOM_TICKS = 10_000_000
@@ -27,27 +28,27 @@ def kernel(request: pytest.FixtureRequest) -> Kernel:
 
 @pytest.fixture(scope="session")
 def program(kernel: Kernel) -> Path:
-    return lifted(kernel, 1000, soak.PROGRAM).folder / soak.PROGRAM
+    return lifted(kernel, 1000, differ.PROGRAM).folder / differ.PROGRAM
 
 
 def same(program: Path, script: Sequence[str]) -> int:
     """Runs a script; fails with the difference. Gives the ticks that were compared."""
-    outcome = soak.compare_script(program, script)
+    outcome = differ.compare_script(program, script)
     assert not outcome.differs, f"{outcome.words}replay: printf '{chr(92) + 'n'.join(script)}' | {program} -"
     return outcome.ticks
 
 
 def test_ten_million_random_ticks_without_a_difference(program: Path) -> None:
-    outcome = soak.compare_random(program, 20260517, RANDOM_TICKS)
-    assert not outcome.differs, soak.explain(program, outcome)
+    outcome = differ.compare_random(program, 20260517, RANDOM_TICKS)
+    assert not outcome.differs, pairs.explain(program, outcome)
     assert outcome.ticks >= RANDOM_TICKS
 
 
 @pytest.mark.parametrize("hz", [100, 250])
 def test_a_million_random_ticks_at_other_hz(kernel: Kernel, hz: int) -> None:
-    other = lifted(kernel, hz, soak.PROGRAM).folder / soak.PROGRAM
-    outcome = soak.compare_random(other, hz, 1_000_000)
-    assert not outcome.differs, soak.explain(other, outcome)
+    other = lifted(kernel, hz, differ.PROGRAM).folder / differ.PROGRAM
+    outcome = differ.compare_random(other, hz, 1_000_000)
+    assert not outcome.differs, pairs.explain(other, outcome)
 
 
 FIXED = {
@@ -195,7 +196,7 @@ class TestShrinking:
         def differs(candidate: Sequence[str]) -> bool:
             return any(line.startswith("adjtime") for line in candidate) and candidate[-1].startswith("ticks")
 
-        short = soak.shrink(differs, script)
+        short = shrink(differs, script)
         assert [line.split()[0] for line in short] == ["init", "adjtime", "ticks"]
         assert short[1:] == ["adjtime 0", "ticks 0 0 0 0"]
 
@@ -207,5 +208,5 @@ class TestShrinking:
             calls += 1
             return True
 
-        soak.shrink(differs, ["init 1000 64 9999999 5"] * 40, tries=100)
+        shrink(differs, ["init 1000 64 9999999 5"] * 40, tries=100)
         assert calls <= 100

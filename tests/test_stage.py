@@ -14,10 +14,10 @@ import pytest
 from conftest import make
 from liftable import Kernel, lifted
 from runner.lift import detect, lift
-from runner.study import soak
+from runner.study import differ, pairs, soak
 from variants import GUARD, NO_CLAWBACK, NO_TAIL, OWN_SYMBOL, PLAIN_REMOVAL, TAILS, Varied
 
-DIFF, SIM = soak.PROGRAM, "tickbench-sim"
+DIFF, SIM = differ.PROGRAM, "tickbench-sim"
 MERGED = frozenset(("remainder", "clawback", "tail", "skew"))
 
 
@@ -31,8 +31,8 @@ def v7_2(tmp_path_factory: pytest.TempPathFactory) -> Varied:
     return Varied(Kernel("7.2"), tmp_path_factory.mktemp("v7.2"))
 
 
-def same_state(done: lift.Lifted, ticks: int = 1_000_000) -> soak.Outcome:
-    return soak.compare_random(done.folder / DIFF, 1, ticks)
+def same_state(done: lift.Lifted, ticks: int = 1_000_000) -> differ.Outcome:
+    return differ.compare_random(done.folder / DIFF, 1, ticks)
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -59,9 +59,9 @@ def test_the_probe_tells_each_set_of_switches_of_the_native_core(stages: dict[st
 @pytest.mark.parametrize(("word", "switches"), [
     ("6.1", ("clawback",)), ("6.12.107", ()), ("7.2", ("clawback",)), ("7.3", MERGED)])
 def test_a_release_is_known_by_what_it_does(word: str, switches: tuple[str, ...]) -> None:
-    found = soak.stage(lifted(Kernel(word), 1000, DIFF).folder / DIFF)
+    found = differ.stage(lifted(Kernel(word), 1000, DIFF).folder / DIFF)
     assert found.switches == frozenset(switches) and not found.unknown
-    assert found.source & soak.TOLD == found.switches
+    assert found.source & differ.TOLD == found.switches
     assert not found.missing
     # None of them has a guard, and a tick without one loops for ever.
     assert found.stopped_tick == "does not end"
@@ -70,31 +70,31 @@ def test_a_release_is_known_by_what_it_does(word: str, switches: tuple[str, ...]
 @pytest.mark.parametrize("spelling", TAILS)
 def test_the_tail_is_found_however_it_is_spelled(v7_3: Varied, spelling: str) -> None:
     done = v7_3.lifted(*TAILS[spelling], programs=(DIFF,))
-    found = soak.stage(done.folder / DIFF)
+    found = differ.stage(done.folder / DIFF)
     assert found.switches == MERGED and not found.missing
     assert "TAIL" not in done.stage.switches, "the source's look knows this spelling: take another"
     assert "its source seems to have: clawback, remainder, skew" in found.words()
     outcome = same_state(done)
-    assert not outcome.differs, soak.explain(done.folder / DIFF, outcome)
+    assert not outcome.differs, pairs.explain(done.folder / DIFF, outcome)
 
 
 def test_a_tree_without_the_tail_lacks_what_its_release_has(v7_3: Varied) -> None:
-    found = soak.stage(v7_3.lifted(*NO_TAIL, programs=(DIFF,)).folder / DIFF)
+    found = differ.stage(v7_3.lifted(*NO_TAIL, programs=(DIFF,)).folder / DIFF)
     assert found.switches == MERGED - {"tail"}
     assert re.search(r"MISSING: linux 7\.3\S* has tail in its release; this tree does not", found.words())
 
 
 def test_plain_removal_of_the_remainder_is_compared_as_such(v7_2: Varied) -> None:
     done = v7_2.lifted(*PLAIN_REMOVAL, programs=(DIFF,))
-    found = soak.stage(done.folder / DIFF)
+    found = differ.stage(done.folder / DIFF)
     assert found.switches == {"remainder-v2", "clawback"} and not found.unknown
     outcome = same_state(done, 5_000_000)
-    assert not outcome.differs, soak.explain(done.folder / DIFF, outcome)
+    assert not outcome.differs, pairs.explain(done.folder / DIFF, outcome)
     # The other form differs from the first moment on, in what it tells NTP of a tick.
     other = subprocess.run([str(done.folder / DIFF), "--flip", "remainder", "-"], text=True, capture_output=True,
                            input="init 3579545 32 1700000000 0\n")
     assert other.returncode == 1
-    assert {"ntp_tick", "tick_length"} <= set(soak.FIELD.findall(other.stdout))
+    assert {"ntp_tick", "tick_length"} <= {name for name, *_ in differ.FIELD.findall(other.stdout)}
 
 
 def test_a_kernel_without_its_clawback_fails_and_says_so(v7_3: Varied) -> None:
@@ -126,7 +126,7 @@ def test_a_tick_that_never_ends_is_cut_off_and_reported() -> None:
 
 def test_a_guarded_tick_is_let_pass(v7_3: Varied) -> None:
     done = v7_3.lifted(*GUARD, programs=(DIFF, SIM))
-    assert soak.stage(done.folder / DIFF).stopped_tick == "is skipped"
+    assert differ.stage(done.folder / DIFF).stopped_tick == "is skipped"
     assert run(done.folder, "scenario=recalibrate").returncode == 0
 
 
@@ -190,7 +190,7 @@ def test_what_both_cores_refuse_is_no_difference() -> None:
     for script in (["init 0 0 0 0", "ticks 5 0 0 1"], ["init 1000000000 64 -1 0", "read"],
                    ["init 1000000000 64 1700000000 0", "ticks 10 0 0 1", "init 0 0 0 0", "ticks 10 0 0 1"],
                    ["init 1000000000 64 1700000000 0", "time_offset 700000000", "tick_usec 7", "ticks 9 0 0 1"]):
-        assert not soak.compare_script(program, script).differs, script
+        assert not differ.compare_script(program, script).differs, script
 
 
 def test_the_shrunk_script_shows_the_same_fields() -> None:
@@ -198,10 +198,10 @@ def test_the_shrunk_script_shows_the_same_fields() -> None:
     flipped = program.with_name("flipped-diff")
     flipped.write_text(f'#!/bin/sh\nexec {program} --flip clawback "$@"\n')
     flipped.chmod(0o755)
-    outcome = soak.compare_random(flipped, 1, 3_000_000)
+    outcome = differ.compare_random(flipped, 1, 3_000_000)
     assert outcome.fields == {"ntp_error"}
-    words = soak.explain(flipped, outcome)
-    assert frozenset(soak.FIELD.findall(words)) == outcome.fields
+    words = pairs.explain(flipped, outcome)
+    assert frozenset(name for name, *_ in differ.FIELD.findall(words)) == outcome.fields
     replay = re.search(r"replay: printf '(.*)' \| ", words)
     assert replay
     script = replay[1].split("\\n")[:-1]

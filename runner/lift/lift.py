@@ -57,7 +57,7 @@ class _Stopwatch:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """Holds a lock on the folder, so that one process at a time lifts into it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -188,9 +188,9 @@ def lift(word: str, variant: Variant, build: Path, programs: Sequence[str] | Non
     lifts = build / "lift"
     try:
         with watch("tree"):
-            with _alone(lifts):
+            with alone(lifts):
                 tree = trees.resolve(word, lifts.resolve())
-        with _alone(lifts / tree.folder):
+        with alone(lifts / tree.folder):
             return _lift(tree, variant, build, programs, watch)
     except OSError as error:
         raise output_error(error, error.filename or build) from error
