@@ -148,6 +148,26 @@ enum tk_reading_set {
 	ROW(FAST_SEQ_ODD, COPIES, "a latch sequence is odd") \
 	ROW(SHADOW, COPIES, "shadow timekeeper: bytes unlike the published one") \
 	ROW(DO_TIMER, COPIES, "do_timer: jiffies + 1000 * calc_global_load()") \
+	ROW(VDSO_REALTIME, VDSO, "vDSO clock_gettime(REALTIME)") \
+	ROW(VDSO_MONOTONIC, VDSO, "vDSO clock_gettime(MONOTONIC)") \
+	ROW(VDSO_BOOTTIME, VDSO, "vDSO clock_gettime(BOOTTIME)") \
+	ROW(VDSO_TAI, VDSO, "vDSO clock_gettime(TAI)") \
+	ROW(VDSO_RAW, VDSO, "vDSO clock_gettime(MONOTONIC_RAW)") \
+	ROW(VDSO_REALTIME_COARSE, VDSO, "vDSO clock_gettime(REALTIME_COARSE)") \
+	ROW(VDSO_MONOTONIC_COARSE, VDSO, "vDSO clock_gettime(MONOTONIC_COARSE)") \
+	ROW(VDSO_OLD_REALTIME_COARSE, VDSO, "vDSO clock_gettime(REALTIME_COARSE) without coarse_nsec") \
+	ROW(VDSO_OLD_MONOTONIC_COARSE, VDSO, "vDSO clock_gettime(MONOTONIC_COARSE) without coarse_nsec") \
+	ROW(VDSO_CPUTIME, VDSO, "vDSO clock_gettime(PROCESS_CPUTIME_ID)") \
+	ROW(VDSO_NO_CLOCK, VDSO, "vDSO clock_gettime of no clock") \
+	ROW(VDSO_GETTIMEOFDAY, VDSO, "vDSO gettimeofday") \
+	ROW(VDSO_TIME, VDSO, "vDSO time") \
+	ROW(VDSO_RES, VDSO, "vDSO clock_getres(MONOTONIC)") \
+	ROW(VDSO_RES_RAW, VDSO, "vDSO clock_getres(MONOTONIC_RAW)") \
+	ROW(VDSO_RES_COARSE, VDSO, "vDSO clock_getres(REALTIME_COARSE)") \
+	ROW(VDSO_RES_NO_CLOCK, VDSO, "vDSO clock_getres of no clock") \
+	ROW(VDSO_ZONE, VDSO, "vDSO gettimeofday: time zone") \
+	ROW(VDSO_UPDATE_SECTION, VDSO, "vdso_update_begin and _end") \
+	ROW(VDSO_SEQ_ODD, VDSO, "the vDSO's sequence count is odd") \
 	TK_TOLD_TABLE(ROW)
 
 #define TK_READING_ENUM(name, set, text) TKR_##name,

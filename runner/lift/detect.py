@@ -18,6 +18,9 @@ HEADERS = (
     Path("include/linux/timekeeping.h"),
     Path("kernel/time/ntp_internal.h"),
 )
+VSYSCALL = Path("kernel/time/vsyscall.c")
+GETTIMEOFDAY = Path("lib/vdso/gettimeofday.c")
+DATAPAGE = Path("include/vdso/datapage.h")
 REFERENCE_HEADER = Path("include/linux/timekeeping_reference.h")
 TOKEN = re.compile(
     r"""//[^\n]* | /\*.*?\*/ | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*'""", re.DOTALL | re.VERBOSE
@@ -150,7 +153,7 @@ def stage(tree: Path) -> Stage:
     has = {
         "UPDATE_FROM_SHADOW": has_word(timekeeping, "timekeeping_update_from_shadow"),
         "COARSE_NSEC": bool(body(timekeeping, "tk_update_coarse_nsecs")),
-        "VDSO": False,
+        "VDSO_TIME_DATA": has_word(_header(tree / DATAPAGE), "vdso_time_data"),
         "MULTIGRAIN": bool(body(timekeeping, "ktime_get_real_ts64_mg")),
         "FAST_TIMESTAMPS": bool(body(timekeeping, "ktime_get_fast_timestamps")),
         "EXPIRY_TO_CYCLES": bool(body(timekeeping, "ktime_expiry_to_cycles")),

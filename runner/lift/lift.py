@@ -8,6 +8,7 @@ On its own: ./tickbench lift LINUX --arch um --hz 1000"""
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import re
 import subprocess
@@ -22,10 +23,17 @@ from runner import BUILD, options, process
 from runner.errors import output_error, CannotRun, Problem, Status
 from runner.lift import detect, kbuild, trees
 from runner.plan import Image
-from runner.lift.kbuild import UNITS, Variant
+from runner.lift.kbuild import Variant
 
 ROOM = Path(__file__).resolve().parent.parent.parent
 SOURCES = {"timekeeping": detect.TIMEKEEPING, "ntp": detect.NTP}
+# Our units: whose saved command compiles each, and the kernel's files that it includes, by macro.
+WRAPPERS = {
+    "timekeeping": ("timekeeping", {"LIFT_TIMEKEEPING": detect.TIMEKEEPING}),
+    "ntp": ("ntp", {"LIFT_NTP": detect.NTP}),
+    "vdso": ("timekeeping", {"LIFT_VSYSCALL": detect.VSYSCALL, "LIFT_GETTIMEOFDAY": detect.GETTIMEOFDAY}),
+}
+VDSO_HEADERS = ROOM / "tk/linux/vdso"
 PROGRAMS = {"um": ("tickbench-sim",), "x86": ("tickbench.elf", "tickbench.efi")}
 
 
@@ -122,27 +130,27 @@ def _dependencies_newer(object_file: Path, folder: Path) -> bool:
 
 
 def _compile(tree: trees.Tree, variant: Variant, stage: detect.Stage, folder: Path, kbuild_folder: Path) -> str:
-    """Our two units around the kernel's, at the same time; the compiler's warnings."""
-    extra = ["-I", str(folder), "-I", str(ROOM)]
-    first: list[str] = []
+    """Our units around the kernel's, at the same time; the compiler's warnings."""
+    extra = ["-include", str(VDSO_HEADERS / "options.h"), "-I", str(folder), "-I", str(ROOM)]
+    first = ["-I", str(VDSO_HEADERS)]
     if variant.hz != variant.configured_hz:
         _write(folder / "include/generated/timeconst.h", _timeconst(tree.path, variant.hz))
         _write(folder / "hz.h", f"#undef CONFIG_HZ\n#define CONFIG_HZ {variant.hz}\n")
-        first = ["-I", str(folder / "include")]
+        first += ["-I", str(folder / "include")]
         extra += ["-include", str(folder / "hz.h")]
     children = []
-    sha256 = {"timekeeping": stage.timekeeping_sha256, "ntp": stage.ntp_sha256}
-    for unit in UNITS:
+    for unit, (saved, sources) in WRAPPERS.items():
         target = folder / f"wrap_{unit}.o"
-        compiler, *flags = kbuild.command(kbuild_folder, unit)
+        compiler, *flags = kbuild.command(kbuild_folder, saved)
         full = [
             compiler, *first, *flags, *extra, f"-Wp,-MMD,{target.with_suffix('.dep')}",
-            f'-DLIFT_{unit.upper()}="{tree.path / SOURCES[unit]}"',
+            *(f'-D{macro}="{tree.path / source}"' for macro, source in sources.items()),
             "-c", "-o", str(target), str(ROOM / f"tk/linux/wrap_{unit}.c"),
         ]
+        sha256 = hashlib.sha256(b"".join((tree.path / source).read_bytes() for source in sources.values()))
         recorded = folder / f"wrap_{unit}.command"
         # A file that was put back may be older than what was made of its edited form.
-        text = "\n".join([*full, sha256[unit], ""])
+        text = "\n".join([*full, sha256.hexdigest(), ""])
         if recorded.exists() and recorded.read_text() == text and not _dependencies_newer(
                 target, kbuild_folder):
             continue

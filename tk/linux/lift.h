@@ -121,6 +121,9 @@ int lift_own_reference(u64 now, const struct lift_reference *reference);
 /* wrap_clocks.h: struct tk_ops' readings. */
 void lift_readings(u64 now, u32 sets, struct tk_readings *readings);
 
+/* wrap_vdso.c: the readings of TK_SET_VDSO, at the counter's value that is held. */
+void lift_vdso_readings(struct tk_readings *readings);
+
 /* wrap_ntp.c */
 void lift_ntp_get(struct tk_state_ntp *ntp);
 void lift_aux_ntp_get(u32 id, struct tk_state_ntp *ntp);

@@ -244,10 +244,7 @@ static void lift_copies(struct tk_readings *readings)
 			(s64)(jiffies_64 - jiffies_before + 1000 * (lift_global_loads - loads)));
 }
 
-/*
- * How often the tree's own timekeeping_set_reference() publishes the state is its own business, and
- * where update_vsyscall() is empty nobody counts its calls.
- */
+/* How often the tree's own timekeeping_set_reference() publishes the state is its own business. */
 static bool lift_counted(enum tk_reading which)
 {
 	switch (which) {
@@ -255,9 +252,8 @@ static bool lift_counted(enum tk_reading which)
 	case TKR_TOLD_SET_WALL:
 	case TKR_TOLD_NOTIFIER:
 	case TKR_TOLD_NOTIFIER_SET:
-		return !LIFT_HAS_SET_REFERENCE;
 	case TKR_TOLD_UPDATE_VSYSCALL:
-		return LIFT_HAS_VDSO && !LIFT_HAS_SET_REFERENCE;
+		return !LIFT_HAS_SET_REFERENCE;
 	default:
 		return true;
 	}
@@ -317,4 +313,6 @@ void lift_readings(u64 now, u32 sets, struct tk_readings *readings)
 		lift_copies(readings);
 	if (sets & TK_SET_TOLD)
 		lift_counts(readings);
+	if (sets & TK_SET_VDSO)
+		lift_vdso_readings(readings);
 }

@@ -6,18 +6,14 @@
  * has.
  */
 /*
- * timekeeping_inject_sleeptime64() is compiled where the RTC's driver may call it, and timers of
- * user space are told of a resume where there are any. The rest of the kernel does not matter here,
- * so the options are set for this unit alone.
+ * timekeeping_inject_sleeptime64() is compiled where the RTC's driver may call it. The rest of the
+ * kernel does not matter here, so the two options are set for this unit alone.
  */
 #ifndef CONFIG_PM_SLEEP
 #define CONFIG_PM_SLEEP 1
 #endif
 #ifndef CONFIG_RTC_HCTOSYS_DEVICE
 #define CONFIG_RTC_HCTOSYS_DEVICE "rtc0"
-#endif
-#ifndef CONFIG_TIMERFD
-#define CONFIG_TIMERFD 1
 #endif
 #include LIFT_TIMEKEEPING
 #include "lift_has.h"
@@ -89,6 +85,7 @@ static void lift_source_set(struct lift_source *source, const struct lift_counte
 	cs->flags = CLOCK_SOURCE_IS_CONTINUOUS | CLOCK_SOURCE_VALID_FOR_HRES;
 	/* Not CSID_GENERIC, which timekeeping_set_reference() refuses. */
 	cs->id = LIFT_SOURCE_ID;
+	cs->vdso_clock_mode = VDSO_CLOCKMODE_TICKBENCH;
 	cs->max_idle_ns = counter->max_idle_ns;
 	lift_khz = counter->khz;
 	lift_set_base(cs);
@@ -157,6 +154,12 @@ static void lift_update_coarse(struct timekeeper *tk)
 static void lift_hold(u64 now)
 {
 	lift_sources[lift_current].now = now;
+}
+
+unsigned long long lift_counter_now(void);
+unsigned long long lift_counter_now(void)
+{
+	return lift_sources[lift_current].now;
 }
 
 struct clocksource *clocksource_default_clock(void)

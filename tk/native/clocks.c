@@ -10,6 +10,7 @@
 #define EINVAL	  22
 #define ENODEV	  19
 #define EIO	  5
+#define ENOSYS	  38
 #define EOVERFLOW 75
 
 static void add(struct tk_readings *readings, enum tk_reading which, s64 value)
@@ -344,6 +345,46 @@ static void counts(const struct timekeeper *tk, struct tk_readings *readings)
 	add(readings, TKR_TOLD_REGISTERED, 1);
 }
 
+/* CLOCK_REALTIME and CLOCK_MONOTONIC to the latest tick, for user space. */
+static void vdso_coarse(const struct timekeeper *tk, struct tk_readings *readings)
+{
+	s64 kept = tk->xtime_sec * NSEC + tk->coarse_nsec;
+	s64 old = tk->xtime_sec * NSEC + (s64)(tk->xtime_nsec >> tk->shift);
+
+	add(readings, TKR_VDSO_REALTIME_COARSE, kept);
+	add(readings, TKR_VDSO_MONOTONIC_COARSE, kept - offs_real(tk));
+	add(readings, TKR_VDSO_OLD_REALTIME_COARSE, old);
+	add(readings, TKR_VDSO_OLD_MONOTONIC_COARSE, old - offs_real(tk));
+}
+
+/* What the data page says that user space reads: the same clocks. */
+static void vdso(const struct timekeeper *tk, u64 now, struct tk_readings *readings)
+{
+	const s64 tick_ns = NSEC / tk->hz;
+	s64 real = realtime(tk, now);
+	s64 mono = real - offs_real(tk);
+
+	add(readings, TKR_VDSO_REALTIME, real);
+	add(readings, TKR_VDSO_MONOTONIC, mono);
+	add(readings, TKR_VDSO_BOOTTIME, mono + tk->offs_boot);
+	add(readings, TKR_VDSO_TAI, mono + offs_tai(tk));
+	add(readings, TKR_VDSO_RAW, raw(tk, now));
+	vdso_coarse(tk, readings);
+	add(readings, TKR_VDSO_CPUTIME, -ENOSYS);
+	add(readings, TKR_VDSO_NO_CLOCK, -ENOSYS);
+	add(readings, TKR_VDSO_GETTIMEOFDAY, real / 1000);
+	add(readings, TKR_VDSO_TIME, tk->xtime_sec);
+	/* Without high resolution timers, as these cores are configured, each is a tick. */
+	add(readings, TKR_VDSO_RES, tick_ns);
+	add(readings, TKR_VDSO_RES_RAW, tick_ns);
+	add(readings, TKR_VDSO_RES_COARSE, tick_ns);
+	add(readings, TKR_VDSO_RES_NO_CLOCK, -ENOSYS);
+	/* 480 minutes and 8, 60 and 1 */
+	add(readings, TKR_VDSO_ZONE, 4800800000LL + 6001);
+	add(readings, TKR_VDSO_UPDATE_SECTION, 2);
+	add(readings, TKR_VDSO_SEQ_ODD, 0);
+}
+
 void timekeeping_readings(struct timekeeper *tk, u64 now, u32 sets, struct tk_readings *readings)
 {
 	if (sets & TK_SET_GETTERS)
@@ -360,4 +401,6 @@ void timekeeping_readings(struct timekeeper *tk, u64 now, u32 sets, struct tk_re
 		copies(tk, readings);
 	if (sets & TK_SET_TOLD)
 		counts(tk, readings);
+	if (sets & TK_SET_VDSO)
+		vdso(tk, now, readings);
 }

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Includes a tree's own kernel/time/vsyscall.c, which writes the vDSO's data page, and
+ * lib/vdso/gettimeofday.c, which user space reads it with, both unchanged, and adds the readings.
+ * Compiled with the command that kbuild saved for timekeeping.c. LIFT_VSYSCALL and
+ * LIFT_GETTIMEOFDAY are their paths; the headers of tk/linux/vdso take the architecture's place.
+ */
+#include LIFT_VSYSCALL
+#include LIFT_GETTIMEOFDAY
+#include "lift_has.h"
+#include "tk/clocks.h"
+#include "tk/linux/lift.h"
+
+#if LIFT_HAS_VDSO_TIME_DATA
+struct vdso_time_data vdso_u_time_data;
+struct vdso_time_data *vdso_k_time_data = &vdso_u_time_data;
+
+static u32 lift_vdso_seq(void)
+{
+	return vdso_u_time_data.clock_data[CS_HRES_COARSE].seq |
+	       vdso_u_time_data.clock_data[CS_RAW].seq;
+}
+#else
+static struct vdso_data lift_page[CS_BASES];
+
+struct vdso_data *lift_vdso_data(void)
+{
+	return lift_page;
+}
+
+const struct vdso_data *lift_vdso_page(void)
+{
+	return lift_page;
+}
+
+static u32 lift_vdso_seq(void)
+{
+	return lift_page[CS_HRES_COARSE].seq | lift_page[CS_RAW].seq;
+}
+#endif
+
+#if LIFT_HAS_COARSE_NSEC
+#define LIFT_COARSE(name) TKR_VDSO_##name
+#else
+#define LIFT_COARSE(name) TKR_VDSO_OLD_##name
+#endif
+
+static s64 lift_gettime(clockid_t clock)
+{
+	struct __kernel_timespec ts = { 0 };
+	int status = __cvdso_clock_gettime(clock, &ts);
+
+	return status ? status : ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
+}
+
+static s64 lift_getres(clockid_t clock)
+{
+	struct __kernel_timespec ts = { 0 };
+	int status = __cvdso_clock_getres(clock, &ts);
+
+	return status ? status : ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
+}
+
+/* The time zone takes the same way: from sys_tz by update_vsyscall_tz() into the page. */
+static s64 lift_zone(int minutes_west)
+{
+	struct timezone zone = { 0 };
+
+	sys_tz.tz_minuteswest = minutes_west;
+	sys_tz.tz_dsttime = minutes_west / 60;
+	update_vsyscall_tz();
+	return __cvdso_gettimeofday(NULL, &zone) ?: zone.tz_minuteswest * 100LL + zone.tz_dsttime;
+}
+
+static void lift_zones(struct tk_readings *readings)
+{
+	struct timezone kept = sys_tz;
+	s64 west = lift_zone(480);
+
+	tk_readings_add(readings, TKR_VDSO_ZONE, west * 100000 + lift_zone(60));
+	sys_tz = kept;
+}
+
+/* Whether the page is closed between begin and end, and open after them. */
+static s64 lift_update_section(void)
+{
+	unsigned long flags = vdso_update_begin();
+	u32 between = lift_vdso_seq();
+
+	vdso_update_end(flags);
+	return 2 * (between & 1) + (lift_vdso_seq() & 1);
+}
+
+void lift_vdso_readings(struct tk_readings *readings)
+{
+	struct __kernel_old_timeval tv = { 0 };
+	__kernel_old_time_t time = 0;
+	__kernel_old_time_t told = __cvdso_time(&time);
+	int status = __cvdso_gettimeofday(&tv, NULL);
+
+	tk_readings_add(readings, TKR_VDSO_SEQ_ODD, lift_vdso_seq() & 1);
+	if (lift_vdso_seq() & 1)
+		return;
+	tk_readings_add(readings, TKR_VDSO_REALTIME, lift_gettime(CLOCK_REALTIME));
+	tk_readings_add(readings, TKR_VDSO_MONOTONIC, lift_gettime(CLOCK_MONOTONIC));
+	tk_readings_add(readings, TKR_VDSO_BOOTTIME, lift_gettime(CLOCK_BOOTTIME));
+	tk_readings_add(readings, TKR_VDSO_TAI, lift_gettime(CLOCK_TAI));
+	tk_readings_add(readings, TKR_VDSO_RAW, lift_gettime(CLOCK_MONOTONIC_RAW));
+	tk_readings_add(readings, LIFT_COARSE(REALTIME_COARSE),
+			lift_gettime(CLOCK_REALTIME_COARSE));
+	tk_readings_add(readings, LIFT_COARSE(MONOTONIC_COARSE),
+			lift_gettime(CLOCK_MONOTONIC_COARSE));
+	tk_readings_add(readings, TKR_VDSO_CPUTIME, lift_gettime(CLOCK_PROCESS_CPUTIME_ID));
+	tk_readings_add(readings, TKR_VDSO_NO_CLOCK, lift_gettime(-1));
+	tk_readings_add(readings, TKR_VDSO_GETTIMEOFDAY,
+			status ? status : tv.tv_sec * USEC_PER_SEC + tv.tv_usec);
+	tk_readings_add(readings, TKR_VDSO_TIME, told == time ? told : -1);
+	tk_readings_add(readings, TKR_VDSO_RES, lift_getres(CLOCK_MONOTONIC));
+	tk_readings_add(readings, TKR_VDSO_RES_RAW, lift_getres(CLOCK_MONOTONIC_RAW));
+	tk_readings_add(readings, TKR_VDSO_RES_COARSE, lift_getres(CLOCK_REALTIME_COARSE));
+	tk_readings_add(readings, TKR_VDSO_RES_NO_CLOCK, lift_getres(-1));
+	lift_zones(readings);
+	tk_readings_add(readings, TKR_VDSO_UPDATE_SECTION, lift_update_section());
+}
