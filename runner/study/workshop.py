@@ -179,7 +179,8 @@ class Workbench:
         self.folder, self.compilers = folder, {each.unit.name: each for each in compilers}
         self.children = Children()
         shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(lifted, folder, ignore=shutil.ignore_patterns("tickbench*", "linux.o", "wrap_*"))
+        shutil.copytree(lifted, folder, ignore=shutil.ignore_patterns(
+            "tickbench*", "linux.o", *(f"wrap_{each.unit.name}.*" for each in compilers)))
         self.whole: dict[str, bytes] = {}
         for compiler in compilers:
             made = compiler.compile(compiler.unit.text, folder, self.children)
