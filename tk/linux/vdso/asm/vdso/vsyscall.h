@@ -3,11 +3,11 @@
 #ifndef TB_TK_LINUX_VDSO_VSYSCALL_H
 #define TB_TK_LINUX_VDSO_VSYSCALL_H
 
-#include <vdso/datapage.h>
+#include "vdso/datapage.h"
 
 struct vdso_data *lift_vdso_data(void);
 #define __arch_get_k_vdso_data lift_vdso_data
 
-#include <asm-generic/vdso/vsyscall.h>
+#include "asm-generic/vdso/vsyscall.h"
 
 #endif
