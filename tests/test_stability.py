@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The statistics against published values, and against their definitions. NBS14 is in NIST SP 1065, section
+12.4, with the values that its authors computed; the 1000 points are made by the generator that it gives."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, strategies
+
+from runner.report import stability
+
+# SP 1065, table 30: nine frequencies; table 31: their deviations at tau 1 and 2.
+NINE = np.array([892.0, 809, 823, 798, 671, 644, 883, 903, 677])
+OF_NINE = {stability.adev: (91.22945, 115.8082), stability.oadev: (91.22945, 85.95287),
+           stability.mdev: (91.22945, 74.78849), stability.tdev: (52.67135, 86.35831)}
+# Table 32: the deviations of 1000 points at tau 1, 10 and 100.
+OF_THOUSAND = {stability.adev: (2.922319e-01, 9.965736e-02, 3.897804e-02),
+               stability.oadev: (2.922319e-01, 9.159953e-02, 3.241343e-02),
+               stability.mdev: (2.922319e-01, 6.172376e-02, 2.170921e-02),
+               stability.tdev: (1.687202e-01, 3.563623e-01, 1.253382e-00)}
+# Stable32's sample file PHASE.DAT is the phase of the 1000 points less their mean. Its MTIE, as Stable32 prints it.
+OF_PHASE_DAT = {1: 5.0597e-01, 3: 1.2984, 7: 2.2922, 15: 2.9949, 31: 4.4550, 63: 6.5989, 127: 6.8061,
+                255: 7.8205, 511: 7.8205}
+
+
+def thousand() -> stability.Array:
+    """The 1000 frequencies: a prime modulus multiplicative generator, SP 1065, 12.4."""
+    state, found = 1234567890, []
+    for _ in range(1000):
+        found.append(state / 2147483647)
+        state = 16807 * state % 2147483647
+    return np.array(found)
+
+
+@pytest.mark.parametrize("function", OF_NINE, ids=lambda function: function.__name__)
+def test_nbs14_of_nine_points(function: object) -> None:
+    assert callable(function)
+    x = stability.phase(NINE, 1.0)
+    for m, published in zip((1, 2), OF_NINE[function]):
+        assert function(x, 1.0, m) == pytest.approx(published, rel=1e-6)
+
+
+@pytest.mark.parametrize("function", OF_THOUSAND, ids=lambda function: function.__name__)
+def test_nbs14_of_1000_points(function: object) -> None:
+    assert callable(function)
+    # Seven digits are published: half of the last one is up to 1.6e-7 of these values.
+    for m, published in zip((1, 10, 100), OF_THOUSAND[function]):
+        assert function(stability.phase(thousand(), 1.0), 1.0, m) == pytest.approx(published, rel=3e-7)
+
+
+def test_mtie_of_stable32s_sample_file() -> None:
+    points = thousand()
+    x = stability.phase(points - points.mean(), 1.0)
+    # Five digits are published, so half of the last is 5e-5.
+    assert stability.mtie_curve(x, OF_PHASE_DAT) == pytest.approx(list(OF_PHASE_DAT.values()), rel=0, abs=5.1e-5)
+
+
+# Stable32 on the phase of a caesium clock, allantools' tests/Cs5071A: averaging factors and deviations.
+OF_CAESIUM = {
+    stability.oadev: {1: 3.3171e-10, 10: 3.2118e-11, 100: 3.4040e-12, 1000: 4.7341e-13, 10000: 1.0126e-13,
+                      100000: 2.6121e-14},
+    stability.mdev: {1: 3.3171e-10, 10: 9.9741e-12, 100: 8.7807e-13, 1000: 2.4555e-13, 10000: 6.4513e-14,
+                     100000: 1.2329e-14},
+    stability.tdev: {1: 1.9151e-10, 10: 5.7586e-11, 100: 5.0696e-11, 1000: 1.4177e-10, 10000: 3.7247e-10,
+                     100000: 7.1180e-10},
+}
+MTIE_OF_CAESIUM = {1: 1.9662e-08, 10: 2.0188e-08, 100: 2.0271e-08, 1000: 2.0407e-08, 10000: 2.0686e-08,
+                   100000: 2.8377e-08, 200000: 3.2098e-08}
+
+
+def test_cs5071a() -> None:
+    file = os.environ.get("CS5071A")
+    if not file:
+        pytest.skip("the data set is not part of tickbench: CS5071A=FILE names 5071A_phase.txt(.gz), which"
+                    " allantools has in tests/Cs5071A")
+    x = np.loadtxt(Path(file))
+    for function, published in OF_CAESIUM.items():
+        for m, value in published.items():
+            assert function(x, 1.0, m) == pytest.approx(value, rel=1e-4), (function.__name__, m)
+    assert stability.mtie_curve(x, MTIE_OF_CAESIUM) == pytest.approx(list(MTIE_OF_CAESIUM.values()), rel=1e-4)
+
+
+PHASES = strategies.lists(strategies.floats(-1e6, 1e6), min_size=4, max_size=60).map(np.array)
+
+
+@given(PHASES, strategies.data())
+def test_deviations_are_their_definitions(x: stability.Array, data: strategies.DataObject) -> None:
+    tau0 = 0.25
+    m = data.draw(strategies.integers(1, len(x) // 3))
+    tau = m * tau0
+    n = len(x)
+    near = {"rel": 1e-9, "abs": 1e-6}
+    differences = [x[i + 2 * m] - 2 * x[i + m] + x[i] for i in range(n - 2 * m)]
+    assert stability.oadev(x, tau0, m) == pytest.approx(
+        math.sqrt(sum(d * d for d in differences) / (2 * tau**2 * len(differences))), **near)
+    apart = differences[::m]
+    assert stability.adev(x, tau0, m) == pytest.approx(
+        math.sqrt(sum(d * d for d in apart) / (2 * tau**2 * len(apart))), **near)
+    averages = [sum(differences[j + i] for i in range(m)) / m for j in range(n - 3 * m + 1)]
+    modified = sum(d * d for d in averages) / (2 * tau**2 * len(averages))
+    assert stability.mdev(x, tau0, m) == pytest.approx(math.sqrt(modified), **near)
+    assert stability.tdev(x, tau0, m) == pytest.approx(tau * math.sqrt(modified / 3), **near)
+
+
+@given(PHASES)
+def test_mtie_is_its_definition(x: stability.Array) -> None:
+    factors = range(1, len(x))
+    expected = [max(max(x[i:i + m + 1]) - min(x[i:i + m + 1]) for i in range(len(x) - m)) for m in factors]
+    assert stability.mtie_curve(x, factors) == pytest.approx(expected, rel=1e-12)
+
+
+@given(PHASES, strategies.floats(1e-3, 1e6))
+def test_no_clock_within_a_band_exceeds_the_limits(x: stability.Array, band: float) -> None:
+    width = float(x.max() - x.min())
+    inside = (x - x.min()) * (band / width) if width > 1e-3 else np.zeros(len(x))
+    limits = stability.limits(band)
+    for m in range(1, (len(x) - 1) // 3 + 1):
+        assert stability.oadev(inside, 1.0, m) <= limits.oadev / m * (1 + 1e-9)
+        assert stability.tdev(inside, 1.0, m) <= limits.tdev * (1 + 1e-9)
+        assert stability.mtie(inside, m) <= limits.mtie * (1 + 1e-9)
+
+
+def test_the_limits_are_reached() -> None:
+    """An error that alternates between the ends of the band: no lower limit would do."""
+    alternating = np.array([0.0, 1.0] * 50)
+    limits = stability.limits(1.0)
+    assert stability.oadev(alternating, 1.0, 1) == pytest.approx(limits.oadev)
+    assert stability.tdev(alternating, 1.0, 1) == pytest.approx(limits.tdev)
+    assert stability.mtie(alternating, 1) == limits.mtie
+
+
+@pytest.mark.parametrize("function, least", [
+    (stability.adev, lambda m: 2 * m + 1), (stability.oadev, lambda m: 2 * m + 1),
+    (stability.mdev, lambda m: 3 * m), (stability.tdev, lambda m: 3 * m)],
+    ids=["adev", "oadev", "mdev", "tdev"])
+def test_too_few_samples_are_refused(function: object, least: object) -> None:
+    assert callable(function) and callable(least)
+    for m in (1, 2, 5):
+        assert function(np.arange(least(m)) ** 2.0, 1.0, m) > 0
+        with pytest.raises(ValueError, match="too few"):
+            function(np.arange(least(m) - 1) ** 2.0, 1.0, m)
+    with pytest.raises(ValueError):
+        function(np.arange(9.0), 1.0, 0)
+
+
+@pytest.mark.parametrize("factors", [[0], [9], [4, 1]])
+def test_mtie_refuses_factors_out_of_range_or_order(factors: list[int]) -> None:
+    with pytest.raises(ValueError, match="averaging factor"):
+        stability.mtie_curve(np.arange(9.0), factors)
+
+
+def test_a_straight_line_has_a_frequency_and_no_deviation() -> None:
+    seconds = np.arange(1000) * 0.1
+    series = stability.even(seconds, 5.0 + 3.0 * seconds)
+    assert series is not None and series.tau0 == pytest.approx(0.1)
+    assert stability.oadev(series.x, series.tau0, 10) == pytest.approx(0, abs=1e-12)
+    found = stability.frequency(series)
+    assert found is not None
+    assert (found.mean, found.deviation) == (pytest.approx(3.0), pytest.approx(0, abs=1e-9))
+    line = stability.regression(seconds, 5.0 + 3.0 * seconds)
+    assert line is not None
+    assert (line.slope, line.largest) == (pytest.approx(3.0), pytest.approx(0, abs=1e-9))
+
+
+def test_uneven_samples_are_interpolated_at_a_spacing_that_almost_all_gaps_keep() -> None:
+    rng = np.random.default_rng(7)
+    seconds = np.cumsum(rng.integers(1, 11, 5000)) * 0.001
+    series = stability.even(seconds, 2.0 * seconds)
+    assert series is not None
+    assert series.tau0 == pytest.approx(0.010) and series.longest_gap == pytest.approx(0.010)
+    assert np.diff(series.x) == pytest.approx(2.0 * series.tau0)
+
+
+@pytest.mark.parametrize("seconds", [[], [0.0], [0.0, 1.0], [1.0, 1.0, 1.0]])
+def test_nothing_is_said_of_too_few_samples(seconds: list[float]) -> None:
+    times = np.array(seconds)
+    assert stability.even(times, times) is None and stability.regression(times, times) is None
+
+
+def test_curves_reach_as_far_as_the_samples() -> None:
+    x = np.random.default_rng(1).normal(size=100)
+    found = stability.curves(stability.Series(0.5, x, 0.5))
+    assert list(found.oadev.tau) == [0.5, 1, 2, 4, 8, 16]  # 2m + 1 <= 100
+    assert list(found.tdev.tau) == [0.5, 1, 2, 4, 8, 16]  # 3m <= 100
+    assert list(found.mtie.tau) == [0.5, 1, 2, 4, 8, 16, 32]  # m + 1 <= 100
+    assert found.oadev.value[2] == stability.oadev(x, 0.5, 4)
