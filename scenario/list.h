@@ -15,6 +15,8 @@ extern const struct scenario scenario_freq;
 extern const struct scenario scenario_recalibrate;
 extern const struct scenario scenario_adjust;
 extern const struct scenario scenario_leap;
+extern const struct scenario scenario_sleep;
+extern const struct scenario scenario_aux;
 extern const struct scenario scenario_torn;
 extern const struct scenario scenario_rate;
 extern const struct scenario scenario_clocks;
