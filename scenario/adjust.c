@@ -304,7 +304,7 @@ static ns_q32 edge_of(const struct drive *drive, s64 us)
 	const s64 seconds = 2 + magnitude(us) / 500;
 	const s64 ticks = 2 + magnitude(us) * hz / 1000000 + seconds * (off_ns * hz / SECOND + 1);
 
-	return ticks * 500 * USEC_Q32 / hz;
+	return (ns_q32)ticks * ((s64)(500 * USEC_Q32) / hz);
 }
 
 /* A microsecond that HZ does not divide leaves up to a unit of each tick's HZth undelivered. */

@@ -54,13 +54,20 @@ class Row:
 
 
 # What bench.c claims in every scenario that starts a core, takes a line, and looks at the page.
+<<<<<<< HEAD
 STARTING = ("lock", "compare", "slew", "nohz", "late", "step", "freq", "recalibrate", "rate", "clocks", "regress")
 FOLLOWING = tuple(name for name in STARTING if name not in ("clocks", "regress"))
+=======
+STARTING = ("lock", "compare", "slew", "nohz", "late", "step", "freq", "recalibrate", "rate", "clocks")
+# These drive a core by hand, without a line.
+DRIVING = ("adjust", "leap", "sleep", "aux")
+FOLLOWING = tuple(name for name in STARTING if name != "clocks")
+>>>>>>> 1d04f20 (tests: faults of setting, leap seconds, suspends and auxiliary clocks)
 WATCHING = tuple(name for name in FOLLOWING if name != "rate")
 READING = (*WATCHING, "clocks")
 
 COMMON = (
-    *(Row(name, STARTS, "init-refused", note="init: ") for name in STARTING),
+    *(Row(name, STARTS, "init-refused", note="init: ") for name in (*STARTING, *DRIVING)),
     *(Row(name, TAKES_LINE, "reference-refused", note="reference: ") for name in FOLLOWING),
     *(Row(name, BY_HAND, "settime-refused", NO_REFERENCE, note="reference: ") for name in FOLLOWING),
     *(Row(name, NEVER_BACK, "reader-back") for name in READING),
@@ -119,6 +126,48 @@ OWN = (
     Row("recalibrate", "a tick while cycle_interval is 0 is skipped", "recalibrate-lost"),
     Row("recalibrate", "nothing is lost: it strays by no more than one mult step over a pause",
         "recalibrate-forgets"),
+    *(Row("adjust", claim, fault) for claim, fault in (
+        ("an adjtimex that is refused leaves no trace", "refusal-traced"),
+        ("a settimeofday that is refused leaves no trace", "refusal-traced"),
+        ("a frequency is the clock's rate at once, and more than 500 ppm are cut off", "freq-sign"),
+        ("adjtimex's tick is the clock's rate at once", "tick-usec-off"),
+        ("ADJ_SETOFFSET steps CLOCK_REALTIME by what it says, to the nanosecond", "step-1ns"),
+        ("settimeofday sets the time that it says, to the nanosecond", "step-1ns"),
+        ("no step moves CLOCK_MONOTONIC", "step-mono"),
+        ("a TAI offset of 0 to 100000 s is taken, and no other", "tai-unchecked"),
+        ("the error grows by 500 us a second, until the clock is unsynchronised at 16 s", "maxerror-stands"),
+        ("a phase changes the frequency as the phase loop says", "loop-gain"),
+        ("after 256 s it changes as the frequency loop says as well", "loop-gain"),
+        ("STA_FREQHOLD holds the frequency", "loop-gain"),
+        ("adjtime is delivered exactly, forth and back", "drain-lost"),
+        ("adjtime is delivered at 500 us a second", "drain-lost"),
+        ("adjtime and a phase against it are both delivered exactly", "drain-sign"),
+        ("what is left of adjtime is read back", "adjtime-unread"))),
+    *(Row("leap", claim, fault) for claim, fault in (
+        ("an inserted second is 23:59:59 once more, from the tick at midnight on", "leap-lost"),
+        ("adjtimex tells an inserted second in every tick of it", "leap-untold"),
+        ("a deleted second, 23:59:59, is never read", "leap-lost"),
+        ("adjtimex tells a deleted second in every tick of it", "leap-untold"),
+        ("CLOCK_MONOTONIC and CLOCK_TAI do not move over a leap second", "leap-moves-tai"),
+        ("timers are told of a leap second from its first nanosecond on", "leap-late"),
+        ("a leap second that is cancelled late does not happen", "leap-kept"),
+        ("a step cancels the leap second that was due", "leap-stays"))),
+    *(Row("sleep", claim, fault) for claim, fault in (
+        ("the persistent clock's time is added to what counts while the machine sleeps", "sleep-lost"),
+        ("so is that of a counter that does not stop", "sleep-lost"),
+        ("so is that of the RTC, after the resume", "sleep-lost"),
+        ("CLOCK_MONOTONIC and the raw clock go on from where they stopped", "sleep-mono"),
+        ("a tick during the suspend changes nothing", "sleep-ticks"),
+        ("CLOCK_BOOTTIME less CLOCK_MONOTONIC is the time slept", "sleep-boot"),
+        ("the fast readers stand still during the suspend", "sleep-ticks"),
+        ("the errors of a persistent clock of whole seconds do not add up", "sleep-drifts"),
+        ("the RTC's driver is told what it may skip", "sleep-needless"))),
+    *(Row("aux", claim, fault) for claim, fault in (
+        ("an auxiliary clock starts at 0 when it is enabled, and is refused before", "aux-1ns"),
+        ("an auxiliary clock is set to the nanosecond", "aux-1ns"),
+        ("what is done to an auxiliary clock changes no other clock", "aux-touches-main"),
+        ("what is done to the main clock changes no auxiliary clock", "main-touches-aux"),
+        ("an auxiliary clock runs at the rate that it was given", "aux-rate"))),
     Row("torn", "no torn line is accepted", "stress-mixed", ("duration=0.05",)),
     Row("torn", "the page changed meanwhile", "stress-still", ("duration=0.05",)),
     Row("regress", "the core takes each frequency", "adjtimex-refused", note="adjtimex: "),

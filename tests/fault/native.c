@@ -14,6 +14,8 @@ extern const struct tk_ops tk_native;
 
 static u64 ticks, reads, references;
 
+#include "tests/fault/native_adjust.h"
+
 static enum tk_error fault_init(const struct tk_setup *setup)
 {
 	struct tk_setup weak = *setup;
@@ -33,12 +35,17 @@ static enum tk_error fault_init(const struct tk_setup *setup)
 
 static void fault_tick(u64 now)
 {
+	const s64 maxerror = core.ntp.time_maxerror;
+	const s32 tai = core.tai_offset;
+
 	ticks++;
 	if (fault_is("tick-dropped") && ticks % 10)
 		return;
 	while (fault_is("tick-endless") && ticks == 100)
 		;
+	spoil_before_tick();
 	native_tick(now);
+	spoil_after_tick(maxerror, tai);
 	if (fault_is("error-sign"))
 		core.ntp_error = -core.ntp_error;
 	if (fault_is("error-lost"))
@@ -126,6 +133,9 @@ static enum tk_error fault_settime(u64 now, s64 sec, u32 nsec)
 	if (fault_is("settime-refused"))
 		return TK_EINVAL;
 	error = native_set(now, sec, nsec);
+	leave_trace(error);
+	if (!error)
+		spoil_step();
 	if (fault_is("settime-rate")) {
 		core.ntp.time_freq = 0;
 		ntp_update_frequency(&core);
@@ -159,4 +169,9 @@ const struct tk_ops tk_native = {
 	.change_counter = native_change_counter,
 	.recalibrate = fault_recalibrate,
 	.state = native_state,
+	.readings = fault_readings,
+	.suspend = fault_suspend,
+	.resume = fault_resume,
+	.inject_sleep = fault_inject_sleep,
+	.aux = &fault_aux,
 };
