@@ -54,15 +54,10 @@ class Row:
 
 
 # What bench.c claims in every scenario that starts a core, takes a line, and looks at the page.
-<<<<<<< HEAD
 STARTING = ("lock", "compare", "slew", "nohz", "late", "step", "freq", "recalibrate", "rate", "clocks", "regress")
 FOLLOWING = tuple(name for name in STARTING if name not in ("clocks", "regress"))
-=======
-STARTING = ("lock", "compare", "slew", "nohz", "late", "step", "freq", "recalibrate", "rate", "clocks")
 # These drive a core by hand, without a line.
 DRIVING = ("adjust", "leap", "sleep", "aux")
-FOLLOWING = tuple(name for name in STARTING if name != "clocks")
->>>>>>> 1d04f20 (tests: faults of setting, leap seconds, suspends and auxiliary clocks)
 WATCHING = tuple(name for name in FOLLOWING if name != "rate")
 READING = (*WATCHING, "clocks")
 

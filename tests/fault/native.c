@@ -116,16 +116,6 @@ static enum tk_error fault_add_time_offset(u64 now, s64 offset_ns)
 	return native_add_time_offset(now, offset_ns);
 }
 
-static enum tk_error fault_adjtimex(u64 now, struct tk_timex *timex)
-{
-	if (fault_is("adjtimex-refused"))
-		return TK_EINVAL;
-	/* 1 ppm is 2^16; a sixteenth of one is missed. */
-	if (fault_is("adjtimex-off"))
-		timex->freq += 1 << 12;
-	return native_adjtimex(now, timex);
-}
-
 static enum tk_error fault_settime(u64 now, s64 sec, u32 nsec)
 {
 	enum tk_error error;

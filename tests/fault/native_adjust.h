@@ -61,6 +61,11 @@ static enum tk_error fault_adjtimex(u64 now, struct tk_timex *timex)
 	const s64 leap = core.ntp.ntp_next_leap_sec;
 	enum tk_error error;
 
+	if (fault_is("adjtimex-refused"))
+		return TK_EINVAL;
+	/* 1 ppm is 2^16; a sixteenth of one is missed. */
+	if (fault_is("adjtimex-off"))
+		timex->freq += 1 << 12;
 	spoil_timex(timex);
 	error = native_adjtimex(now, timex);
 	leave_trace(error);
