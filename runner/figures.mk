@@ -21,8 +21,13 @@ coverage: ## count the lines of a kernel's core that the default checks run (LIN
 	$(call ready,run lift)
 	@$(TICKBENCH) coverage --build $(BUILD) $(if $(MARKDOWN),--markdown $(MARKDOWN)) $(call quote,$(or $(LINUX),7.3))
 
+kunit: ## claims that need nothing but a core, as KTAP for kunit.py parse (LINUX=..., HZ=, SCENARIO=)
+	$(call ready,run $(if $(LINUX),lift))
+	@$(TICKBENCH) kunit --build $(BUILD) $(if $(LINUX),--linux $(call quote,$(LINUX))) \
+		$(if $(HZ),--hz $(HZ)) $(if $(SCENARIO),$(call quote,scenario=$(SCENARIO)))
+
 bench: ## speed, as ratios; with LINUX=TREE also from an edit to the verdict
 	$(call ready,run $(if $(LINUX),lift))
 	@$(TICKBENCH) bench --build $(BUILD) $(if $(LINUX),--linux $(call quote,$(LINUX)))
 
-.PHONY: soak ladder mutants coverage bench
+.PHONY: soak ladder mutants coverage kunit bench
