@@ -45,7 +45,7 @@ EXAMPLES = {
              "./tickbench lift 7.2,7.3"),
     "kunit": ("./tickbench kunit",
               "./tickbench kunit --linux 7.3 --hz 250 scenario=leap",
-              "./tickbench kunit --linux ~/src/linux | ~/src/linux/tools/testing/kunit/kunit.py parse"),
+              "./tickbench kunit --linux ~/src/linux"),
     "ladder": ("./tickbench ladder",
                "./tickbench ladder --linux 7.2,7.3 --seconds 100",
                "./tickbench ladder --linux 6.1,6.12.107,6.12,7.2,7.3 --markdown docs/ladder.md"),

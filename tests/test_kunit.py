@@ -4,21 +4,23 @@ kernel's. Assumes Debian's source package of that kernel, whose parser it unpack
 
 from __future__ import annotations
 
+import fcntl
 import json
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from conftest import ROOT, SECONDS, plain_environment
+from conftest import ROOT, SECONDS, build_path, plain_environment
 from liftable import NEWEST, lifted
 from runner.lift import debian
 from runner.report import kunit
 
 CLAIM = {"sentence": "it holds", "ok": True, "skipped": None, "todo": None}
-RUN = {"core": "native", "kernel": None, "hz": 100, "scenario": "lock", "ok": True, "skipped": None, "notes": [],
+RUN: dict[str, Any] = {"core": "native", "kernel": None, "hz": 100, "scenario": "lock", "ok": True, "skipped": None, "notes": [],
        "claims": [CLAIM]}
 
 
@@ -28,17 +30,22 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="session")
-def parser(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """KUnit's kunit.py, out of the package that the lift has fetched."""
+def parser() -> Path:
+    """KUnit's kunit.py, out of the package that the lift has fetched; unpacked once for all workers."""
     lifted(NEWEST, 1000)
     package = next(iter(sorted((debian.cache() / "deb").glob(f"{NEWEST.word}*.deb"))), None)
     if package is None:
         pytest.skip(f"Debian's package of {NEWEST.word} is not in the cache")
-    folder = tmp_path_factory.mktemp("kunit")
+    folder = build_path().resolve() / "kunit" / package.stem
+    folder.mkdir(parents=True, exist_ok=True)
     script = (f"set -o pipefail; dpkg-deb --fsys-tarfile '{package}'"
               " | tar -xO --wildcards '*/linux-source-*.tar.*' | xz -dc"
               f" | tar -x -C '{folder}' --strip-components 1 --wildcards '*/tools/testing/kunit/*.py'")
-    subprocess.run(["bash", "-c", script], check=True, timeout=SECONDS)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "done").exists():
+            subprocess.run(["bash", "-c", script], check=True, timeout=SECONDS)
+            (folder / "done").touch()
     return folder / "tools/testing/kunit/kunit.py"
 
 
