@@ -49,7 +49,7 @@ COMMANDS = {
 
 def usage() -> str:
     """`tickbench --help`."""
-    lines = [f"  {name:<8}{command.help}" for name, command in COMMANDS.items()]
+    lines = [f"  {name:<10}{command.help}" for name, command in COMMANDS.items()]
     return "\n".join(["usage: tickbench COMMAND [options]", "", *lines, "",
                       "`tickbench COMMAND --help` describes the options of a command, with examples.", "",
                       options.STATUSES])

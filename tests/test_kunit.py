@@ -20,8 +20,8 @@ from runner.lift import debian
 from runner.report import kunit
 
 CLAIM = {"sentence": "it holds", "ok": True, "skipped": None, "todo": None}
-RUN: dict[str, Any] = {"core": "native", "kernel": None, "hz": 100, "scenario": "lock", "ok": True, "skipped": None, "notes": [],
-       "claims": [CLAIM]}
+RUN: dict[str, Any] = {"core": "native", "kernel": None, "hz": 100, "scenario": "lock", "ok": True, "skipped": None,
+                       "notes": [], "claims": [CLAIM]}
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
