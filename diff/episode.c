@@ -67,6 +67,18 @@ static const struct theme themes[] = {
 	    { "pass", 2 },
 	    { "settime", 1 },
 	    { "tai", 1 } } },
+	/* what the counter itself does */
+	{ { { "from", 2 },
+	    { "far", 3 },
+	    { "behind", 3 },
+	    { "swap", 3 },
+	    { "stop", 1 },
+	    { "freq", 1 },
+	    { "time_offset", 1 },
+	    { "adjtime", 1 },
+	    { "pass", 1 },
+	    { "settime", 1 },
+	    { "read", 1 } } },
 	/* suspend and resume */
 	{ { { "sleep", 6 },
 	    { "pass", 1 },

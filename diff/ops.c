@@ -8,6 +8,7 @@
 
 #include "diff/adjust.h"
 #include "diff/aux.h"
+#include "diff/counters.h"
 #include "diff/draw.h"
 #include "diff/leap.h"
 #include "diff/ops.h"
@@ -418,6 +419,11 @@ static const struct op_kind kinds[] = {
 	{ "edge", 3, run_edge, draw_edge },
 	{ "counter", 3, run_counter, draw_counter },
 	{ "reference", 3, run_reference, draw_reference },
+	{ "from", 1, run_from, draw_from },
+	{ "far", 1, run_far, draw_far },
+	{ "behind", 1, run_behind, draw_behind },
+	{ "swap", 3, run_counter, draw_swap },
+	{ "stop", 1, run_stop, draw_stop },
 };
 
 const struct op_kind *op_at(u32 i)

@@ -15,6 +15,7 @@ static const struct tk_ops *const cores[CORES] = { &tk_a, &tk_b };
 
 static struct {
 	struct tk_counter counter;
+	struct tk_setup setup; /* of the last init */
 	u64 now;
 	u64 max_idle;	/* cycles that may pass between two ticks */
 	u64 since_tick; /* cycles that have passed since the last tick */
@@ -152,19 +153,26 @@ void pair_init(const struct tk_counter *counter, s64 sec, u32 nsec, struct diffe
 		.sec = sec,
 		.nsec = nsec,
 	};
+
+	pair.setup = setup;
+	pair_restart(START, difference);
+}
+
+void pair_restart(u64 start, struct difference *difference)
+{
 	enum tk_error error[CORES];
 
-	pair.now = START;
+	pair.setup.now = pair.now = start;
 	pair.since_tick = 0;
 	pair.aux = 0;
 	for (int i = 0; i < CORES; i++) {
-		setup.switches = pair.switches[i];
-		error[i] = cores[i]->init(&setup);
+		pair.setup.switches = pair.switches[i];
+		error[i] = cores[i]->init(&pair.setup);
 	}
 	compare_error(error, difference);
 	pair.started = !error[CORE_A] && !error[CORE_B];
 	if (pair.started)
-		set_counter(counter);
+		set_counter(&pair.setup.counter);
 }
 
 static void compare_aux_time(const struct tk_aux_time time[CORES], struct difference *difference)
@@ -331,6 +339,69 @@ void pair_change_counter(const struct tk_counter *next, u64 next_now, struct dif
 	set_counter(next);
 	pair.now = next_now;
 	pair.since_tick = 0;
+}
+
+static bool both_wide(void)
+{
+	return pair.stage[CORE_A].wide && pair.stage[CORE_B].wide;
+}
+
+static bool both_check(void)
+{
+	return cores[CORE_A]->identity->checks && cores[CORE_B]->identity->checks;
+}
+
+/* Whether a tick while cycle_interval is 0 is skipped by both. */
+static bool both_skip(void)
+{
+	u32 have = TK_DIVZERO;
+
+	for (int i = 0; i < CORES; i++)
+		have &= pair_is_native(i) ? pair.switches[i] : cores[i]->identity->switches;
+	return have;
+}
+
+void pair_far(u32 times, struct difference *difference)
+{
+	/* What is more than half the counter's range ahead is taken to be behind. */
+	const u64 most = (pair.counter.mask >> 1) - pair.since_tick;
+	const u128 cycles = (u128)pair.max_idle * 2 * times;
+
+	if (!both_wide() || !both_check() || pair.aux)
+		return;
+	pair.now += cycles < most ? (u64)cycles : most;
+	pair_readings(TK_SET_ALL, difference);
+	pair_read(difference);
+	pair_tick(difference);
+}
+
+void pair_behind(u64 cycles, struct difference *difference)
+{
+	const u64 now = pair.now, since_tick = pair.since_tick;
+	struct tk_state state;
+
+	if (!both_wide() || pair.aux)
+		return;
+	pair_state(&state);
+	pair.now = state.cycle_last - cycles % (pair.counter.mask / 16);
+	pair_readings(TK_SET_ALL, difference);
+	pair_read(difference);
+	if (both_check())
+		pair_tick(difference);
+	pair.now = now;
+	pair.since_tick = since_tick; /* that tick accumulated nothing */
+}
+
+void pair_stop(u64 cycles, struct difference *difference)
+{
+	for (int i = 0; i < CORES; i++)
+		cores[i]->recalibrate(pair.now, true);
+	pair_pass(cycles);
+	pair_readings(TK_SET_ALL, difference);
+	if (both_skip())
+		pair_tick(difference);
+	for (int i = 0; i < CORES; i++)
+		cores[i]->recalibrate(pair.now, false);
 }
 
 void pair_skip(u64 cycles)

@@ -71,6 +71,17 @@ void pair_skip(u64 cycles);
 void pair_suspend(const struct tk_sleep *sleep, struct difference *difference);
 void pair_resume(const struct tk_sleep *sleep, struct difference *difference);
 void pair_inject_sleep(s64 sec, u32 nsec, struct difference *difference);
+/*
+ * What a counter may do that most do not. Nothing where a core does not define it (struct
+ * tk_stage.wide, struct tk_identity.checks). pair_restart() starts both afresh, as the last init
+ * did, at another value of the counter. pair_far() lets many times max_cycles pass at once, with
+ * readings, then ticks. pair_behind() reads at a counter that is behind the last tick, and ticks.
+ * pair_stop() begins and ends a recalibration, with readings within it.
+ */
+void pair_restart(u64 start, struct difference *difference);
+void pair_far(u32 times, struct difference *difference);
+void pair_behind(u64 cycles, struct difference *difference);
+void pair_stop(u64 cycles, struct difference *difference);
 /* Compares the whole state; does nothing while !pair_started(). */
 void pair_compare(struct difference *difference);
 

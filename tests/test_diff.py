@@ -52,6 +52,21 @@ def test_a_million_random_ticks_at_other_hz(kernel: Kernel, hz: int) -> None:
 
 
 FIXED = {
+    "a counter about to pass 2^63, and one about to wrap": [
+        "init 2596146000 64 1700000000 0", "from 0x7fffffff00000000", "ticks 3000 200 3 1", "read",
+        "from -1000000000", "ticks 3000 200 3 2", "read"],
+    "a 24-bit counter that wraps every five seconds": [
+        "init 3579545 24 1700000000 0", "ticks 30000 100 0 1", "pass 3000000", "read", "tick 1000"],
+    "from fast to coarse and back": [
+        "init 2596146000 64 1700000000 0", "ticks 2000 0 0 1", "swap 32768 32 0xfffffff0", "ticks 2000 0 0 2", "read",
+        "swap 4999999999 64 -1000000", "ticks 2000 0 0 3", "read"],
+    "an idle of hours, and a counter that goes back a little": [
+        "init 2596146000 64 1700000000 0", "ticks 2000 0 0 1", "far 30", "ticks 1000 0 0 1", "behind 1000",
+        "ticks 1000 0 0 2", "behind 1", "pass 100", "behind 5000000", "ticks 10 0 0 1"],
+    "a narrow counter, which is not clamped where it can be converted": [
+        "init 931814132 32 1700000000 0", "ticks 2000 0 0 1", "far 4", "behind 1000", "ticks 100 0 0 1"],
+    "a recalibration under way": [
+        "init 2596146000 64 1700000000 0", "ticks 2000 0 0 1", "stop 100000000", "ticks 1000 0 0 1"],
     "on time, a day's worth of seconds": ["init 2596146000 64 1700000000 0", "freq 809094", "ticks 200000 0 0 1"],
     "pm timer, tickless": ["init 3579545 32 1700000000 5", "ticks 100000 500 400 7"],
     "slew and adjtime against each other": [
@@ -181,6 +196,18 @@ def test_each_switch_matters(program: Path, switch: str) -> None:
     done = subprocess.run([str(program), "--flip", switch, "--random", "1", "50000000"],
                           capture_output=True, text=True)
     assert done.returncode == 1 and "DIFFER" in done.stdout, done.stdout
+
+
+def test_random_scripts_of_one_operation_have_no_other() -> None:
+    """Native without `skew` differs from the kernel where an offset is slewed, and only there."""
+    program = lifted(Kernel("7.3"), 1000, soak.PROGRAM).folder / soak.PROGRAM
+    for only, status in (("time_offset", 1), ("behind", 0)):
+        done = subprocess.run([str(program), "--flip", "skew", "--only", only, "--random", "1", "300000"],
+                              capture_output=True, text=True, timeout=100)
+        assert done.returncode == status, done.stdout
+    listed = subprocess.run([str(program), "--list"], capture_output=True, text=True, check=True).stdout.split()
+    assert {"behind", "time_offset", "init"} <= set(listed)
+    assert subprocess.run([str(program), "--only", "no_such", "--random", "1", "1"]).returncode == 2
 
 
 def test_nothing_to_compare_is_refused() -> None:

@@ -193,6 +193,35 @@ static void probe_refusal(struct probe *probe)
 	probe->stage->refusal_moves = after.cycle_last != before.cycle_last;
 }
 
+static u64 read_at(void *context)
+{
+	return *(u64 *)context;
+}
+
+/* The readings at 20 max_cycles after the last tick, at the tick, and just before it. */
+static void probe_wide(struct probe *probe)
+{
+	struct tk_conversion conversion;
+	struct tk_counter counter = { .hz = FINE_HZ, .mask = ~0ULL };
+	struct tk_state state;
+	struct tk_time at, after, behind;
+	u64 cycles, passed_ns;
+
+	if (!start(probe, FINE_HZ) || tk_conversion_init(&conversion, &counter))
+		return;
+	pass(probe, 1, &state);
+	cycles = conversion.max_cycles * 20;
+	passed_ns = (u64)(((u128)cycles * state.mult) >> state.shift);
+	probe->tk->read(read_at, &state.cycle_last, &at);
+	cycles += state.cycle_last;
+	probe->tk->read(read_at, &cycles, &after);
+	cycles = state.cycle_last - 1000;
+	probe->tk->read(read_at, &cycles, &behind);
+	/* Each is rounded down to a nanosecond. */
+	probe->stage->wide =
+		behind.mono_ns == at.mono_ns && (u64)(after.mono_ns - at.mono_ns) - passed_ns <= 1;
+}
+
 void tk_stage(const struct tk_ops *tk, u32 hz, u32 switches, struct tk_stage *stage)
 {
 	struct probe probe = { .tk = tk, .stage = stage, .hz = hz, .switches = switches };
@@ -203,6 +232,7 @@ void tk_stage(const struct tk_ops *tk, u32 hz, u32 switches, struct tk_stage *st
 	probe_skew(&probe);
 	probe_tail(&probe);
 	probe_refusal(&probe);
+	probe_wide(&probe);
 }
 
 enum tk_stop tk_stage_stop(const struct tk_ops *tk, u32 hz, u32 switches)

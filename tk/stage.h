@@ -17,6 +17,9 @@ struct tk_stage {
 	u32 unknown;  /* the core behaves neither like one with the switch nor like one without */
 	/* A settimeofday() that is refused moves the clock to the present moment and clears NTP. */
 	bool refusal_moves;
+	/* A reader's counter far beyond max_cycles is converted whole, and one behind is clamped.
+	 */
+	bool wide;
 };
 
 /*

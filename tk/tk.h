@@ -214,6 +214,7 @@ struct tk_identity {
 	u32 release;   /* lifted: those that its release is known to have */
 	u32 lacks;     /* TK_LACKS_*: what its source does not have */
 	u32 hz;	       /* the only HZ it runs at; 0: any */
+	bool checks;   /* a tick at a counter that went back does nothing */
 };
 
 #define TK_AUX_CLOCKS 8

@@ -92,9 +92,7 @@ static void linux_read(u64 (*counter)(void *context), void *context, struct tk_t
 
 	lift_read(counter, context, &reading);
 	snsec = reading.xtime_nsec;
-	/* A counter behind cycle_last counts as 0 cycles, as in the kernel. */
-	if (!(reading.delta & ~(reading.mask >> 1)))
-		snsec += (u128)reading.delta * reading.mult;
+	snsec += (u128)reading.delta * reading.mult;
 	*time = (struct tk_time){
 		.counter = reading.counter,
 		.sec = (s64)(reading.xtime_sec + reading.nsec / TB_NSEC_PER_SEC),
@@ -414,6 +412,7 @@ static const struct tk_identity identity = {
 	.lacks = (LIFT_HAS_SKEW_DELTA ? 0 : TK_LACKS_SKEW_DELTA) |
 		 (LIFT_HAS_TIME_ADJUST_FRAC ? 0 : TK_LACKS_TIME_ADJUST_FRAC),
 	.hz = LIFT_HZ,
+	.checks = LIFT_HAS_MAX_RAW_DELTA,
 };
 
 const struct tk_ops tk_linux = {

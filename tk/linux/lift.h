@@ -39,7 +39,7 @@ struct lift_intervals {
 /* One consistent reading. */
 struct lift_reading {
 	u64 counter;
-	u64 delta; /* cycles since cycle_last, masked */
+	u64 delta; /* cycles since cycle_last, masked; 0 for a counter behind it */
 	u64 nsec;  /* since xtime_sec, by the kernel's own conversion */
 	s64 mono_base;
 	u64 xtime_sec;

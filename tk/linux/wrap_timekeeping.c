@@ -189,6 +189,14 @@ void lift_advance(u64 now)
 	timekeeping_advance(TK_ADV_FREQ);
 }
 
+/* A counter behind cycle_last is one that is too far ahead to be converted, and has the top bit. */
+static u64 lift_delta(const struct tk_read_base *tkr, u64 counter)
+{
+	u64 delta = (counter - tkr->cycle_last) & tkr->mask;
+
+	return delta > tkr->clock->max_cycles && delta & ~(tkr->mask >> 1) ? 0 : delta;
+}
+
 void lift_read(u64 (*counter)(void *context), void *context, struct lift_reading *reading)
 {
 	const struct timekeeper *tk = &tk_core.timekeeper;
@@ -198,7 +206,7 @@ void lift_read(u64 (*counter)(void *context), void *context, struct lift_reading
 	do {
 		seq = read_seqcount_begin(&tk_core.seq);
 		reading->counter = counter(context);
-		reading->delta = (reading->counter - tkr->cycle_last) & tkr->mask;
+		reading->delta = lift_delta(tkr, reading->counter);
 		reading->nsec = timekeeping_cycles_to_ns(tkr, reading->counter);
 		reading->mono_base = ktime_to_ns(tkr->base);
 		reading->xtime_sec = tk->xtime_sec;

@@ -23,7 +23,7 @@ static s64 since_second(const struct timekeeper *tk, u64 now, u32 mult, u64 snse
 {
 	u64 delta = (now - tk->cycle_last) & tk->mask;
 
-	if (delta & ~(tk->mask >> 1))
+	if (delta > tk->conversion.max_cycles && delta & ~(tk->mask >> 1))
 		delta = 0;
 	return (s64)(((u128)delta * mult + snsec) >> tk->shift);
 }

@@ -61,7 +61,7 @@ static u128 timekeeping_cycles_to_snsec(const struct timekeeper *tk, u64 counter
 {
 	u64 delta = (counter - tk->cycle_last) & tk->mask;
 
-	if (delta & ~(tk->mask >> 1))
+	if (delta > tk->conversion.max_cycles && delta & ~(tk->mask >> 1))
 		delta = 0;
 	return (u128)delta * tk->mult + tk->xtime_nsec;
 }
@@ -245,6 +245,7 @@ static void native_inject_sleep(u64 now, s64 sec, u32 nsec)
 static const struct tk_identity identity = {
 	.core = "native",
 	.switches = TK_ALL,
+	.checks = true,
 };
 
 const struct tk_ops tk_native = {

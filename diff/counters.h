@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Operations that the counter's own behaviour makes: a table of rows of ops.c. */
+#ifndef TB_DIFF_COUNTERS_H
+#define TB_DIFF_COUNTERS_H
+
+#include "diff/compare.h"
+
+/* from COUNTER: starts both cores afresh, as the last init did, where the counter has this value.
+ */
+void run_from(const long long *args, struct difference *difference);
+void draw_from(u64 *random, long long bits, long long *args);
+/* far TIMES: TIMES max_cycles pass at once, readings come, then a tick. */
+void run_far(const long long *args, struct difference *difference);
+void draw_far(u64 *random, long long bits, long long *args);
+/* behind CYCLES: a reader's counter is CYCLES behind the last tick, and so is a tick's. */
+void run_behind(const long long *args, struct difference *difference);
+void draw_behind(u64 *random, long long bits, long long *args);
+/* swap HZ BITS NEXT_NOW: as `counter`; drawn are counters that differ most, and that wrap soon. */
+void draw_swap(u64 *random, long long bits, long long *args);
+/* stop CYCLES: the counter is recalibrated, and CYCLES pass while cycle_interval is 0. */
+void run_stop(const long long *args, struct difference *difference);
+void draw_stop(u64 *random, long long bits, long long *args);
+
+#endif
