@@ -69,13 +69,21 @@ def test_a_counter_behind_the_last_tick_reads_as_that_tick(core: Ask, behind: in
     assert core("read", cycle_last - behind) == core("read", cycle_last) == [SEC, 1_000_000, 1_000_000]
 
 
-def test_a_narrow_counter_behind_the_last_tick_reads_as_that_tick(core: Ask) -> None:
-    assert core("init", NSEC, 32, 1000, SEC) == [OK]
+def test_a_counter_of_48_bits_behind_the_last_tick_reads_as_that_tick(core: Ask) -> None:
+    assert core("init", NSEC, 48, 1000, SEC) == [OK]
     cycle_last, _ = ticked(core)
     assert core("read", cycle_last - 1) == core("read", cycle_last)
     # Half its width is the last that counts as ahead.
-    assert core("read", cycle_last + (1 << 31) - 1)[0] == SEC + 2
-    assert core("read", cycle_last + (1 << 31)) == core("read", cycle_last)
+    assert core("read", cycle_last + (1 << 47) - 1)[0] == SEC + (1 << 47) // NSEC
+    assert core("read", cycle_last + (1 << 47)) == core("read", cycle_last)
+
+
+def test_a_counter_whose_whole_range_can_be_converted_is_never_behind(core: Ask) -> None:
+    """As in a kernel, which looks for a counter that went back only beyond max_cycles: 4.3 s here are within."""
+    assert core("init", NSEC, 32, 1000, SEC) == [OK]
+    cycle_last, _ = ticked(core)
+    assert core("read", cycle_last + (1 << 31))[0] == SEC + 2
+    assert core("read", cycle_last - 1)[0] == SEC + 4
 
 
 def test_a_reader_that_a_tick_interrupts_reads_again(core: Ask) -> None:
