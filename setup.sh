@@ -9,18 +9,20 @@ run='gcc libc6-dev make binutils nasm gnu-efi mtools dosfstools acpica-tools
 	qemu-system-x86 qemu-system-data ovmf psf-unifont
 	python3 python3-numpy python3-matplotlib python3-rich'
 fuzz='clang libclang-rt-dev'
-test="python3-pytest python3-pytest-xdist python3-hypothesis git $fuzz"
+matrix='parallel rsync'
+test="python3-pytest python3-pytest-xdist python3-hypothesis git $fuzz $matrix"
 lift='flex bison bc libelf-dev xz-utils git ca-certificates'
 lint='clang-format cppcheck shellcheck flake8 mypy'
 dev="gdb debootstrap $fuzz $lint"
 
 usage() {
 	cat <<-END
-	usage: ./setup.sh [--print] [run] [test] [lift] [fuzz] [lint] [dev]
+	usage: ./setup.sh [--print] [run] [test] [lift] [matrix] [fuzz] [lint] [dev]
 	Installs missing Debian packages for the named purposes (default: run).
 	  run   build and run the guest and the host process
 	  test  run the tests
 	  lift  build a kernel's own core from its source tree
+	  matrix  measure a matrix, on GNU parallel
 	  fuzz  fuzz the parsers
 	  lint  check the sources' form
 	  dev   work on tickbench itself
@@ -39,6 +41,7 @@ for word in "$@"; do
 	case $word in
 	run) wanted="$wanted $run" ;;
 	test) wanted="$wanted $run $test" ;;
+	matrix) wanted="$wanted $run $matrix" ;;
 	lift) wanted="$wanted $run $lift" ;;
 	fuzz) wanted="$wanted $run $fuzz" ;;
 	lint) wanted="$wanted $lint" ;;

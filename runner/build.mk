@@ -12,10 +12,11 @@ KNOWN_image := IMAGE_COMMAND IMAGE_KIB
 KNOWN_soak  := LINUX TICKS SEED HZ
 KNOWN_ladder := LINUX MARKDOWN
 KNOWN_bench := LINUX
+KNOWN_matrix := MATRIX CORES SSHLOGIN
 KNOWN_kunit := LINUX HZ SCENARIO
 KNOWN_coverage := LINUX MARKDOWN
 KNOWN_mutants := LINUX COUNT SEED FUNCTION
-CHECKED := $(filter run sim test image soak ladder mutants coverage kunit bench fuzz chaos lint,$(MAKECMDGOALS))
+CHECKED := $(filter run sim test image soak ladder matrix mutants coverage kunit bench fuzz chaos lint,$(MAKECMDGOALS))
 KNOWN := $(sort $(foreach g,$(CHECKED),$(KNOWN_$g))) BUILD CC PYTHON EFI_INC EFI_LIB VCLK_BASE TBMB_BASE
 GIVEN := $(foreach v,$(filter-out MAKEOVERRIDES MAKEFLAGS -*-,$(.VARIABLES)),$(if $(filter command,$(origin $v)),$v))
 

@@ -43,6 +43,7 @@ COMMANDS = {
     "soak": Command("study.soak", "compare the native core with lifted ones over random operations"),
     "mutants": Command("study.mutants", "break a kernel's core, and count what is reported"),
     "coverage": Command("study.coverage", "count the lines of a kernel's core that the default checks run"),
+    "matrix": Command("study.matrix", "measure many experiments on many cores, also on other hosts"),
     "bench": Command("study.bench", "measure the speed of tickbench itself"),
 }
 

@@ -49,6 +49,9 @@ class Problem(enum.Enum):
     LIFT_SYMBOL = "if its answer does not matter, add a line NOTHING(name) to tk/linux/shim.c"
     LIFT_TOOL = "install it with ./setup.sh lift"
     LIFT_RELEASE = "name a tree that you have (LINUX=PATH) where Debian's packages are out of reach"
+    PARALLEL_MISSING = "install it with ./setup.sh matrix"
+    MATRIX = "`./tickbench matrix --print` shows a matrix as TOML, and docs/matrix.md describes it"
+    MATRIX_CELLS = "run this again: what was measured is kept"
     PROGRAM_FAILED = "its own words are above"
     BAD_REPORT = "docs/report.md has the schema"
 

@@ -12,6 +12,11 @@ ladder: ## what each change of the series is worth, beside kernels (LINUX=..., M
 	@$(TICKBENCH) ladder --build $(BUILD) --linux $(call quote,$(KERNELS)) \
 		$(if $(MARKDOWN),--markdown $(MARKDOWN))
 
+matrix: ## many experiments on many cores (MATRIX=FILE.toml, CORES=native,7.3, SSHLOGIN=HOSTS)
+	$(call ready,run lift matrix)
+	@$(TICKBENCH) matrix --build $(BUILD) $(if $(CORES),--cores $(call quote,$(CORES))) \
+		$(if $(SSHLOGIN),--sshlogin $(call quote,$(SSHLOGIN))) $(if $(MATRIX),$(call quote,$(MATRIX)))
+
 mutants: ## break a kernel's core in one place at a time, and count the breaks that are reported (LINUX=..., COUNT=, SEED=)
 	$(call ready,run lift)
 	@$(TICKBENCH) mutants --build $(BUILD) $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED)) \
@@ -30,4 +35,4 @@ bench: ## speed, as ratios; with LINUX=TREE also from an edit to the verdict
 	$(call ready,run $(if $(LINUX),lift))
 	@$(TICKBENCH) bench --build $(BUILD) $(if $(LINUX),--linux $(call quote,$(LINUX)))
 
-.PHONY: soak ladder mutants coverage kunit bench
+.PHONY: soak ladder matrix mutants coverage kunit bench

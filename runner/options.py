@@ -57,6 +57,10 @@ EXAMPLES = {
                 "./tickbench mutants --seed 7 --count 1000 ~/src/linux"),
     "coverage": ("./tickbench coverage 7.3",
                  "./tickbench coverage --markdown docs/coverage.md 7.3"),
+    "matrix": ("./tickbench matrix",
+               "./tickbench matrix --cores native,7.3,~/src/linux",
+               "./tickbench matrix --print >mine.toml; ./tickbench matrix mine.toml",
+               "./tickbench matrix --sshlogin 8/user@big,: mine.toml"),
     "bench": ("./tickbench bench",
               "./tickbench bench --linux ~/src/linux"),
 }
@@ -93,6 +97,14 @@ def seconds(text: str) -> float:
     value = float(text)
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a number of seconds above 0")
+    return value
+
+
+def count(text: str) -> int:
+    """A number of things: 1 or more."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
     return value
 
 

@@ -55,9 +55,10 @@ def start(
     stderr: int | IO[bytes] = subprocess.PIPE,
     pass_fds: Sequence[int] = (),
     file_bytes: int | None = None,
+    cwd: str | os.PathLike[str] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Starts a program without input. file_bytes: no file that it writes may become longer. OSError if it
-    cannot be started."""
+    """Starts a program without input. file_bytes: no file that it writes may become longer. cwd: its folder.
+    OSError if it cannot be started."""
     with _signals_held():
         child = subprocess.Popen(
             list(command),
@@ -65,6 +66,7 @@ def start(
             stdout=stdout,
             stderr=stderr,
             pass_fds=tuple(pass_fds),
+            cwd=cwd,
             start_new_session=True,
             preexec_fn=_die_with(os.getpid(), file_bytes=file_bytes),
         )

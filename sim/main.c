@@ -19,6 +19,7 @@ struct options {
 	const char *samples;
 	const char *page;
 	bool json;
+	bool check;	     /* parse the words, and run nothing */
 	char line[LINE_MAX]; /* the name=value words, and + between experiments */
 };
 
@@ -33,13 +34,15 @@ static const struct output json_out = { to_json, NULL };
 
 static void help(void)
 {
-	puts("usage: tickbench-sim [--json] [--samples FILE] [--page FILE] [NAME=VALUE ...] [+ "
+	puts("usage: tickbench-sim [--json] [--check] [--samples FILE] [--page FILE] [NAME=VALUE "
+	     "...] [+ "
 	     "NAME=VALUE "
 	     "...]...\n\n"
 	     "Runs scenarios on the virtual clock and prints KTAP. A lone + begins another "
 	     "experiment.\n\n"
 	     "  --json         print one JSON object a run, on a line of its own, in place of "
 	     "KTAP\n"
+	     "  --check        only say whether the words are right\n"
 	     "  --samples FILE write the samples to FILE, in binary\n"
 	     "  --page FILE    for the scenario torn: the page that vmclock-host --stress "
 	     "rewrites\n"
@@ -73,6 +76,8 @@ static void parse(int argc, char **argv, struct options *options)
 		} else if (!strcmp(word, "--list")) {
 			list_scenarios();
 			exit(STATUS_PASSED);
+		} else if (!strcmp(word, "--check")) {
+			options->check = true;
 		} else if (!strcmp(word, "--json")) {
 			options->json = true;
 		} else if (!strcmp(word, "--samples") || !strcmp(word, "--page")) {
@@ -146,6 +151,8 @@ int main(int argc, char **argv)
 	parse(argc, argv, &options);
 	if (!experiments_parse(&experiments, options.line, why))
 		cannot("%s; --help lists what there is", why);
+	if (options.check)
+		return STATUS_PASSED;
 	for (u32 i = 0; i < experiments.count; i++)
 		if (experiments.params[i].clock == CLOCK_TSC)
 			cannot("clock=tsc needs the guest: ./tickbench run");

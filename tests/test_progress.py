@@ -38,6 +38,13 @@ def test_the_time_left_follows_from_the_speed_so_far(clock: Clock) -> None:
     assert out.getvalue() == "matrix: 20 of 100 cells, about 40 s left; 7.3\n"
 
 
+def test_units_of_different_cost_count_as_much_as_they_cost(clock: Clock) -> None:
+    with progress.Work(Console(file=io.StringIO()), "matrix", 4, kept=1, cost=100.0) as work:
+        clock.now += 10
+        work.add(cost=80.0)
+        assert work.left_s() == pytest.approx(2.5)
+
+
 def test_what_was_kept_says_nothing_of_the_speed(clock: Clock) -> None:
     with progress.Work(Console(file=io.StringIO()), "matrix", 100, kept=80) as work:
         clock.now += 10

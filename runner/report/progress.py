@@ -121,11 +121,14 @@ class Work:
     several threads.
 
     total: how many units there are; None if nobody knows. Units that were done before (kept by an
-    interrupted command) are given as `kept`, and do not count for the speed."""
+    interrupted command) are given as `kept`, and do not count for the speed. cost: of all that is still to
+    be done, where units differ much; add() is told the cost of each then."""
 
-    def __init__(self, console: Console, title: str, total: int | None, kept: int = 0, unit: str = "") -> None:
+    def __init__(self, console: Console, title: str, total: int | None, kept: int = 0, unit: str = "",
+                 cost: float | None = None) -> None:
         self.console, self.title, self.total, self.unit = console, title, total, unit
         self.done = self.kept = kept
+        self.cost, self._spent = cost, 0.0
         self.began = self._said = time.monotonic()
         self._words = ""
         self._lock = threading.Lock()
@@ -152,6 +155,8 @@ class Work:
         fresh = self.done - self.kept
         if self.total is None or fresh <= 0:
             return None
+        if self.cost is not None and self._spent > 0:
+            return (time.monotonic() - self.began) / self._spent * max(0.0, self.cost - self._spent)
         return (time.monotonic() - self.began) / fresh * max(0, self.total - self.done)
 
     def words(self) -> str:
@@ -162,10 +167,11 @@ class Work:
                 + (f", {duration_words(left)} left" if left is not None else "")
                 + (f"; {self._words}" if self._words else ""))
 
-    def add(self, count: int = 1, words: str = "") -> None:
+    def add(self, count: int = 1, words: str = "", cost: float = 0.0) -> None:
         """`count` more are done; words: what is done now."""
         with self._lock:
             self.done += count
+            self._spent += cost
             self._words = words
             if self._bar:
                 left = self.left_s()
