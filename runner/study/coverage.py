@@ -21,16 +21,18 @@ from rich.table import Table
 from runner import BUILD, options, process, scenarios
 from runner.errors import CannotRun, Problem, Status
 from runner.lift import kbuild, lift
-from runner.lift.kbuild import UNITS, Variant
+from runner.lift.kbuild import Variant
 from runner.report.table import console
 from runner.study.ladder import write_tables
 from runner.study.workshop import DIFF, SIM, link_commands, unit_of
 
 MARKS = ("<!-- coverage -->\n", "<!-- end of coverage -->\n")
+UNITS = ("timekeeping", "ntp")
 LIST = Path(__file__).with_name("unreached.txt")
 # With a section for each datum, the linker script can place the counters where a fresh start does not reset them.
 FLAGS = ("--coverage", "-fdata-sections", "-fno-early-inlining", "-g0", "-w")
 TICKS = 20000  # of each operation alone
+MIXED = ("mixed", 2_000_000)  # all operations together, and ticks
 BASE = "ticks"  # what every script has beside its operation
 
 
@@ -64,7 +66,8 @@ class Function:
 def prepare(build: Path, lifted: Path, kbuild_folder: Path, folder: Path) -> None:
     """A copy of the lift with its two units compiled for gcov, and both programs linked."""
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(lifted, folder, ignore=shutil.ignore_patterns("tickbench*", "linux.o", "wrap_*"))
+    shutil.copytree(lifted, folder, ignore=shutil.ignore_patterns(
+        "tickbench*", "linux.o", "core_*.o", *(f"wrap_{name}.*" for name in UNITS)))
     for name in UNITS:
         unit = unit_of(lifted, name, kbuild_folder)
         made = (folder / f"wrap_{name}.o").resolve()
@@ -110,12 +113,15 @@ def steps(folder: Path, by_default: Iterable[str]) -> list[Step]:
     """All scenarios that run by default, and all operations."""
     listed = subprocess.run([str(folder / DIFF), "--list"], capture_output=True, text=True).stdout.split()
     found = [Step("operation", name, (DIFF, "--only", name, "--random", "1", str(TICKS))) for name in listed]
+    found.append(Step("operation", MIXED[0], (DIFF, "--random", "1", str(MIXED[1]))))
     return found + [Step("scenario", name, (SIM, "core=linux", f"scenario={name}")) for name in by_default]
 
 
 def measure(todo: Sequence[Step], folder: Path, paths: dict[str, Path]) -> dict[tuple[str, str], Function]:
     """Runs the steps, and adds up what they reached."""
     functions: dict[tuple[str, str], Function] = {}
+    # Every program first probes which switches the core has: what that calls is nobody's reach.
+    probing = run(Step("", "", (DIFF, "--stage")), folder, paths)
     for number, step in enumerate(todo):
         if sys.stderr.isatty():
             print(f"\r{number + 1} of {len(todo)}: {step.kind} {step.name:<20}", end="", file=sys.stderr)
@@ -123,7 +129,8 @@ def measure(todo: Sequence[Step], folder: Path, paths: dict[str, Path]) -> dict[
             function = functions.setdefault((file, name), Function(file, name))
             for line, count in lines.items():
                 function.lines[line] = function.lines.get(line, 0) + count
-            if any(lines.values()):
+            before = probing.get((file, name), {})
+            if any(count > before.get(line, 0) for line, count in lines.items()):
                 function.reached[step.kind].append(step.name)
     if sys.stderr.isatty():
         print(file=sys.stderr)
@@ -150,7 +157,8 @@ def read_list(text: str) -> dict[tuple[str, str], str]:
 
 def reached_by(function: Function, kind: str, all_of_kind: int) -> str:
     """The names of what reaches a function, shortened: `every` if all do, `ticks` if time passing does."""
-    names = function.reached[kind]
+    names = [name for name in function.reached[kind] if name != MIXED[0]] or function.reached[kind]
+    all_of_kind -= kind == "operation"
     if not names:
         return "-"
     if len(names) == all_of_kind:
