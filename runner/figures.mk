@@ -20,7 +20,8 @@ matrix: ## many experiments on many cores (MATRIX=FILE.toml, CORES=native,7.3, S
 mutants: ## break a kernel's core in one place at a time, and count the breaks that are reported (LINUX=..., COUNT=, SEED=)
 	$(call ready,run lift)
 	@$(TICKBENCH) mutants --build $(BUILD) $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED)) \
-		$(if $(FUNCTION),--function $(call quote,$(FUNCTION))) $(call quote,$(or $(LINUX),7.3))
+		$(if $(MARKDOWN),--markdown $(MARKDOWN)) $(if $(FUNCTION),--function $(call quote,$(FUNCTION))) \
+		$(call quote,$(or $(LINUX),7.3))
 
 coverage: ## count the lines of a kernel's core that the default checks run (LINUX=..., MARKDOWN=docs/coverage.md)
 	$(call ready,run lift)

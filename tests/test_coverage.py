@@ -72,7 +72,7 @@ def test_lines_are_counted_and_a_fresh_start_of_the_core_keeps_the_counts(
 def test_a_function_is_reached_by_what_calls_it_and_by_nothing_else(counting: tuple[Path, dict[str, Path]]) -> None:
     folder, paths = counting
     todo = [Step("operation", name, (DIFF, "--only", name, "--random", "1", "2000")) for name in ("ticks", "counter")]
-    functions = coverage.measure(todo, folder, paths)
+    functions = coverage.measure(todo, folder, paths, lambda words: None)
     assert functions["timekeeping.c", "change_clocksource"].reached["operation"] == ["counter"]
     assert functions["timekeeping.c", "update_wall_time"].reached["operation"] == ["ticks", "counter"]
     assert not functions["timekeeping.c", "tk_aux_sysfs_init"].hit

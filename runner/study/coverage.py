@@ -10,8 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from runner import BUILD, options, process, scenarios
 from runner.errors import CannotRun, Problem, Status
 from runner.lift import kbuild, lift
 from runner.lift.kbuild import Variant
+from runner.report import progress
 from runner.report.table import console
 from runner.study.ladder import write_tables
 from runner.study.workshop import DIFF, SIM, link_commands, unit_of
@@ -117,14 +117,13 @@ def steps(folder: Path, by_default: Iterable[str]) -> list[Step]:
     return found + [Step("scenario", name, (SIM, "core=linux", f"scenario={name}")) for name in by_default]
 
 
-def measure(todo: Sequence[Step], folder: Path, paths: dict[str, Path]) -> dict[tuple[str, str], Function]:
-    """Runs the steps, and adds up what they reached."""
+def measure(todo: Sequence[Step], folder: Path, paths: dict[str, Path],
+            said: Callable[[str], None]) -> dict[tuple[str, str], Function]:
+    """Runs the steps, and adds up what they reached. said() is told of each that has ended."""
     functions: dict[tuple[str, str], Function] = {}
     # Every program first probes which switches the core has: what that calls is nobody's reach.
     probing = run(Step("", "", (DIFF, "--stage")), folder, paths)
-    for number, step in enumerate(todo):
-        if sys.stderr.isatty():
-            print(f"\r{number + 1} of {len(todo)}: {step.kind} {step.name:<20}", end="", file=sys.stderr)
+    for step in todo:
         for (file, name), lines in run(step, folder, paths).items():
             function = functions.setdefault((file, name), Function(file, name))
             for line, count in lines.items():
@@ -132,8 +131,7 @@ def measure(todo: Sequence[Step], folder: Path, paths: dict[str, Path]) -> dict[
             before = probing.get((file, name), {})
             if any(count > before.get(line, 0) for line, count in lines.items()):
                 function.reached[step.kind].append(step.name)
-    if sys.stderr.isatty():
-        print(file=sys.stderr)
+        said(f"{step.kind} {step.name}")
     return dict(sorted(functions.items()))
 
 
@@ -243,7 +241,8 @@ def main(arguments: Sequence[str]) -> int:
     prepare(build, done.folder, kbuild_folder, folder)
     paths = {name: unit_of(done.folder, name, kbuild_folder).path for name in UNITS}
     todo = steps(folder.resolve(), [each.name for each in scenarios.read(build).named([])])
-    functions = list(measure(todo, folder.resolve(), paths).values())
+    with progress.Work(progress.stderr(), "coverage", len(todo), unit="runs") as work:
+        functions = list(measure(todo, folder.resolve(), paths, lambda words: work.add(words=words)).values())
     reasons = read_list(LIST.read_text())
     if given.markdown:
         write_tables(given.markdown, markdown(done.tree.label, functions, todo, reasons), MARKS)

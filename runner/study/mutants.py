@@ -11,9 +11,7 @@ import hashlib
 import json
 import os
 import queue
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,14 +21,17 @@ from rich.table import Table
 
 from runner import BUILD, options
 from runner.errors import CannotRun, Problem, Status
+from runner.report import progress
 from runner.report.table import console
 from runner.study import breaks
 from runner.study.breaks import Break
+from runner.study.ladder import write_tables
 from runner.study.soak import positive
 from runner.study.store import Store
 from runner.study.workshop import DIFF, SIM, Children, Compiler, Trial, Verdict, Workbench, unit_of
 
 UNITS = ("timekeeping", "ntp")
+MARKS = ("<!-- mutants -->\n", "<!-- end of mutants -->\n")
 LIST = Path(__file__).with_name("equivalent.txt")
 # The comparison and the host process as the default checks run them; the quick one first.
 TRIALS = (
@@ -82,7 +83,7 @@ class Crew:
     judged (compile, and change the machine code)."""
 
     def __init__(self, benches: Sequence[Workbench], texts: dict[str, str], store: Store, trials: Sequence[Trial],
-                 said: Callable[[Result, int], None]) -> None:
+                 said: Callable[[Result], None]) -> None:
         self.benches, self.texts, self.store, self.trials, self.said = benches, texts, store, trials, said
         self.results: dict[int, Result] = {}
         self.stopped = threading.Event()
@@ -108,7 +109,8 @@ class Crew:
                 with self.lock:
                     self.results[at] = result
                     done = sum(judged(each) for each in self.results.values())
-                    self.said(result, done)
+                if judged(result):
+                    self.said(result)
                 if done >= count:
                     self.stopped.set()
         except Ended:
@@ -218,6 +220,20 @@ def shown(title: str, rows: dict[tuple[str, str], Row]) -> Table:
     return made
 
 
+def markdown(tree: str, seed: int, results: Sequence[Result]) -> str:
+    """For the document: the figures of each file, and the functions with a break that nothing reports."""
+    rows = tally(results)
+    lines = ["| tree | file | functions | breaks | reported | unreported | equivalent | share |",
+             "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |"]
+    for file in [*dict.fromkeys(file for file, _ in rows), ""]:
+        some = {key: row for key, row in rows.items() if not file or key[0] == file}
+        whole = total(some)
+        lines.append(f"| {tree}, seed {seed} | {file or 'all'} | {sum(row.breaks > 0 for row in some.values())} | "
+                     f"{whole.breaks} | {whole.reported} | {whole.unreported} | {whole.equivalent} | {percent(whole)} |")
+    names = [f"`{function}` ({row.unreported} of {row.breaks})" for (_, function), row in rows.items() if row.unreported]
+    return "\n".join([*lines, "", "Unreported: " + (", ".join(names) or "none") + "."]) + "\n"
+
+
 def document(tree: str, seed: int, results: Sequence[Result]) -> dict[str, object]:
     """For --json. The diffs are not in it: they quote the kernel."""
     rows = tally(results)
@@ -228,24 +244,6 @@ def document(tree: str, seed: int, results: Sequence[Result]) -> dict[str, objec
         "breaks": [{"name": each.broken.name, "mark": each.broken.mark, "verdict": each.word,
                     "by": each.verdict.by, "reason": each.reason} for each in results],
     }
-
-
-class Progress:
-    """A line on stderr at most every five seconds, with the time left."""
-
-    def __init__(self, count: int) -> None:
-        self.count, self.began, self.last = count, time.monotonic(), time.monotonic()
-        self.reported = 0
-
-    def __call__(self, result: Result, done: int) -> None:
-        self.reported += result.word == "reported"
-        now = time.monotonic()
-        if now - self.last < 5 or not done:
-            return
-        self.last = now
-        left = (now - self.began) / done * max(0, self.count - done)
-        print(f"  {done} of {self.count} breaks, {self.reported} reported, about {left:.0f} s left",
-              file=sys.stderr, flush=True)
 
 
 def _key(lifted: Path, texts: dict[str, str]) -> str:
@@ -283,13 +281,14 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="which breaks, and in what order (default %(default)s)")
     parser.add_argument("--count", type=positive, help="how many breaks (default 250, at least one a function)")
     parser.add_argument("--all", action="store_true", help="every break there is")
+    parser.add_argument("--markdown", type=Path, help="a document: its table is replaced")
     parser.add_argument("--json", action="store_true", help="print one JSON object, and nothing else, on stdout")
     parser.add_argument("--build", type=Path, default=BUILD, help="(default %(default)s)")
     return parser.parse_args(arguments)
 
 
 def _crew(build: Path, lifted: Path, kbuild_folder: Path, texts: dict[str, str], store: Store,
-          said: Callable[[Result, int], None]) -> Crew:
+          said: Callable[[Result], None]) -> Crew:
     folder = lifted.parent / "mutants"
     folder.mkdir(exist_ok=True)
     compilers = [Compiler.prepare(unit_of(lifted, name, kbuild_folder), folder.resolve()) for name in UNITS]
@@ -312,8 +311,11 @@ def main(arguments: Sequence[str]) -> int:
     count = given.count or (len(drawn) if given.all or given.function else 250)
     _check_whole(done.folder)
     store = Store(build, "mutants", _key(done.folder, texts))
-    crew = _crew(build, done.folder, kbuild_folder, texts, store, Progress(min(count, len(drawn))))
-    results = crew.run(drawn, count, read_list(LIST.read_text()))
+    with progress.Work(progress.stderr(), "mutants", min(count, len(drawn)), unit="breaks") as work:
+        crew = _crew(build, done.folder, kbuild_folder, texts, store, lambda result: work.add(words=result.word))
+        results = crew.run(drawn, count, read_list(LIST.read_text()))
+    if given.markdown:
+        write_tables(given.markdown, markdown(done.tree.label, given.seed, results), MARKS)
     if given.json:
         print(json.dumps(document(done.tree.label, given.seed, results), indent=1))
     else:
