@@ -228,9 +228,11 @@ def markdown(tree: str, seed: int, results: Sequence[Result]) -> str:
     for file in [*dict.fromkeys(file for file, _ in rows), ""]:
         some = {key: row for key, row in rows.items() if not file or key[0] == file}
         whole = total(some)
-        lines.append(f"| {tree}, seed {seed} | {file or 'all'} | {sum(row.breaks > 0 for row in some.values())} | "
-                     f"{whole.breaks} | {whole.reported} | {whole.unreported} | {whole.equivalent} | {percent(whole)} |")
-    names = [f"`{function}` ({row.unreported} of {row.breaks})" for (_, function), row in rows.items() if row.unreported]
+        reached = sum(row.breaks > 0 for row in some.values())
+        lines.append(f"| {tree}, seed {seed} | {file or 'all'} | {reached} | {whole.breaks} | {whole.reported} | "
+                     f"{whole.unreported} | {whole.equivalent} | {percent(whole)} |")
+    left = {function: row for (_, function), row in rows.items() if row.unreported}
+    names = [f"`{function}` ({row.unreported} of {row.breaks})" for function, row in left.items()]
     return "\n".join([*lines, "", "Unreported: " + (", ".join(names) or "none") + "."]) + "\n"
 
 
