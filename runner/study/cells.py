@@ -155,7 +155,8 @@ class _Lines:
 
     def of(self, table: str, number: int, key: str = "") -> int:
         """The line of a key in the number-th (from 0) table of a name; 0 if it is not found."""
-        return self.found.get((table, number, key)) or self.found.get((table, number, "")) or 0
+        places = ((table, number, key), (table, number, ""), *([] if table else [(key, 0, "")]))
+        return next((self.found[place] for place in places if place in self.found), 0)
 
 
 class _Reader:

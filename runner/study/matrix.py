@@ -308,7 +308,7 @@ def parser() -> options.Parser:
     add("--print", action="store_true", help="print the matrix as TOML, and measure nothing")
     add("--cores", metavar="CORE,...", help="these cores in place of the matrix's")
     add("--commands", action="store_true", help="print each cell's own command, and measure nothing")
-    add("--json", action="store_true", help="print report.json on stdout, and nothing else there")
+    add("--json", action="store_true", help="print report.json on stdout and nothing else there, and draw no picture")
     add("--again", action="store_true", help="measure all cells again: keep no result of an earlier run")
     add("--sshlogin", action="append", default=[], metavar="HOSTS",
         help="run on these hosts, as GNU parallel names them: 8/user@host,: (: is this one)")
@@ -353,10 +353,11 @@ def main(arguments: Sequence[str]) -> int:
             assert measured is not None
             runs.append(judge(cell, measured, at_stage))
         document = {"schema": report.SCHEMA, "runs": runs, "million_ticks_per_s": speeds(found)}
-        matrix_report.write(document, matrix.cores, folder)
+        report.write(document, folder / output.REPORT)
         if given.json:
             json.dump(document, sys.stdout, indent=1)
             print()
         else:
+            matrix_report.draw(runs, matrix.cores, [folder / name for name in matrix_report.PICTURES])
             matrix_report.show(document, [planned.of_cell[cell].command() for cell in matrix.cells], folder)
     return status(runs)

@@ -227,12 +227,6 @@ def _mark(axis: Any, x: int, y: int, run: Run, light: float) -> None:
               fontweight="bold" if sign == "! " else "normal")
 
 
-def write(document: report.Document, cores: Sequence[str], folder: Path) -> None:
-    """report.json and the pictures."""
-    report.write(document, folder / output.REPORT)
-    draw(document["runs"], cores, [folder / name for name in PICTURES])
-
-
 def _wide(to: Console, made: Table) -> None:
     """A table without a cut figure: wider than the output's width if need be."""
     least = table.console(1000).measure(made).maximum
