@@ -12,17 +12,19 @@ fuzz='clang libclang-rt-dev'
 matrix='parallel rsync'
 test="python3-pytest python3-pytest-xdist python3-hypothesis git $fuzz $matrix"
 lift='flex bison bc libelf-dev xz-utils git ca-certificates'
+clang='clang'
 lint='clang-format cppcheck shellcheck flake8 mypy'
 dev="gdb debootstrap $fuzz $lint"
 
 usage() {
 	cat <<-END
-	usage: ./setup.sh [--print] [run] [test] [lift] [matrix] [fuzz] [lint] [dev]
+	usage: ./setup.sh [--print] [run] [test] [lift] [matrix] [clang] [fuzz] [lint] [dev]
 	Installs missing Debian packages for the named purposes (default: run).
 	  run   build and run the guest and the host process
 	  test  run the tests
 	  lift  build a kernel's own core from its source tree
 	  matrix  measure a matrix, on GNU parallel
+	  clang compare clang's build of a kernel's core with gcc's (equal --cc-b clang)
 	  fuzz  fuzz the parsers
 	  lint  check the sources' form
 	  dev   work on tickbench itself
@@ -43,6 +45,7 @@ for word in "$@"; do
 	test) wanted="$wanted $run $test" ;;
 	matrix) wanted="$wanted $run $matrix" ;;
 	lift) wanted="$wanted $run $lift" ;;
+	clang) wanted="$wanted $run $lift $clang" ;;
 	fuzz) wanted="$wanted $run $fuzz" ;;
 	lint) wanted="$wanted $lint" ;;
 	dev) wanted="$wanted $dev" ;;

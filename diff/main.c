@@ -15,6 +15,7 @@
 #include "diff/readings.h"
 #include "diff/script.h"
 #include "diff/stage.h"
+#include "diff/undefined.h"
 
 #define EPISODE_OPS 40
 
@@ -111,6 +112,9 @@ static void print_summary(int status)
 	       left_out == (TK_LACKS_SKEW_DELTA | TK_LACKS_TIME_ADJUST_FRAC) ? ", " : "",
 	       left_out & TK_LACKS_TIME_ADJUST_FRAC ? "\"time_adjust_frac\"" : "",
 	       pair_lacks(CORE_A) & left_out ? "a" : "b");
+	printf("\"undefined\": ");
+	undefined_print(stdout);
+	printf(", ");
 	for (int i = 0; i < CORES; i++) {
 		char text[STAGE_NAMES];
 

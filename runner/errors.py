@@ -48,6 +48,7 @@ class Problem(enum.Enum):
     LIFT_SEAM = "the tree has other names there than tickbench's functions use: adapt those functions"
     LIFT_SYMBOL = "if its answer does not matter, add a line NOTHING(name) to tk/linux/shim.c"
     LIFT_TOOL = "install it with ./setup.sh lift"
+    COMPILER = "install it (clang: ./setup.sh clang), or name another"
     LIFT_RELEASE = "name a tree that you have (LINUX=PATH) where Debian's packages are out of reach"
     PARALLEL_MISSING = "install it with ./setup.sh matrix"
     MATRIX = "`./tickbench matrix --print` shows a matrix as TOML, and docs/matrix.md describes it"

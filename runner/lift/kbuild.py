@@ -15,6 +15,7 @@ from pathlib import Path
 
 from runner import process
 from runner.errors import CannotRun, Problem
+from runner.lift.compilers import Toolchain
 
 UNITS = ("timekeeping", "ntp")
 TOOLS = ("make", "gcc", "ld", "objcopy", "nm", "flex", "bison", "bc")
@@ -43,6 +44,7 @@ class Variant:
     arch: str  # um: a host process; x86: the guest
     hz: int
     tickless: bool
+    toolchain: Toolchain = Toolchain()  # of our units; kbuild uses the tree's own
 
     @property
     def configured_hz(self) -> int:
@@ -50,7 +52,7 @@ class Variant:
 
     @property
     def name(self) -> str:
-        return f"{self.arch}-{self.hz}" + ("" if self.tickless else "-periodic")
+        return f"{self.arch}-{self.hz}" + ("" if self.tickless else "-periodic") + self.toolchain.suffix
 
     @property
     def kbuild_name(self) -> str:

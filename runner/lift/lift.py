@@ -21,7 +21,7 @@ from pathlib import Path
 
 from runner import BUILD, options, process
 from runner.errors import output_error, CannotRun, Problem, Status
-from runner.lift import detect, kbuild, trees
+from runner.lift import compilers, detect, kbuild, trees
 from runner.plan import Image
 from runner.lift.kbuild import Variant
 
@@ -141,7 +141,7 @@ def _compile(tree: trees.Tree, variant: Variant, stage: detect.Stage, folder: Pa
     children = []
     for unit, (saved, sources) in WRAPPERS.items():
         target = folder / f"wrap_{unit}.o"
-        compiler, *flags = kbuild.command(kbuild_folder, saved)
+        compiler, *flags = compilers.adapt(variant.toolchain, kbuild.command(kbuild_folder, saved), kbuild_folder)
         full = [
             compiler, *first, *flags, *extra, f"-Wp,-MMD,{target.with_suffix('.dep')}",
             *(f'-D{macro}="{tree.path / source}"' for macro, source in sources.items()),
@@ -189,6 +189,7 @@ def lift(word: str, variant: Variant, build: Path, programs: Sequence[str] | Non
     missing = kbuild.missing_tools()
     if missing:
         raise CannotRun(Problem.LIFT_TOOL, f"lifting a kernel needs {', '.join(missing)}")
+    compilers.check(variant.toolchain)
     watch = _Stopwatch()
     # make's dependency files name objects as make was told to: relative to its folder if possible.
     if not build.is_absolute() and Path.cwd() != ROOM:
