@@ -52,7 +52,8 @@ def usage() -> str:
     """`tickbench --help`."""
     lines = [f"  {name:<10}{command.help}" for name, command in COMMANDS.items()]
     return "\n".join(["usage: tickbench COMMAND [options]", "", *lines, "",
-                      "`tickbench COMMAND --help` describes the options of a command, with examples.", "",
+                      "`tickbench COMMAND --help` describes the options of a command, with examples.",
+                      "`source <(./tickbench --completion bash)` completes all this in bash.", "",
                       options.STATUSES])
 
 
@@ -63,10 +64,20 @@ def main(arguments: Sequence[str]) -> int:
     return status
 
 
+def _completion() -> int:
+    from runner import BUILD
+    from runner.commands import completion
+
+    print(completion.bash({name: command.load() for name, command in COMMANDS.items()}, BUILD), end="")
+    return Status.PASSED
+
+
 def _status(arguments: Sequence[str]) -> int:
     if arguments and arguments[0] in ("--help", "-h"):
         print(usage())
         return Status.PASSED
+    if tuple(arguments) == ("--completion", "bash"):
+        return _completion()
     command = COMMANDS.get(arguments[0]) if arguments else None
     if command is None:
         print(usage(), file=sys.stderr)

@@ -5,9 +5,9 @@ the options of run, sim and show."""
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from runner import BUILD
 from runner.errors import CannotRun, Problem
@@ -69,6 +69,17 @@ EXAMPLES = {
 PERIODIC = "lift kernels configured without NO_HZ"
 
 
+class _Captured(Exception):
+    """Carries a command's parser out of its main()."""
+
+    def __init__(self, parser: Parser) -> None:
+        super().__init__()
+        self.parser = parser
+
+
+_capturing = False
+
+
 class Parser(argparse.ArgumentParser):
     """The parser of a command. An error raises CannotRun, so that every command ends the same way."""
 
@@ -81,6 +92,26 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise CannotRun(Problem.USAGE, message)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse's; but parser_of() ends a command here."""
+        if _capturing:
+            raise _Captured(self)
+        return super().parse_known_args(args, namespace)
+
+
+def parser_of(main: Callable[[Sequence[str]], int]) -> Parser:
+    """The parser of a command: its main() is called, and ends where it parses its arguments, which each does
+    first."""
+    global _capturing
+    _capturing = True
+    try:
+        main([])
+    except _Captured as captured:
+        return captured.parser
+    finally:
+        _capturing = False
+    raise AssertionError(f"{main.__module__} parses no arguments")
 
 
 def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
