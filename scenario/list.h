@@ -21,5 +21,8 @@ extern const struct scenario scenario_torn;
 extern const struct scenario scenario_rate;
 extern const struct scenario scenario_clocks;
 extern const struct scenario scenario_regress;
+extern const struct scenario scenario_getters;
+extern const struct scenario scenario_vdso;
+extern const struct scenario scenario_told;
 
 #endif

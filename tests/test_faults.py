@@ -57,7 +57,7 @@ class Row:
 STARTING = ("lock", "compare", "slew", "nohz", "late", "step", "freq", "recalibrate", "rate", "clocks", "regress")
 FOLLOWING = tuple(name for name in STARTING if name not in ("clocks", "regress"))
 # These drive a core by hand, without a line.
-DRIVING = ("adjust", "leap", "sleep", "aux")
+DRIVING = ("adjust", "leap", "sleep", "aux", "getters", "vdso", "told")
 WATCHING = tuple(name for name in FOLLOWING if name != "rate")
 READING = (*WATCHING, "clocks")
 
@@ -163,6 +163,39 @@ OWN = (
         ("what is done to an auxiliary clock changes no other clock", "aux-touches-main"),
         ("what is done to the main clock changes no auxiliary clock", "main-touches-aux"),
         ("an auxiliary clock runs at the rate that it was given", "aux-rate"))),
+    *(Row("getters", claim, fault) for claim, fault in (
+        ("every function reads the same time of its clock", "getter-1ns"),
+        ("CLOCK_TAI is CLOCK_REALTIME and the TAI offset, CLOCK_BOOTTIME is CLOCK_MONOTONIC and the time slept",
+         "boot-1ns"),
+        ("CLOCK_MONOTONIC_RAW is the counter times a constant", "raw-1ns"),
+        ("a coarse clock is the time of the latest tick or step", "coarse-1ns"),
+        ("the readers of seconds have the coarse clocks' second", "seconds-late"),
+        ("the fast readers agree, outside of a tick", "fast-1ns"),
+        ("no clock that must not goes back", "reader-back"),
+        ("a device's timestamp is the time of its value of the counter", "cross-1ns"),
+        ("a device's timestamp is the time of its value of the counter", "history-off"),
+        ("the offsets between clocks are what the clocks differ by", "offset-1ns"),
+        ("every copy of the timekeeper is equal to it", "copy-unlike"))),
+    *(Row("vdso", claim, fault) for claim, fault in (
+        ("user space reads the kernel's time, of every clock", "vdso-1ns"),
+        ("so it does of the coarse clocks, and of the second that time() has", "vdso-second"),
+        ("gettimeofday() is CLOCK_REALTIME in microseconds", "vdso-usec"),
+        ("the resolution is a tick: there are no high resolution timers", "vdso-fine"),
+        ("the time zone gets to user space", "vdso-zone"),
+        ("what the page does not have is asked of the kernel", "vdso-answers"),
+        ("the page is closed during an update, and at no other time", "vdso-open"))),
+    *(Row("told", claim, fault) for claim, fault in (
+        ("a tick tells the vDSO and hypervisors once, and timers nothing", "told-twice"),
+        ("a tick that is early, and a call that sets no time, tell nobody", "told-always"),
+        ("settimeofday tells everybody once", "told-twice"),
+        ("so does ADJ_SETOFFSET", "told-twice"),
+        ("so does a new TAI offset", "told-twice"),
+        ("a new frequency is no step", "told-twice"),
+        ("a leap second is told once, in the tick that inserts it", "told-twice"),
+        ("another clock source tells the tick device once", "told-twice"),
+        ("a suspend stops the tick once, and is no step", "told-twice"),
+        ("a resume tells timers once", "told-twice"),
+        ("a sleep that the RTC measured tells the boot clock's timers too", "told-twice"))),
     Row("torn", "no torn line is accepted", "stress-mixed", ("duration=0.05",)),
     Row("torn", "the page changed meanwhile", "stress-still", ("duration=0.05",)),
     Row("regress", "the core takes each frequency", "adjtimex-refused", note="adjtimex: "),

@@ -15,7 +15,7 @@ from runner.lift.kbuild import Variant
 from runner.report import kunit
 
 # Setting and adjusting (adjtime, steps), leap seconds, suspends, auxiliary clocks; a slew, a step, and drift.
-SCENARIOS = "adjust,leap,sleep,aux,slew,step,lock"
+SCENARIOS = "adjust,leap,sleep,aux,getters,vdso,told,slew,step,lock"
 
 
 def main(arguments: Sequence[str]) -> int:

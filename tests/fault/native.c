@@ -14,6 +14,7 @@ extern const struct tk_ops tk_native;
 
 static u64 ticks, reads, references;
 
+#include "tests/fault/native_clocks.h"
 #include "tests/fault/native_adjust.h"
 
 static enum tk_error fault_init(const struct tk_setup *setup)

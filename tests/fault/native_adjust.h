@@ -100,6 +100,7 @@ static void fault_readings(u64 now, u32 sets, struct tk_readings *readings)
 	native_readings(now, sets, readings);
 	if (fault_is("leap-late") && sets & TK_SET_OFFSETS)
 		readings->value[TKR_UPDATE_OFFS_REAL] = readings->value[TKR_MONO_TO_REAL];
+	spoil_readings(readings);
 }
 
 static void fault_suspend(u64 now, const struct tk_sleep *sleep)
