@@ -3,6 +3,19 @@
 #include "guest/samples.h"
 #include "arch/x86/debugcon.h"
 
+static void ship_traces(const struct run *run, const char *scenario, u32 number)
+{
+	struct sample_header header;
+	u32 count, decimation;
+	const struct trace_point *traces = run_traces(run, &count, &decimation);
+
+	if (!traces)
+		return;
+	header = run_trace_header(run, scenario, number);
+	debugcon_write(&header, sizeof(header));
+	debugcon_write(traces, count * sizeof(traces[0]));
+}
+
 void samples_ship(void *context, const struct run *run, const char *scenario, u32 number)
 {
 	const struct stats *stats = run->stats;
@@ -13,4 +26,5 @@ void samples_ship(void *context, const struct run *run, const char *scenario, u3
 		return;
 	debugcon_write(&header, sizeof(header));
 	debugcon_write(stats->samples, stats->kept * sizeof(stats->samples[0]));
+	ship_traces(run, scenario, number);
 }

@@ -9,6 +9,7 @@
 #include "lib/stats.h"
 
 #define SAMPLE_MAGIC "TBSAMPL1"
+#define TRACE_MAGIC  "TBTRACE1"
 
 /*
  * The number of samples that are kept of a run. It is the same in each vehicle, so that percentiles
@@ -16,6 +17,19 @@
  */
 #define SAMPLES_KEPT 32768U
 
+/*
+ * Where a core's clock is against the line, fs, at the last tick's counter value: the time that it
+ * tells (A), with ntp_error added (B, intended), and with the phase that is still to be slewed
+ * added (C, going).
+ */
+struct trace_point {
+	u64 counter;
+	s64 told_fs, intended_fs, going_fs;
+};
+
+#define TRACES_KEPT 4096U
+
+/* Also of the traces' record, which follows the samples' record of its run. */
 struct sample_header {
 	char magic[8];
 	u32 run;

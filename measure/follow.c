@@ -106,6 +106,8 @@ static void feed(struct run *run, u32 step_ns)
 		run->feed_error = set_by_hand(run);
 	}
 	run->feeds++;
+	if (run->told)
+		run->told(run);
 }
 
 /*

@@ -29,6 +29,9 @@ struct run {
 	struct vmclock_seen
 		seen; /* the page when it was read last, whether it was accepted or not */
 	enum vmclock_error line_error;
+	void (*tick)(u64 now); /* in place of the core's own; NULL: that */
+	/* Called after the core was handed a line, with the tick disabled; NULL: nobody asks. */
+	void (*told)(struct run *run);
 	bool following; /* feed each change of the page to the core */
 	bool sampling;
 	bool read_before; /* last_mono_ns holds something */
@@ -93,6 +96,10 @@ void run_ticks_stop(struct run *run);
 void run_ms(struct run *run, u64 ms);
 void run_settle(struct run *run, u64 ms);
 void run_cycles(struct run *run, u64 cycles);
+
+/* The points that were kept, for the samples' file; NULL: this run was not traced. */
+const struct trace_point *run_traces(const struct run *run, u32 *count, u32 *decimation);
+struct sample_header run_trace_header(const struct run *run, const char *scenario, u32 number);
 
 /* The header of a run's samples in samples.bin. */
 struct sample_header run_sample_header(const struct run *run, const char *scenario, u32 number);

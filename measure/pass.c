@@ -52,7 +52,7 @@ void run_ticks_start(struct run *run)
 	ticker->tickless = run->params->tickless;
 	ticker->late_ns = run->params->late_ns;
 	ticker->seed = run->params->seed;
-	ticker->tick = run->tk->tick;
+	ticker->tick = run->tick ? run->tick : run->tk->tick;
 	ticker->sample = look;
 	ticker->context = run;
 	run->clock->ticks_start(run->clock, ticker);

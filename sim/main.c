@@ -104,15 +104,27 @@ static u64 stopwatch_ns(void)
 
 static FILE *samples_file;
 
+static void write_samples(const struct sample_header *header, const void *entries, size_t size)
+{
+	if (fwrite(header, sizeof(*header), 1, samples_file) != 1 ||
+	    fwrite(entries, size, header->count, samples_file) != header->count)
+		cannot("the samples cannot be written: %s", strerror(errno));
+}
+
 static void ship(void *context, const struct run *run, const char *scenario, u32 number)
 {
 	const struct sample_header header = run_sample_header(run, scenario, number);
 
+	u32 count, decimation;
+	const struct trace_point *traces = run_traces(run, &count, &decimation);
+
 	(void)context;
-	if (fwrite(&header, sizeof(header), 1, samples_file) != 1 ||
-	    fwrite(run->stats->samples, sizeof(struct sample), header.count, samples_file) !=
-		    header.count)
-		cannot("the samples cannot be written: %s", strerror(errno));
+	write_samples(&header, run->stats->samples, sizeof(struct sample));
+	if (traces) {
+		const struct sample_header traced = run_trace_header(run, scenario, number);
+
+		write_samples(&traced, traces, sizeof(struct trace_point));
+	}
 }
 
 static void run_all(const struct experiments *experiments, const struct options *options,

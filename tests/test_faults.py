@@ -27,6 +27,7 @@ EVERY_LINE = "every line of the page is taken"
 # What claims.c claims where ticks are late or skipped, and of every error on the virtual clock.
 STAYS = "it stays within one mult step over the longest time between two ticks"
 MEAN = "its mean error stays within that bound too"
+GOING = "told time with all that is still due moves by the tick length alone, in every tick"
 ACCOUNT = "the time plus the corrections that are still due is on the line, within 5 ps"
 LOCKED_RATE = "the locked core drifts less than 1 ppb from the line, or than a short run can tell"
 DRIFT = "it does not drift: less than 0.001 ns/s, or than a short run can tell"
@@ -54,7 +55,8 @@ class Row:
 
 
 # What bench.c claims in every scenario that starts a core, takes a line, and looks at the page.
-STARTING = ("lock", "compare", "slew", "nohz", "late", "step", "freq", "recalibrate", "rate", "clocks", "regress")
+STARTING = ("lock", "compare", "slew", "nohz", "late", "step", "freq", "recalibrate", "trace", "rate", "clocks",
+            "regress")
 FOLLOWING = tuple(name for name in STARTING if name not in ("clocks", "regress"))
 # These drive a core by hand, without a line.
 DRIVING = ("adjust", "leap", "sleep", "aux", "getters", "vdso", "told")
@@ -95,6 +97,9 @@ OWN = (
     Row("freq", ACCOUNT, "error-sign"),
     Row("freq", DRIFT, "mult-above"),
     Row("recalibrate", ACCOUNT, "recalibrate-forgets"),
+    Row("trace", GOING, "error-lost"),
+    Row("trace", GOING, "drain-lost"),
+    Row("trace", "what it is told moves it by exactly that much", "offset-short"),
     Row("recalibrate", "a tick while cycle_interval is 0 is skipped", "recalibrate-divides",
         note="a tick divided by zero"),
     Row("slew", ACCOUNT, "drain-sign"),

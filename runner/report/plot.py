@@ -44,9 +44,27 @@ def _scale(error_ns: NDArray[np.float64]) -> tuple[str, float]:
     return ("symlog", max(settled, 1e-3)) if peak > 50 * max(settled, 1e-3) else ("linear", 0.0)
 
 
+def _draw_traces(axes: Any, record: Samples, run: dict[str, Any] | None) -> None:
+    """Told, intended and going time against the page: where the clock is, should be, and will be."""
+    traces = record.traces
+    assert traces is not None
+    lines = (("C, going", traces.going_ns, "#b5651d", 1.6), ("B, intended", traces.intended_ns, "#4b8b3b", 1.1),
+             ("A, told", traces.told_ns, LINE, 0.6))
+    for label, values, color, width in lines:
+        axes.plot(traces.seconds, values, color=color, linewidth=width, label=label)
+    axes.set_title(f"{title(record, run)}: traces", loc="left", fontsize=9)
+    axes.set_ylabel("ns from the line", fontsize=8)
+    axes.legend(fontsize=7, loc="best")
+    axes.ticklabel_format(axis="y", useOffset=False)
+    axes.tick_params(labelsize=7)
+    axes.grid(linewidth=0.3, alpha=0.6)
+    axes.margins(x=0)
+
+
 def draw(records: Sequence[Samples], runs: Sequence[dict[str, Any]], path: Path) -> bool:
     """Writes the picture; false if there is nothing to draw. runs[i] is of the record with run == i."""
     records = [record for record in records if len(record.error_ns)]
+    traced = [record for record in records if record.traces is not None]
     if not records:
         return False
     os.environ["MPLBACKEND"] = "Agg"
@@ -56,8 +74,9 @@ def draw(records: Sequence[Samples], runs: Sequence[dict[str, Any]], path: Path)
 
     # matplotlib reads a matplotlibrc of the current folder, which may have it start programs (TeX).
     matplotlib.rcdefaults()
-    figure = Figure(figsize=(11, 0.6 + 2.2 * len(records)), layout="constrained")
-    axes = figure.subplots(len(records), 2, squeeze=False, width_ratios=[4, 1])
+    rows = len(records) + len(traced)
+    figure = Figure(figsize=(11, 0.6 + 2.2 * rows), layout="constrained")
+    axes = figure.subplots(rows, 2, squeeze=False, width_ratios=[4, 1])
     for (left, right), record in zip(axes, records):
         run = runs[record.run] if record.run < len(runs) else None
         x, low, high = envelope(record.seconds, record.error_ns)
@@ -84,8 +103,11 @@ def draw(records: Sequence[Samples], runs: Sequence[dict[str, Any]], path: Path)
         for each in (left, right):
             each.tick_params(labelsize=7)
             each.grid(linewidth=0.3, alpha=0.6)
+    for (left, right), record in zip(axes[len(records):], traced):
+        right.set_axis_off()
+        _draw_traces(left, record, runs[record.run] if record.run < len(runs) else None)
     axes[-1][0].set_xlabel("seconds since the start of the run", fontsize=8)
-    axes[-1][1].set_xlabel("samples", fontsize=8)
+    axes[len(records) - 1][1].set_xlabel("samples", fontsize=8)
     try:
         figure.savefig(path, dpi=110)
     except OSError as error:

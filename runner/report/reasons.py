@@ -49,6 +49,7 @@ OF_SCENARIO: dict[str, Callable[[dict[str, Any]], str]] = {
     "step": _count("disruptions", "{} disruptions and as many steps"),
     "clocks": lambda metrics: (f"the counter is {figure(metrics['counter_drift_ppb'], 1)} ppb off the second"
                                f" one, of {figure(metrics['counter_drift_limit_ppb'], 1)} that may be"),
+    "trace": _count("going_moved_ticks", "C moved by itself in {} ticks"),
     "recalibrate": _count("recalibrations", "{} recalibrations of the counter"),
     "freq": _count("period_changes", "{} changes of the page's period"),
 }

@@ -1,20 +1,32 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Reads the sample records that a vehicle leaves (docs/report.md has their layout): one record a run,
-a header of 64 bytes and pairs of counter and error. Assumes that a file may be cut short, where a
-guest died: what is whole is read."""
+a header of 64 bytes and pairs of counter and error; after some of them one of traces. Assumes that a
+file may be cut short, where a guest died: what is whole is read."""
 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-MAGIC = b"TBSAMPL1"
+MAGIC, TRACE_MAGIC = b"TBSAMPL1", b"TBTRACE1"
 HEADER = struct.Struct("<8sIIIIQQ24s")
 PAIR = np.dtype([("counter", "<u8"), ("error_fs", "<i8")])
+POINT = np.dtype([("counter", "<u8"), ("told_fs", "<i8"), ("intended_fs", "<i8"), ("going_fs", "<i8")])
+
+
+@dataclass(frozen=True)
+class Traces:
+    """Three lines against the page, a point for each 2^n-th tick, ns: the time that is told, with ntp_error added,
+    and with the phase that is still to be slewed added."""
+
+    seconds: NDArray[np.float64]  # since the start of the run
+    told_ns: NDArray[np.float64]
+    intended_ns: NDArray[np.float64]
+    going_ns: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -29,6 +41,7 @@ class Samples:
     seconds: NDArray[np.float64]  # since the start of the run
     error_ns: NDArray[np.float64]
     whole: bool = True
+    traces: Traces | None = None
 
 
 def _record(data: bytes, at: int) -> tuple[Samples, int]:
@@ -43,13 +56,29 @@ def _record(data: bytes, at: int) -> tuple[Samples, int]:
     ), at + there * PAIR.itemsize
 
 
+def _traces(data: bytes, at: int) -> tuple[Traces, int]:
+    _, _, count, _, _, hz, start, _ = HEADER.unpack_from(data, at)
+    at += HEADER.size
+    there = min(count, (len(data) - at) // POINT.itemsize)
+    points = np.frombuffer(data, POINT, there, at)
+    ahead = (points["counter"] - np.uint64(start)).astype(np.int64)
+    return Traces(ahead / float(hz or 1), *(points[name] / 1e6 for name in POINT.names[1:])), at + points.nbytes
+
+
 def parse(data: bytes) -> list[Samples]:
     """All records; ends at the first that does not begin as one."""
     records = []
     at = 0
-    while at + HEADER.size <= len(data) and data[at:at + len(MAGIC)] == MAGIC:
-        record, at = _record(data, at)
-        records.append(record)
+    while at + HEADER.size <= len(data):
+        magic = data[at:at + len(MAGIC)]
+        if magic == MAGIC:
+            record, at = _record(data, at)
+            records.append(record)
+        elif magic == TRACE_MAGIC and records:
+            traces, at = _traces(data, at)
+            records[-1] = replace(records[-1], traces=traces)
+        else:
+            break
     return records
 
 
