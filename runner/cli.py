@@ -44,6 +44,7 @@ COMMANDS = {
     "mutants": Command("study.mutants", "break a kernel's core, and count what is reported"),
     "coverage": Command("study.coverage", "count the lines of a kernel's core that the default checks run"),
     "matrix": Command("study.matrix", "measure many experiments on many cores, also on other hosts"),
+    "bisect": Command("study.bisect", "find the commit that broke a claim"),
     "bench": Command("study.bench", "measure the speed of tickbench itself"),
 }
 

@@ -53,6 +53,8 @@ class Problem(enum.Enum):
     PARALLEL_MISSING = "install it with ./setup.sh matrix"
     MATRIX = "`./tickbench matrix --print` shows a matrix as TOML, and docs/matrix.md describes it"
     MATRIX_CELLS = "run this again: what was measured is kept"
+    BAD_CLAIM = "docs/report.md lists the metrics, and `tickbench-sim --list` the scenarios"
+    BISECT_SKIPPED = "name a narrower range, or mend what the revisions lack"
     PROGRAM_FAILED = "its own words are above"
     BAD_REPORT = "docs/report.md has the schema"
 

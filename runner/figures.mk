@@ -17,6 +17,11 @@ matrix: ## many experiments on many cores (MATRIX=FILE.toml, CORES=native,7.3, S
 	@$(TICKBENCH) matrix --build $(BUILD) $(if $(CORES),--cores $(call quote,$(CORES))) \
 		$(if $(SSHLOGIN),--sshlogin $(call quote,$(SSHLOGIN))) $(if $(MATRIX),$(call quote,$(MATRIX)))
 
+bisect: ## find the commit that broke a claim (TREE=, BAD=, GOOD=, CLAIM=)
+	$(call ready,run lift)
+	@$(TICKBENCH) bisect --build $(BUILD) --tree $(call quote,$(TREE)) --bad $(call quote,$(BAD)) \
+		--good $(call quote,$(GOOD)) --claim $(call quote,$(CLAIM))
+
 mutants: ## break a kernel's core in one place at a time, and count the breaks that are reported (LINUX=..., COUNT=, SEED=)
 	$(call ready,run lift)
 	@$(TICKBENCH) mutants --build $(BUILD) $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED)) \
@@ -36,4 +41,4 @@ bench: ## speed, as ratios; with LINUX=TREE also from an edit to the verdict
 	$(call ready,run $(if $(LINUX),lift))
 	@$(TICKBENCH) bench --build $(BUILD) $(if $(LINUX),--linux $(call quote,$(LINUX)))
 
-.PHONY: soak ladder matrix mutants coverage kunit bench
+.PHONY: soak ladder matrix bisect mutants coverage kunit bench

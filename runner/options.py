@@ -61,6 +61,10 @@ EXAMPLES = {
                "./tickbench matrix --cores native,7.3,~/src/linux",
                "./tickbench matrix --print >mine.toml; ./tickbench matrix mine.toml",
                "./tickbench matrix --sshlogin 8/user@big,: mine.toml"),
+    "bisect": ("./tickbench bisect --tree ~/src/linux --bad v7.2 --good v7.3 --first-fixed --claim 'lock.max_abs_ns < 10'",
+               "./tickbench bisect --tree ~/src/linux --bad HEAD --good v7.3 --claim lock --claim 'late.max_abs_ns < 1'",
+               "./tickbench bisect --tree ~/src/linux --bad HEAD --good v7.3 --same-as v7.3",
+               "./tickbench bisect --switches --good all --bad none --claim 'slew.drift_ns_per_s < 0.001'"),
     "bench": ("./tickbench bench",
               "./tickbench bench --linux ~/src/linux"),
 }

@@ -177,3 +177,15 @@ def command(folder: Path, unit: str) -> list[str]:
         raise CannotRun(Problem.LIFT,
                         f"kbuild saved no command for kernel/time/{unit}.o in {folder}")
     return [word for word in words[: words.index("-c")] if not word.startswith("-Wp,-M")]
+
+
+def sources(folder: Path, tree: Path) -> list[str]:
+    """The files of the tree that its units were compiled from, headers too, relative to the tree."""
+    found: set[str] = set()
+    for unit in UNITS:
+        saved = (folder / f"kernel/time/.{unit}.o.cmd").read_text(errors="replace")
+        for word in saved.split():
+            path = Path(os.path.normpath(folder / word.rstrip("\\")))
+            if path.is_relative_to(tree) and not path.is_relative_to(folder) and path.is_file():
+                found.add(str(path.relative_to(tree)))
+    return sorted(found)
