@@ -295,7 +295,8 @@ def parser() -> options.Parser:
     add = made.add_argument
     add("words", nargs="*", metavar="name=value", help="parameters of the scenarios, as for tickbench sim")
     add("--tree", type=Path, metavar="PATH", help="a kernel's git repository; it is not changed")
-    add("--bad", required=True, metavar="REV", help="a revision where the claim fails; with --switches, a set of switches")
+    add("--bad", required=True, metavar="REV",
+        help="a revision where the claim fails; with --switches, a set of switches (--bad=-clawback: all but)")
     add("--good", required=True, metavar="REV", help="one where it holds; with --switches, a set of switches")
     add("--claim", action="append", default=[], metavar="CLAIM",
         help="for instance 'lock.max_abs_ns < 10'; 'lock' alone: all claims of the scenario hold. May be repeated: "
@@ -319,8 +320,7 @@ def main(arguments: Sequence[str]) -> int:
         raise CannotRun(Problem.USAGE, f"{' '.join(given.words)} is not name=value")
     claims = [parse_claim(text, table) for text in given.claim]
     judge = Judge(claims, given.same_as, given.words, given.hz, given.build)
-    console = Console(stderr=given.json, highlight=False, soft_wrap=True)
-    say = progress.stderr() if given.json else console
+    say = Console(stderr=given.json, highlight=False, soft_wrap=True)
     if given.switches:
         return _switches(given, judge, say)
     if given.tree is None:
@@ -355,26 +355,28 @@ def _tree(given: Any, judge: Judge, console: Console) -> int:
             say(judged, 0)
             ends.append(judged)
             if judged.good is not wanted:
-                raise CannotRun(Problem.USAGE, f"the claim \"{judge.title}\" {_wrong_end(judged, wanted)} at "
-                                               f"{commit[:12]} ({', '.join(judged.figures)}), so there is nothing to find")
+                raise CannotRun(Problem.USAGE, f"the claim \"{judge.title}\" {_wrong_end(judged)} at {commit[:12]}"
+                                               f" ({', '.join(judged.figures)}), so there is nothing to find")
         paths = [] if given.all else sorted({*TOUCHING, *(
             path for commit in (older, newer) for path in touched(f"{tree}@{commit}", given.hz, given.build))})
         total = repository.count(newer, older, paths)
         if not total:
-            raise CannotRun(Problem.USAGE, "no commit between the two touches what the lift compiles; --all judges the others")
+            raise CannotRun(Problem.USAGE, "no commit between the two touches what the lift compiles; --all judges the"
+                                           " others")
         console.print(f"{total} commits to search", markup=False)
         repository.open()
         found = search(repository, one, newer, older, paths, ahead, say, fixed)
         if len(found.candidates) != 1:
             names = "\n".join(f"{each[:12]} {repository.subject(each)}" for each in found.candidates)
-            raise CannotRun(Problem.BISECT_SKIPPED, "the commit is one of those that cannot be judged, or the next one", names)
+            raise CannotRun(Problem.BISECT_SKIPPED, "the commit is one of these, and those between cannot be judged",
+                            names)
         first = found.candidates[0]
         found.after = found.after or one(first)
         found.before = one(repository.parent(first))
     return _end(given, repository, judge, found)
 
 
-def _wrong_end(judged: Judged, wanted: bool) -> str:
+def _wrong_end(judged: Judged) -> str:
     if judged.good is None:
         return "cannot be judged"
     return "holds" if judged.good else "does not hold"
@@ -393,8 +395,9 @@ def _end(given: Any, repository: Repository, judge: Judge, found: Found) -> int:
         print(json.dumps({
             f"first_{kind}": first, "subject": repository.subject(first), "claim": judge.title,
             "before": list(found.before.figures), "after": list(found.after.figures),
-            "steps": [{"revision": each.name, "subject": each.subject, "good": each.good, "figures": list(each.figures),
-                       "seconds": round(each.seconds, 3)} for each in found.steps]}, indent=1))
+            "steps": [{"revision": each.name, "subject": each.subject, "good": each.good,
+                       "figures": list(each.figures), "seconds": round(each.seconds, 3)} for each in found.steps],
+        }, indent=1))
         return Status.PASSED
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"\nthe first {kind} commit is {first[:12]} {repository.subject(first)}", markup=False)
@@ -424,7 +427,7 @@ def _switches(given: Any, judge: Judge, console: Console) -> int:
         judged = one(switches)
         say(judged, 0)
         if judged.good is not wanted:
-            raise CannotRun(Problem.USAGE, f"the claim \"{judge.title}\" {_wrong_end(judged, wanted)} with "
+            raise CannotRun(Problem.USAGE, f"the claim \"{judge.title}\" {_wrong_end(judged)} with "
                                            f"switches={judged.name}, so there is nothing to find")
     name, steps = search_switches(one, good, bad, say)
     what = "without" if name in good else "with"

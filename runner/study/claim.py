@@ -57,7 +57,8 @@ def parse(text: str, table: Scenarios) -> Claim:
     """CannotRun (BAD_CLAIM) if it is no claim, or names no scenario."""
     found = FORM.match(text)
     if not found:
-        raise CannotRun(Problem.BAD_CLAIM, f"\"{text}\" is not SCENARIO.METRIC < NUMBER (or <=, >, >=, ==, !=), nor SCENARIO")
+        raise CannotRun(Problem.BAD_CLAIM, f"\"{text}\" is not SCENARIO.METRIC < NUMBER (or <=, >, >=, ==, !=), nor"
+                                           " SCENARIO")
     scenario, metric, sign, bound = found.groups()
     if scenario not in table.by_name:
         raise CannotRun(Problem.BAD_CLAIM, f"there is no scenario {scenario} (there are {', '.join(table.by_name)})")
