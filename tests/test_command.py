@@ -5,6 +5,7 @@ without a traceback at any time. Assumes that the folder may be a hostile kernel
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shlex
 import signal
 import subprocess
@@ -18,7 +19,7 @@ import pytest
 
 import fakes
 from conftest import ROOT, SECONDS, plain_environment
-from runner import cli, options, plan
+from runner import cli, options, plan, signals
 from runner.errors import Problem
 
 GOOD = fakes.log(("lock", ["ok it holds"]))
@@ -211,3 +212,22 @@ def test_a_run_that_is_interrupted_says_so_with_130(built: Path, tmp_path: Path)
     _, stderr = child.communicate(timeout=SECONDS)
     assert child.returncode == 130
     assert "interrupted" in stderr and "Traceback" not in stderr
+
+
+WITH_JSON = [name for name, command in cli.COMMANDS.items()
+             if "--json" in options.parser_of(command.load())._option_string_actions]
+
+
+@pytest.mark.parametrize("name", WITH_JSON)
+def test_json_is_alone_on_stdout_also_where_nothing_could_run(
+        name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A program reads it: words about an error are for stderr. None of the trees that are named is there."""
+    monkeypatch.setattr(signals, "raised", contextlib.nullcontext)
+    parser = options.parser_of(cli.COMMANDS[name].load())
+    needed = [action for action in parser._actions if not action.option_strings or action.required]
+    words = [word for action in needed for word in (*action.option_strings[:1], str(tmp_path / "none"))]
+    for wrong in (["--no-such-option"], ["--build", str(tmp_path / "file/folder")]):
+        (tmp_path / "file").write_text("")
+        assert cli.main([name, "--json", *words, *wrong]) == 2
+        said = capsys.readouterr()
+        assert said.out == "" and said.err.startswith("tickbench: "), said
