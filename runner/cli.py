@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from runner import options, signals
+from runner import BUILD, options, signals
 from runner.errors import CannotRun, Problem, Status
 
 
@@ -66,9 +66,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _completion() -> int:
-    from runner import BUILD
-    from runner.commands import completion
-
+    completion = importlib.import_module("runner.commands.completion")
     print(completion.bash({name: command.load() for name, command in COMMANDS.items()}, BUILD), end="")
     return Status.PASSED
 

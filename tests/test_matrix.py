@@ -88,6 +88,15 @@ def test_the_default_matrix_has_what_a_maintainer_wants_to_know() -> None:
     assert {"counter_hz=3579545", "counter_bits=24", "counter_hz=1000000", "counter_hz=32768"} <= words
 
 
+def test_the_documented_file_is_a_matrix_and_its_claims_are_as_said(home: Path) -> None:
+    text = (ROOT / "docs/matrix.md").read_text().split("```toml\n")[1].split("```")[0]
+    ended = run(home, text, "--json")
+    assert ended.returncode == 0, ended.stderr
+    runs = json.loads(ended.stdout)["runs"]
+    assert len(runs) == 2 * 2 * 2 * 2 * 2
+    assert any(claim["todo"] == "the core lacks clawback" for each in runs for claim in each["claims"])
+
+
 def test_every_combination_is_a_cell_of_each_core() -> None:
     made = cells.parse(SMALL, "m.toml")
     assert [(cell.core, cell.hz) for cell in made.cells] == [

@@ -188,6 +188,33 @@ def edits(word: str, build: Path) -> list[Line]:
     return lines
 
 
+def whole_matrix(words: Sequence[str], build: Path) -> list[Line]:
+    """The default matrix on the native core and these kernels, beside its cells run one by one."""
+    from runner.study import cells, matrix, parallel
+
+    wanted = cells.read(None, ["native", *words])
+    native = matrix.native_program(build)
+    planned = matrix.plan(wanted, matrix.programs(wanted, build, lambda said: None), native)
+    scratch = build / "bench"
+    scratch.mkdir(parents=True, exist_ok=True)
+    results = matrix.Results(scratch, again=True)
+
+    def measure() -> None:
+        missing = matrix.measure(planned.tasks(), results, parallel.Hosts(), scratch)
+        if missing:
+            raise CannotRun(Problem.MATRIX_CELLS, "some cells could not be measured", missing)
+
+    def one_by_one() -> None:
+        for cell in wanted.cells:
+            task = planned.of_cell[cell]
+            subprocess.run([str(task.program.path), *task.arguments], stdout=subprocess.DEVNULL)
+
+    whole, alone = _timed(measure), _timed(one_by_one)
+    return [Line(f"matrix of {len(wanted.cells)} cells", f"{whole:.1f} s",
+                 f"{whole / alone:.2f} of its cells one by one, {alone:.1f} s; it runs {len(planned.tasks())}"
+                 f" experiments, with those of native at each kernel's stage")]
+
+
 def main(arguments: Sequence[str]) -> int:
     from rich.table import Table
 
@@ -204,6 +231,7 @@ def main(arguments: Sequence[str]) -> int:
     lifted = lift.simulators(words, given.build)
     elf = given.build / "tickbench.elf"
     lines = sim_rates(given.build / "tickbench-sim", lifted, tsc_hz(elf)) + guest(elf)
+    lines += whole_matrix(words, given.build)
     for word in words:
         lines += edits(word, given.build)
     for line in lines:

@@ -89,6 +89,11 @@ def _program(name: str, path: Path, words: Sequence[str]) -> Program:
     return Program(re.sub(r"[^\w.+~-]", "_", name), path, tuple(words), key_of(need_built(path).read_bytes()))
 
 
+def native_program(build: Path) -> Program:
+    """The host process without a lifted core, and without a word that chooses one."""
+    return _program("tickbench-sim", build / "tickbench-sim", [])
+
+
 def programs(matrix: cells.Matrix, build: Path, say: Callable[[str], None]) -> dict[tuple[str, int], Program]:
     """By core and HZ: a kernel is lifted for each HZ that it is measured at. CannotRun if one cannot be had."""
     from runner.lift import lift
@@ -330,7 +335,7 @@ def main(arguments: Sequence[str]) -> int:
         core_words.parse(core)
     check(matrix, given.build / "tickbench-sim")
     console = stderr()
-    native = _program("tickbench-sim", given.build / "tickbench-sim", [])
+    native = native_program(given.build)
     found = programs(matrix, given.build, lambda words: console.print(words, markup=False, soft_wrap=True))
     planned = plan(matrix, found, native)
     if given.commands:
