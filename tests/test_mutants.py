@@ -13,7 +13,7 @@ import pytest
 from conftest import ROOT, plain_environment
 from liftable import NEWEST, lifted
 from runner.errors import CannotRun
-from runner.study import breaks, mutants
+from runner.study import breaks, mutants, ownwork
 from runner.study.breaks import Break
 from runner.study.store import Store
 from runner.study.workshop import Children, Trial, Verdict
@@ -173,6 +173,16 @@ def test_the_command_breaks_a_lifted_core() -> None:
     assert said["total"]["reported"] >= 2 and done.returncode == (said["total"]["unreported"] > 0), done.stderr
     assert {each["function"] for each in said["functions"]} == {"tk_xtime_add"}
     assert all(each["by"] for each in said["breaks"] if each["verdict"] == "reported")
+
+
+def test_each_of_our_own_files_has_something_that_judges_it() -> None:
+    own = ownwork.files()
+    assert {"tk/native/ntp.c", "tk/reference.c", "vmclock/page.c", "lib/stats.c"} <= set(own)
+    for file in own:
+        judge = ownwork.judge_of(file, "lift/x")
+        assert bool(judge.trials) != bool(judge.tests)
+        assert not judge.tests or (ROOT / judge.tests).exists()
+        assert breaks.find(file, (ROOT / file).read_text()), f"{file}: nothing to break"
 
 
 def test_a_function_that_is_not_there_is_an_error() -> None:

@@ -15,15 +15,19 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Protocol
 
 from rich import box
 from rich.table import Table
 
 from runner import BUILD, options
 from runner.errors import CannotRun, Problem, Status
+from runner.lift import lift
+from runner.lift.kbuild import Variant
+from runner.lift.lift import ROOM
 from runner.report import progress
 from runner.report.table import console
-from runner.study import breaks
+from runner.study import breaks, ownwork
 from runner.study.breaks import Break
 from runner.study.ladder import write_tables
 from runner.study.soak import positive
@@ -78,11 +82,20 @@ class Ended(Exception):
     """The command is being interrupted: what was being judged is not."""
 
 
+class Bench(Protocol):
+    """What a Crew works with: a Workbench, for a kernel's files, or an OwnBench."""
+
+    children: Children
+
+    def judge(self, unit: str, text: str, trials: Sequence[Trial]) -> Verdict:
+        """What becomes of a text in place of the unit's."""
+
+
 class Crew:
     """One thread for each folder to work in. Takes breaks from the front of a list until `count` of them were
     judged (compile, and change the machine code)."""
 
-    def __init__(self, benches: Sequence[Workbench], texts: dict[str, str], store: Store, trials: Sequence[Trial],
+    def __init__(self, benches: Sequence[Bench], texts: dict[str, str], store: Store, trials: Sequence[Trial],
                  said: Callable[[Result], None]) -> None:
         self.benches, self.texts, self.store, self.trials, self.said = benches, texts, store, trials, said
         self.results: dict[int, Result] = {}
@@ -90,7 +103,7 @@ class Crew:
         self.errors: list[BaseException] = []
         self.lock = threading.Lock()
 
-    def _one(self, bench: Workbench, broken: Break) -> Verdict:
+    def _one(self, bench: Bench, broken: Break) -> Verdict:
         known = self.store.get(broken.name)
         if known is not None and known["mark"] == broken.mark:
             return Verdict(**known["verdict"])
@@ -100,7 +113,7 @@ class Crew:
         self.store.put(broken.name, {"mark": broken.mark, "verdict": asdict(verdict)})
         return verdict
 
-    def _work(self, bench: Workbench, todo: queue.SimpleQueue[tuple[int, Break] | None], count: int,
+    def _work(self, bench: Bench, todo: queue.SimpleQueue[tuple[int, Break] | None], count: int,
               reasons: dict[tuple[str, str], str]) -> None:
         try:
             while not self.stopped.is_set() and (taken := todo.get()) is not None:
@@ -109,7 +122,7 @@ class Crew:
                 with self.lock:
                     self.results[at] = result
                     done = sum(judged(each) for each in self.results.values())
-                if judged(result):
+                if judged(result) and done <= count:
                     self.said(result)
                 if done >= count:
                     self.stopped.set()
@@ -278,6 +291,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = options.Parser(
         "mutants", "Breaks a kernel's core in one place at a time, and counts the breaks that are reported.")
     parser.add_argument("linux", help="PATH, PATH@REV or a release (7.3)")
+    parser.add_argument("--own", action="store_true",
+                        help="break tickbench's own code: the native core, held against this kernel, what the cores "
+                        "share, the page and the statistics, held against their tests")
+    parser.add_argument("--file", action="append", default=[], metavar="FILE", help="with --own: break this file only")
     parser.add_argument("--function", action="append", default=[], metavar="NAME",
                         help="break these functions only, every place of them unless --count is given")
     parser.add_argument("--seed", type=int, default=1, help="which breaks, and in what order (default %(default)s)")
@@ -298,30 +315,56 @@ def _crew(build: Path, lifted: Path, kbuild_folder: Path, texts: dict[str, str],
     return Crew(benches, texts, store, TRIALS, said)
 
 
-def main(arguments: Sequence[str]) -> int:
-    from runner.lift import lift
-    from runner.lift.kbuild import Variant
+def _own(given: argparse.Namespace, build: Path, lifted: Path) -> tuple[list[Result], dict[str, str]]:
+    """Breaks of tickbench's own code."""
+    texts = {file: (ROOM / file).read_text() for file in ownwork.files() if not given.file or file in given.file}
+    if not texts:
+        raise CannotRun(Problem.USAGE, f"--file is none of {', '.join(ownwork.files())}")
+    found = [each for file, text in texts.items() for each in breaks.find(file, text)]
+    drawn = breaks.draw(chosen(found, given.function, texts), given.seed)
+    count = given.count or (len(drawn) if given.all or given.function else 250)
+    folder = build / "work" / "own"
+    folder.mkdir(parents=True, exist_ok=True)
+    benches = [ownwork.OwnBench(build, folder / str(n), str(lifted.relative_to(build)))
+               for n in range(os.cpu_count() or 1)]
+    if said := ownwork.unsound(benches[0], list(texts)):
+        raise CannotRun(Problem.PROGRAM_FAILED, f"the code is reported as it is ({said}), so its breaks tell nothing")
+    tests = [(ROOM / tests).read_text() for _, tests in ownwork.TESTED.values()]
+    store = Store(build, "mutants", _key(lifted, {**texts, **{str(n): text for n, text in enumerate(tests)}}))
+    with progress.Work(progress.stderr(), "mutants", min(count, len(drawn)), unit="breaks") as work:
+        crew = Crew(benches, texts, store, (), lambda result: work.add(words=result.word))
+        return crew.run(drawn, count, read_list(LIST.read_text())), texts
 
+
+def _kernels(given: argparse.Namespace, build: Path, lifted: Path,
+             kbuild_folder: Path) -> tuple[list[Result], dict[str, str]]:
+    """Breaks of the kernel's two files."""
+    texts = {f"{name}.c": unit_of(lifted, name, kbuild_folder).text for name in UNITS}
+    found = [each for file, text in texts.items() for each in breaks.find(file, text)]
+    drawn = breaks.draw(chosen(found, given.function, texts), given.seed)
+    count = given.count or (len(drawn) if given.all or given.function else 250)
+    _check_whole(lifted)
+    store = Store(build, "mutants", _key(lifted, texts))
+    with progress.Work(progress.stderr(), "mutants", min(count, len(drawn)), unit="breaks") as work:
+        crew = _crew(build, lifted, kbuild_folder, texts, store, lambda result: work.add(words=result.word))
+        return crew.run(drawn, count, read_list(LIST.read_text())), texts
+
+
+def main(arguments: Sequence[str]) -> int:
     given = parse(arguments)
     variant = Variant("um", 1000, True)
     done = lift.lift(given.linux, variant, given.build, (DIFF, SIM))
     build = done.folder.parents[2]
     kbuild_folder = (done.folder.parent / "kbuild" / variant.kbuild_name).resolve()
-    texts = {f"{name}.c": unit_of(done.folder, name, kbuild_folder).text for name in UNITS}
-    found = [each for file, text in texts.items() for each in breaks.find(file, text)]
-    drawn = breaks.draw(chosen(found, given.function, texts), given.seed)
-    count = given.count or (len(drawn) if given.all or given.function else 250)
-    _check_whole(done.folder)
-    store = Store(build, "mutants", _key(done.folder, texts))
-    with progress.Work(progress.stderr(), "mutants", min(count, len(drawn)), unit="breaks") as work:
-        crew = _crew(build, done.folder, kbuild_folder, texts, store, lambda result: work.add(words=result.word))
-        results = crew.run(drawn, count, read_list(LIST.read_text()))
+    results, texts = (_own(given, build, done.folder) if given.own
+                      else _kernels(given, build, done.folder, kbuild_folder))
+    label = "tickbench's own code" if given.own else done.tree.label
     if given.markdown:
-        write_tables(given.markdown, markdown(done.tree.label, given.seed, results), MARKS)
+        write_tables(given.markdown, markdown(label, given.seed, results), MARKS)
     if given.json:
-        print(json.dumps(document(done.tree.label, given.seed, results), indent=1))
+        print(json.dumps(document(label, given.seed, results), indent=1))
     else:
-        show(done.tree.label, given.seed, results, texts)
+        show(label, given.seed, results, texts)
     whole = total(tally(results))
     return Status.FAILED if whole.unreported else Status.PASSED
 

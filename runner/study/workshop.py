@@ -237,13 +237,15 @@ class Trial:
             return f"{self.name}: does not end"
         if status < 0:
             return f"{self.name}: dies of signal {-status}"
-        return f"{self.name}: {_what(said)}" if status else ""
+        return f"{self.name}: {what_it_says(said)}" if status else ""
 
 
-def _what(said: str) -> str:
+def what_it_says(said: str) -> str:
     """What a program's output says differs or fails: fields of the comparison, claims of scenarios."""
     fields = re.findall(r"^  (\S.*?) +-?\d+ +-?\d+$", said, re.MULTILINE)
     if fields:
         return ", ".join(dict.fromkeys(fields))
+    if failed := re.findall(r"^FAILED \S+::(\S+)", said, re.MULTILINE):
+        return ", ".join(failed)
     claims = re.findall(r"^\s*not ok \d+ -? ?(.*?)(?: #.*)?$", said, re.MULTILINE)
     return "; ".join(dict.fromkeys(claims)) or "fails"
