@@ -16,6 +16,10 @@ void draw_aux(u64 *random, long long bits, long long *args);
 void run_aux_set(const long long *args, struct difference *difference);
 void draw_aux_set(u64 *random, long long bits, long long *args);
 
+/* aux_step ID NS: ADJ_SETOFFSET to NS, which is refused if it is below 0. */
+void run_aux_step(const long long *args, struct difference *difference);
+void draw_aux_step(u64 *random, long long bits, long long *args);
+
 /* aux_adjtimex ID, and the arguments of adjtimex */
 void run_aux_adjtimex(const long long *args, struct difference *difference);
 void draw_aux_adjtimex(u64 *random, long long bits, long long *args);

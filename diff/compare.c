@@ -109,6 +109,12 @@ void compare_error(const enum tk_error error[CORES], struct difference *differen
 		compare_note(difference, "error", error[CORE_A], error[CORE_B]);
 }
 
+void compare_refusal(const enum tk_error error[CORES], struct difference *difference)
+{
+	if (error[CORE_A] != error[CORE_B])
+		compare_note(difference, "error", error[CORE_A], error[CORE_B]);
+}
+
 #define COMPARE(member)                                                                  \
 	do {                                                                             \
 		if (timex[CORE_A].member != timex[CORE_B].member)                        \

@@ -27,6 +27,8 @@ void compare_state(struct tk_state state[CORES], u32 left_out, struct difference
 void compare_time(const struct tk_time time[CORES], struct difference *difference);
 /* Whether both refused. The reasons are not compared: a core may check in any order. */
 void compare_error(const enum tk_error error[CORES], struct difference *difference);
+/* The same with the reasons, of calls that user space makes: it sees them. */
+void compare_refusal(const enum tk_error error[CORES], struct difference *difference);
 /* What adjtimex returned. `modes` as it was called. */
 void compare_timex(const struct tk_timex timex[CORES], u32 modes, struct difference *difference);
 

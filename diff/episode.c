@@ -9,6 +9,7 @@
 
 /* Which operations an episode consists of, beside `ticks`, and how likely each is. */
 struct theme {
+	bool brief; /* little time passes between operations: so that many of them are done */
 	struct {
 		const char *name; /* in the table of ops.c; NULL ends the list */
 		u32 weight;
@@ -17,77 +18,99 @@ struct theme {
 
 static const struct theme themes[] = {
 	/* everything */
-	{ { { "offset", 2 },
-	    { "adjtime", 3 },
-	    { "freq", 1 },
-	    { "constant", 1 },
-	    { "status", 1 },
-	    { "settime", 1 },
-	    { "counter", 1 },
-	    { "inject", 1 },
-	    { "reference", 1 },
-	    { "read", 1 },
-	    { "pass", 2 },
-	    { "tick", 2 },
-	    { "adjtimex", 2 } } },
+	{ .ops = { { "offset", 2 },
+		   { "adjtime", 3 },
+		   { "freq", 1 },
+		   { "constant", 1 },
+		   { "status", 1 },
+		   { "settime", 1 },
+		   { "counter", 1 },
+		   { "inject", 1 },
+		   { "reference", 1 },
+		   { "read", 1 },
+		   { "pass", 2 },
+		   { "tick", 2 },
+		   { "adjtimex", 2 } } },
 	/* midnights and leap seconds */
-	{ { { "midnight", 3 },
-	    { "status", 5 },
-	    { "settime", 2 },
-	    { "tai", 3 },
-	    { "edge", 1 },
-	    { "leap_second", 3 },
-	    { "leap", 3 } } },
+	{ .brief = true,
+	  .ops = { { "midnight", 3 },
+		   { "status", 5 },
+		   { "settime", 2 },
+		   { "tai", 3 },
+		   { "edge", 1 },
+		   { "leap_second", 3 },
+		   { "leap", 3 } } },
 	/* slews, small and large, in the same and in opposite directions */
-	{ { { "time_offset", 4 }, { "constant", 3 }, { "adjtime", 3 }, { "tai", 1 } } },
+	{ .ops = { { "time_offset", 4 }, { "constant", 3 }, { "adjtime", 3 }, { "tai", 1 } } },
 	/* rates and counters */
-	{ { { "freq", 2 },
-	    { "tick_usec", 2 },
-	    { "counter", 2 },
-	    { "reference", 3 },
-	    { "pass", 1 },
-	    { "tai", 1 },
-	    { "edge", 1 } } },
+	{ .ops = { { "freq", 2 },
+		   { "tick_usec", 2 },
+		   { "counter", 2 },
+		   { "reference", 3 },
+		   { "pass", 1 },
+		   { "tai", 1 },
+		   { "edge", 1 } } },
 	/* every way to set and adjust, with limits and beyond them */
-	{ { { "adjtimex", 8 },
-	    { "query", 2 },
-	    { "adjtime_left", 1 },
-	    { "set", 1 },
-	    { "ahead", 1 },
-	    { "seconds", 2 },
-	    { "status", 1 },
-	    { "read", 1 } } },
+	{ .brief = true,
+	  .ops = { { "adjtimex", 8 },
+		   { "query", 2 },
+		   { "adjtime_left", 1 },
+		   { "set", 1 },
+		   { "ahead", 1 },
+		   { "seconds", 2 },
+		   { "adjtime", 2 },
+		   { "time_offset", 1 },
+		   { "settime", 1 },
+		   { "inject", 1 },
+		   { "status", 1 },
+		   { "read", 1 } } },
 	/* auxiliary clocks, and the main one beside them */
-	{ { { "aux", 4 },
-	    { "aux_set", 2 },
-	    { "aux_adjtimex", 8 },
-	    { "adjtimex", 2 },
-	    { "counter", 1 },
-	    { "seconds", 1 },
-	    { "pass", 2 },
-	    { "settime", 1 },
-	    { "tai", 1 } } },
+	{ .brief = true,
+	  .ops = { { "aux", 4 },
+		   { "aux_set", 2 },
+		   { "aux_step", 1 },
+		   { "tick", 1 },
+		   { "aux_adjtimex", 8 },
+		   { "adjtimex", 2 },
+		   { "counter", 1 },
+		   { "seconds", 1 },
+		   { "pass", 2 },
+		   { "settime", 1 },
+		   { "tai", 1 } } },
 	/* what the counter itself does */
-	{ { { "from", 2 },
-	    { "far", 3 },
-	    { "behind", 3 },
-	    { "swap", 3 },
-	    { "stop", 1 },
-	    { "freq", 1 },
-	    { "time_offset", 1 },
-	    { "adjtime", 1 },
-	    { "pass", 1 },
-	    { "settime", 1 },
-	    { "read", 1 } } },
+	{ .brief = true,
+	  .ops = { { "from", 2 },
+		   { "far", 3 },
+		   { "behind", 3 },
+		   { "swap", 3 },
+		   { "stop", 1 },
+		   { "freq", 1 },
+		   { "time_offset", 1 },
+		   { "adjtime", 1 },
+		   { "pass", 1 },
+		   { "settime", 1 },
+		   { "read", 1 } } },
 	/* suspend and resume */
-	{ { { "sleep", 6 },
-	    { "pass", 1 },
-	    { "freq", 1 },
-	    { "time_offset", 1 },
-	    { "settime", 1 },
-	    { "tai", 1 },
-	    { "read", 1 } } },
+	{ .brief = true,
+	  .ops = { { "sleep", 6 },
+		   { "pass", 1 },
+		   { "freq", 1 },
+		   { "time_offset", 1 },
+		   { "settime", 1 },
+		   { "tai", 1 },
+		   { "read", 1 } } },
 };
+
+/* A brief one costs few ticks: so it comes more often. */
+static const struct theme *draw_theme(u64 *random)
+{
+	const struct theme *theme;
+
+	do {
+		theme = &themes[draw(random) % TB_ARRAY_SIZE(themes)];
+	} while (!theme->brief && draw(random) % 8);
+	return theme;
+}
 
 static const struct op_kind *draw_kind(const struct theme *theme, u64 *random)
 {
@@ -116,11 +139,16 @@ struct op episode_next(u64 *random, const struct theme **theme)
 	long long bits = widths[draw(random) % TB_ARRAY_SIZE(widths)];
 
 	if (!*theme) {
-		*theme = &themes[draw(random) % TB_ARRAY_SIZE(themes)];
+		*theme = draw_theme(random);
 		return op_draw(op_find("init"), random, bits);
 	}
 	/* Every second operation lets time pass. */
-	if (draw(random) % 2)
-		return op_draw(op_find("ticks"), random, bits);
+	if (draw(random) % 2) {
+		struct op op = op_draw(op_find("ticks"), random, bits);
+
+		if ((*theme)->brief && draw(random) % 16)
+			op.args[0] = 1 + (op.args[0] & 31);
+		return op;
+	}
 	return op_draw(only ? only : draw_kind(*theme, random), random, bits);
 }

@@ -62,7 +62,7 @@ static void run_tick(const long long *args, struct difference *difference)
 static void draw_tick(u64 *random, long long bits, long long *args)
 {
 	(void)bits;
-	args[0] = draw_between(random, 0, 10000000000LL);
+	args[0] = draw_between(random, 0, 10000000000LL >> draw(random) % 32);
 }
 
 /*
@@ -414,6 +414,7 @@ static const struct op_kind kinds[] = {
 	{ "sleep", 4, run_sleep, draw_sleep },
 	{ "aux", 2, run_aux, draw_aux },
 	{ "aux_set", 3, run_aux_set, draw_aux_set },
+	{ "aux_step", 2, run_aux_step, draw_aux_step },
 	{ "aux_adjtimex", 1 + ADJTIMEX_ARGS, run_aux_adjtimex, draw_aux_adjtimex },
 	{ "leap_second", 5, run_leap_second, draw_leap_second },
 	{ "edge", 3, run_edge, draw_edge },

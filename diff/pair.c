@@ -291,7 +291,7 @@ void pair_adjtimex(const struct tk_timex *given, struct difference *difference)
 			       : cores[!calm]->adjtimex(pair.now, &timex[!calm]);
 	if (step && !error[CORE_A])
 		main_forwarded();
-	compare_error(error, difference);
+	compare_refusal(error, difference);
 	if (!error[CORE_A] && !error[CORE_B])
 		compare_timex(timex, given->modes, difference);
 }
@@ -306,7 +306,7 @@ void pair_settime(s64 sec, u32 nsec, struct difference *difference)
 		spared(error[calm]) ? error[calm] : cores[!calm]->settime(pair.now, sec, nsec);
 	if (!error[CORE_A])
 		main_forwarded();
-	compare_error(error, difference);
+	compare_refusal(error, difference);
 }
 
 void pair_add_time_offset(s64 offset_ns, struct difference *difference)
@@ -472,8 +472,18 @@ void pair_aux_settime(u32 id, s64 sec, u32 nsec, struct difference *difference)
 		return;
 	for (int i = 0; i < CORES; i++)
 		error[i] = cores[i]->aux->settime(pair.now, id, sec, nsec);
-	compare_error(error, difference);
+	compare_refusal(error, difference);
 	pair_compare(difference);
+}
+
+bool pair_aux_time(u32 id, s64 *ns)
+{
+	struct tk_aux_time time;
+
+	if (!both_aux() || cores[CORE_A]->aux->read(pair.now, id, &time))
+		return false;
+	*ns = time.ns;
+	return true;
 }
 
 void pair_aux_adjtimex(u32 id, const struct tk_timex *given, struct difference *difference)
@@ -485,7 +495,7 @@ void pair_aux_adjtimex(u32 id, const struct tk_timex *given, struct difference *
 		return;
 	for (int i = 0; i < CORES; i++)
 		error[i] = cores[i]->aux->adjtimex(pair.now, id, &timex[i]);
-	compare_error(error, difference);
+	compare_refusal(error, difference);
 	if (!error[CORE_A] && !error[CORE_B])
 		compare_timex(timex, given->modes, difference);
 	pair_compare(difference);

@@ -63,6 +63,8 @@ void pair_change_counter(const struct tk_counter *next, u64 next_now,
 /* The auxiliary clocks of both; nothing where either core has none. */
 void pair_aux_enable(u32 id, bool enable, struct difference *difference);
 void pair_aux_settime(u32 id, s64 sec, u32 nsec, struct difference *difference);
+/* The clock's time, ns; false: it is not enabled, or not there. */
+bool pair_aux_time(u32 id, s64 *ns);
 void pair_aux_adjtimex(u32 id, const struct tk_timex *given, struct difference *difference);
 /* Advances the counter: while both are suspended, and without a limit but for auxiliary clocks. */
 void pair_skip(u64 cycles);

@@ -11,6 +11,7 @@ enum {
 	SOURCE_PERSISTENT = 1,
 	SOURCE_NONSTOP = 2,
 	SOURCE_RTC = 4,
+	SOURCE_WRONG = 8,
 };
 
 static struct tk_sleep sleep_of(s64 persistent_ns, u64 nonstop_ns)
@@ -47,6 +48,10 @@ void run_sleep(const long long *args, struct difference *difference)
 	/* Nobody may read the counter meanwhile, which may have wrapped. */
 	pair_readings(TK_SET_FAST | TK_SET_COPIES | TK_SET_TOLD, difference);
 	pair_resume(&after, difference);
+	/* The RTC's driver comes later. */
+	pair_pass((u64)args[2] / 3);
+	if (args[0] & SOURCE_WRONG)
+		pair_inject_sleep(args[3] < 0 ? -1 : 1, args[3] > 0 ? (u32)NSEC : 0, difference);
 	if (args[0] & SOURCE_RTC)
 		pair_inject_sleep((s64)slept / NSEC, (u32)((s64)slept % NSEC), difference);
 	pair_readings(TK_SET_ALL, difference);
@@ -65,5 +70,5 @@ void draw_sleep(u64 *random, long long bits, long long *args)
 	args[2] = draw_between(random, 0, 10000000000LL >> draw(random) % 30);
 	args[1] = draw(random) % 2 ? NSEC * draw_between(random, 0, 100000)
 				   : (long long)(draw(random) % (1ULL << (1 + draw(random) % 48)));
-	args[0] = (long long)(draw(random) % 8);
+	args[0] = (long long)(draw(random) % 16);
 }

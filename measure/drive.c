@@ -10,11 +10,13 @@ static u64 held(void *context)
 
 bool drive_start(struct drive *drive, struct run *run, s64 sec)
 {
+	const u64 mask = run->clock->counter.mask;
 	struct tk_setup setup = {
 		.counter = run->clock->counter,
 		.hz = run->params->hz,
 		.switches = run->switches,
-		.now = counter_now(run),
+		/* A distance from 0 is then not taken for a counter that went back. */
+		.now = counter_now(run) + (mask >> 1) + (mask >> 2),
 		.sec = sec,
 	};
 	enum tk_error error = run->tk->init(&setup);

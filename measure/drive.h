@@ -21,8 +21,9 @@ struct drive {
 };
 
 /*
- * Starts the core at second `sec`, and reports the claim that it starts. The counter starts where
- * the run's clock is, and counts as that one does; the clock itself does not move.
+ * Starts the core at second `sec`, and reports the claim that it starts. The counter starts
+ * three quarters of its range after the run's clock, and counts as that one does; the clock itself
+ * does not move.
  */
 bool drive_start(struct drive *drive, struct run *run, s64 sec);
 

@@ -45,44 +45,70 @@ static void claim_enable(struct drive *drive)
 	bool ok = true;
 
 	for (u32 id = 0; id < TK_AUX_CLOCKS; id++) {
-		ok &= aux->read(drive->now, id, &time) != TK_OK;
-		ok &= aux->settime(drive->now, id, START_SEC, 0) != TK_OK;
-		ok &= adjust_aux(drive, id, TK_ADJ_FREQUENCY, FREQ) != TK_OK;
+		ok &= aux->read(drive->now, id, &time) == TK_ENODEV;
+		ok &= aux->settime(drive->now, id, START_SEC, 0) == TK_ENODEV;
+		ok &= adjust_aux(drive, id, TK_ADJ_FREQUENCY, FREQ) == TK_ENODEV;
 		aux->enable(drive->now, id, true);
 		ok &= read_aux(drive, id) == 0;
 		drive_ticks(drive, 10);
 	}
+	ok &= aux->settime(drive->now, TK_AUX_CLOCKS, START_SEC, 0) == TK_ENODEV;
+	ok &= adjust_aux(drive, TK_AUX_CLOCKS, 0, 0) == TK_ENODEV;
 	/* It keeps running when it is enabled again, and starts anew after it was disabled. */
 	aux->enable(drive->now, LAST, true);
 	ok &= read_aux(drive, LAST) > 0;
 	aux->enable(drive->now, LAST, false);
-	ok &= aux->read(drive->now, LAST, &time) != TK_OK;
+	ok &= aux->read(drive->now, LAST, &time) == TK_ENODEV;
 	aux->enable(drive->now, LAST, true);
 	ok &= read_aux(drive, LAST) == 0;
 	run_claim(drive->run, ok,
 		  "an auxiliary clock starts at 0 when it is enabled, and is refused before", 0);
 }
 
+/* ADJ_SETOFFSET to `ns`, a few nanoseconds from the clock's zero. */
+static enum tk_error step_to(struct drive *drive, u32 id, s64 ns)
+{
+	const s64 by = ns - read_aux(drive, id);
+	struct tk_timex timex = {
+		.modes = TK_ADJ_SETOFFSET | TK_ADJ_NANO,
+		.time_sec = by / SECOND - 1,
+		.time_usec = by % SECOND + SECOND,
+	};
+
+	return drive->tk->aux->adjtimex(drive->now, id, &timex);
+}
+
 static void claim_set(struct drive *drive)
 {
+	static const s32 refused[] = { TK_STA_INS, TK_STA_DEL, TK_STA_PPSFREQ, TK_STA_PPSTIME };
 	const struct tk_aux_ops *aux = drive->tk->aux;
 	bool ok = true;
 
+	/* So that no two clocks are alike. */
+	for (u32 id = 0; id < TK_AUX_CLOCKS; id++)
+		adjust_aux(drive, id, TK_ADJ_FREQUENCY, FREQ * (id + 1) / 2);
+	drive_seconds(drive, 1);
 	for (u32 id = 0; id < TK_AUX_CLOCKS; id += LAST) {
 		/* In mid-tick, and on it. */
 		drive_pass(drive, id ? drive->interval - drive->interval / 2 : drive->interval / 2);
 		ok &= !aux->settime(drive->now, id, START_SEC + id, 999999999);
 		ok &= read_aux(drive, id) == (START_SEC + id) * SECOND + 999999999;
-		ok &= aux->settime(drive->now, id, -1, 0) != TK_OK;
-		ok &= aux->settime(drive->now, id, 0, 1000000000) != TK_OK;
+		ok &= aux->settime(drive->now, id, -1, 0) == TK_EINVAL;
+		ok &= aux->settime(drive->now, id, 0, 1000000000) == TK_EINVAL;
 		ok &= !adjust_aux(drive, id, TK_ADJ_SETOFFSET, -1000);
 		ok &= read_aux(drive, id) == (START_SEC - 1000 + id) * SECOND + 999999999;
 		/* To before its zero; and what it does not have. */
-		ok &= adjust_aux(drive, id, TK_ADJ_SETOFFSET, -2LL * START_SEC) != TK_OK;
-		ok &= adjust_aux(drive, id, TK_ADJ_TAI, 37) != TK_OK;
-		ok &= adjust_aux(drive, id, TK_ADJ_STATUS, TK_STA_INS) != TK_OK;
+		ok &= adjust_aux(drive, id, TK_ADJ_SETOFFSET, -2LL * START_SEC) == TK_EINVAL;
+		ok &= adjust_aux(drive, id, TK_ADJ_TAI, 37) == TK_EINVAL;
+		for (u32 i = 0; i < TB_ARRAY_SIZE(refused); i++)
+			ok &= adjust_aux(drive, id, TK_ADJ_STATUS, refused[i]) == TK_EINVAL;
+		ok &= adjust_aux(drive, id, TK_ADJ_STATUS, TK_STA_PLL) == TK_OK;
 		ok &= read_aux(drive, id) == (START_SEC - 1000 + id) * SECOND + 999999999;
+		ok &= step_to(drive, id, -1) == TK_EINVAL;
+		ok &= step_to(drive, id, 0) == TK_OK && read_aux(drive, id) == 0;
 	}
+	for (u32 id = 0; id < TK_AUX_CLOCKS; id++)
+		adjust_aux(drive, id, TK_ADJ_FREQUENCY, 0);
 	run_claim(drive->run, ok, "an auxiliary clock is set to the nanosecond", 0);
 }
 
@@ -144,6 +170,10 @@ static void claim_rate(struct drive *drive)
 {
 	s64 slow, fast, real, off;
 
+	/* A step drops what is left of the rates before. */
+	drive_settime(drive, START_SEC, 0);
+	drive->tk->aux->settime(drive->now, 0, START_SEC, 0);
+	drive->tk->aux->settime(drive->now, LAST, START_SEC, 0);
 	drive_ticks(drive, 2);
 	real = drive_realtime(drive);
 	slow = read_aux(drive, 0);

@@ -160,6 +160,7 @@ OWN = (
         ("a tick during the suspend changes nothing", "sleep-ticks"),
         ("CLOCK_BOOTTIME less CLOCK_MONOTONIC is the time slept", "sleep-boot"),
         ("the fast readers stand still during the suspend", "sleep-ticks"),
+        ("a time slept that cannot be is not added", "sleep-any"),
         ("the errors of a persistent clock of whole seconds do not add up", "sleep-drifts"),
         ("the RTC's driver is told what it may skip", "sleep-needless"))),
     *(Row("aux", claim, fault) for claim, fault in (

@@ -42,6 +42,8 @@ enum tk_error {
 	TK_ESWITCH,    /* needs a switch that is off, or asks for one this core does not have */
 	TK_EHZ,	       /* this core was built for another HZ */
 	TK_ERATE,      /* the reference's rate is more than 10 % off the counter's nominal one */
+	TK_ENODEV,     /* there is no such auxiliary clock, or it is not enabled */
+	TK_EOTHER,     /* a lifted core refused with an error that its call does not document */
 	TK_ERRORS,
 };
 

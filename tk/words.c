@@ -11,6 +11,8 @@ static const char *const sentences[TK_ERRORS] = {
 	[TK_ESWITCH] = "a switch that this needs is off, or unknown",
 	[TK_EHZ] = "this core was built for another HZ",
 	[TK_ERATE] = "the reference's rate is more than 10 % off the counter's nominal one",
+	[TK_ENODEV] = "there is no such auxiliary clock, or it is not enabled",
+	[TK_EOTHER] = "the kernel refused with an error that this call does not document",
 };
 
 static const char *const switch_names[] = { "remainder", "clawback", "tail", "divzero",

@@ -67,6 +67,7 @@ const char *const fault_names[] = {
 	"sleep-mono",
 	"sleep-ticks",
 	"sleep-boot",
+	"sleep-any",
 	"sleep-drifts",
 	"sleep-needless",
 	"aux-1ns",

@@ -127,6 +127,8 @@ static void fault_resume(u64 now, const struct tk_sleep *sleep)
 
 static void fault_inject_sleep(u64 now, s64 sec, u32 nsec)
 {
+	if (fault_is("sleep-any") && nsec >= SECOND_NS)
+		core.offs_boot += nsec;
 	if (!fault_is("sleep-lost"))
 		native_inject_sleep(now, sec, nsec);
 }

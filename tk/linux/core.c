@@ -225,6 +225,19 @@ static struct tk_timex timex_out(const struct lift_timex *txc, int state)
 	};
 }
 
+/* What a kernel's function returned. */
+static enum tk_error refusal(int ret)
+{
+	switch (ret) {
+	case -22:
+		return TK_EINVAL;
+	case -19:
+		return TK_ENODEV;
+	default:
+		return ret < 0 ? TK_EOTHER : TK_OK;
+	}
+}
+
 static int main_adjtimex(u64 now, u32 id, struct lift_timex *txc)
 {
 	(void)id;
@@ -242,7 +255,7 @@ static enum tk_error adjtimex(int (*call)(u64 now, u32 id, struct lift_timex *tx
 	if (state < 0) {
 		/* Kernels differ in how much of a refused call they feed to the random numbers. */
 		*randomness = before;
-		return TK_EINVAL;
+		return refusal(state);
 	}
 	*timex = timex_out(&txc, state);
 	return TK_OK;
@@ -255,7 +268,7 @@ static enum tk_error linux_adjtimex(u64 now, struct tk_timex *timex)
 
 static enum tk_error linux_settime(u64 now, s64 sec, u32 nsec)
 {
-	return lift_settime(now, sec, nsec) < 0 ? TK_EINVAL : TK_OK;
+	return refusal(lift_settime(now, sec, nsec));
 }
 
 static enum tk_error linux_change_counter(u64 now, const struct tk_counter *next, u64 next_now)
@@ -355,7 +368,7 @@ static void linux_resume(u64 now, const struct tk_sleep *sleep)
 #if LIFT_HAS_AUX
 static enum tk_error linux_aux_settime(u64 now, u32 id, s64 sec, u32 nsec)
 {
-	return lift_aux_settime(now, id, sec, nsec) < 0 ? TK_EINVAL : TK_OK;
+	return refusal(lift_aux_settime(now, id, sec, nsec));
 }
 
 static enum tk_error linux_aux_adjtimex(u64 now, u32 id, struct tk_timex *timex)
@@ -367,8 +380,10 @@ static enum tk_error linux_aux_read(u64 now, u32 id, struct tk_aux_time *time)
 {
 	struct lift_aux_time lift;
 
-	if (lift_aux_read(now, id, &lift) < 0)
-		return TK_EINVAL;
+	int ret = lift_aux_read(now, id, &lift);
+
+	if (ret < 0)
+		return refusal(ret);
 	*time = (struct tk_aux_time){
 		.ns = lift.ns,
 		.has_snapshot = lift.has_snapshot,

@@ -79,8 +79,10 @@ static enum tk_error aux_settime(u64 now, u32 id, s64 sec, u32 nsec)
 {
 	struct timekeeper *tk = find(id);
 
-	if (!tk || sec < 0 || sec >= TK_SEC_MAX || nsec >= NSEC)
+	if (sec < 0 || sec >= TK_SEC_MAX || nsec >= NSEC)
 		return TK_EINVAL;
+	if (!tk)
+		return TK_ENODEV;
 	timekeeping_forward_now(tk, now);
 	tk->offs_aux = sec * NSEC + nsec - since_start(tk, now);
 	timekeeping_clear_ntp(tk);
@@ -117,12 +119,14 @@ static enum tk_error aux_adjtimex(u64 now, u32 id, struct tk_timex *timex)
 	enum tk_error error = timekeeping_validate_timex(timex);
 	s64 ns;
 
+	if (id >= TK_AUX_CLOCKS)
+		return TK_ENODEV;
 	if (error)
 		return error;
 	if (timex->modes & TK_ADJ_TAI || (timex->modes & TK_ADJ_STATUS && timex->status & refused))
 		return TK_EINVAL;
 	if (!tk)
-		return TK_EINVAL;
+		return TK_ENODEV;
 	ns = since_start(tk, now) + tk->offs_aux;
 	if (timex->modes & TK_ADJ_SETOFFSET) {
 		s64 unit = timex->modes & TK_ADJ_NANO ? 1 : 1000;
@@ -144,7 +148,7 @@ static enum tk_error aux_read(u64 now, u32 id, struct tk_aux_time *time)
 	const struct timekeeper *tk = find(id);
 
 	if (!tk)
-		return TK_EINVAL;
+		return TK_ENODEV;
 	*time = (struct tk_aux_time){
 		.ns = since_start(tk, now) + tk->offs_aux,
 		.has_snapshot = true,
