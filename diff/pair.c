@@ -367,7 +367,11 @@ void pair_far(u32 times, struct difference *difference)
 {
 	/* What is more than half the counter's range ahead is taken to be behind. */
 	const u64 most = (pair.counter.mask >> 1) - pair.since_tick;
-	const u128 cycles = (u128)pair.max_idle * 2 * times;
+	/* A kernel carries the seconds of a reading one by one: a slow counter would take for ever.
+	 */
+	const u64 day = pair.counter.hz * 86400;
+	const u64 longest = pair.max_idle < day ? pair.max_idle : day;
+	const u128 cycles = (u128)longest * 2 * times;
 
 	if (!both_wide() || !both_check() || pair.aux)
 		return;
