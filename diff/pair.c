@@ -390,7 +390,8 @@ void pair_behind(u64 cycles, struct difference *difference)
 		return;
 	pair_state(&state);
 	pair.now = state.cycle_last - cycles % (pair.counter.mask / 16);
-	pair_readings(TK_SET_ALL & ~TK_SET_VDSO, difference);
+	/* No device gives a moment of history that is after the present one. */
+	pair_readings(TK_SET_ALL & ~(TK_SET_VDSO | TK_SET_SNAPSHOT), difference);
 	pair_read(difference);
 	if (both_check())
 		pair_tick(difference);

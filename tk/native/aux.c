@@ -89,6 +89,14 @@ static enum tk_error aux_settime(u64 now, u32 id, s64 sec, u32 nsec)
 	return TK_OK;
 }
 
+/* ns. As in the kernel, too many seconds are the most there are, and too few wrap. */
+static s64 ktime_set(s64 sec, s64 nsec)
+{
+	if (sec >= TK_NO_LEAP / NSEC)
+		return TK_NO_LEAP;
+	return (s64)((u64)sec * TB_NSEC_PER_SEC + (u64)nsec);
+}
+
 /*
  * ADJ_SETOFFSET. The kernel computes the time that it checks from the second of the latest update
  * and the nanoseconds of the present one: if a second has begun since, it refuses a step that would
@@ -101,7 +109,7 @@ static enum tk_error aux_inject(struct timekeeper *tk, u64 now, s64 sec, s64 nse
 	s64 offset, checked;
 
 	timekeeping_forward_now(tk, now);
-	offset = (s64)((u64)tk->offs_aux + (u64)sec * TB_NSEC_PER_SEC + (u64)nsec);
+	offset = (s64)((u64)tk->offs_aux + (u64)ktime_set(sec, nsec));
 	checked = (s64)((u64)(second * NSEC) + (tk->xtime_nsec >> tk->shift) + (u64)offset);
 	if (checked < 0) {
 		*tk = before;
