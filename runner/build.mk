@@ -10,6 +10,7 @@ KNOWN_sim   := $(PARAMS) PERIODIC RAW LINUX ARGS
 KNOWN_test  := TESTS JUNIT LINUX
 KNOWN_image := IMAGE_COMMAND IMAGE_KIB
 KNOWN_soak  := LINUX TICKS SEED HZ
+KNOWN_equal := A B TICKS SEED HZ PERIODIC ARGS
 KNOWN_ladder := LINUX MARKDOWN
 KNOWN_bench := LINUX
 KNOWN_matrix := MATRIX CORES SSHLOGIN
@@ -17,7 +18,7 @@ KNOWN_bisect := TREE BAD GOOD CLAIM
 KNOWN_kunit := LINUX HZ SCENARIO
 KNOWN_coverage := LINUX MARKDOWN
 KNOWN_mutants := LINUX COUNT SEED FUNCTION MARKDOWN
-CHECKED := $(filter run sim test image soak ladder matrix bisect mutants coverage kunit bench fuzz chaos lint,$(MAKECMDGOALS))
+CHECKED := $(filter run sim test image soak equal ladder matrix bisect mutants coverage kunit bench fuzz chaos lint,$(MAKECMDGOALS))
 KNOWN := $(sort $(foreach g,$(CHECKED),$(KNOWN_$g))) BUILD CC PYTHON EFI_INC EFI_LIB VCLK_BASE TBMB_BASE
 GIVEN := $(foreach v,$(filter-out MAKEOVERRIDES MAKEFLAGS -*-,$(.VARIABLES)),$(if $(filter command,$(origin $v)),$v))
 

@@ -41,6 +41,7 @@ COMMANDS = {
     "lift": Command("lift.lift", "build the timekeeping core of a Linux tree"),
     "ladder": Command("study.ladder", "measure the effect of each change of the series"),
     "soak": Command("study.soak", "compare the native core with lifted ones over random operations"),
+    "equal": Command("study.equal", "compare two cores, tick by tick"),
     "mutants": Command("study.mutants", "break a kernel's core, and count what is reported"),
     "coverage": Command("study.coverage", "count the lines of a kernel's core that the default checks run"),
     "matrix": Command("study.matrix", "measure many experiments on many cores, also on other hosts"),

@@ -7,6 +7,11 @@ soak: ## compare native with kernels' own cores for TICKS=1000000000 random tick
 	@$(TICKBENCH) soak --build $(BUILD) --ticks $(or $(TICKS),1000000000) \
 		$(if $(SEED),--seed $(SEED)) $(if $(HZ),--hz $(HZ)) $(call quote,$(KERNELS))
 
+equal: ## compare any two cores tick by tick (A=7.2 B=~/src/linux TICKS= SEED= HZ= ARGS='--cc-b clang')
+	$(call ready,run lift)
+	@$(TICKBENCH) equal --build $(BUILD) $(call option,TICKS) $(call option,SEED) $(call option,HZ) \
+		$(call flag,PERIODIC) $(ARGS) $(call quote,$(A)) $(call quote,$(B))
+
 ladder: ## what each change of the series is worth, beside kernels (LINUX=..., MARKDOWN=docs/ladder.md)
 	$(call ready,run lift)
 	@$(TICKBENCH) ladder --build $(BUILD) --linux $(call quote,$(KERNELS)) \
@@ -41,4 +46,4 @@ bench: ## speed, as ratios; with LINUX=TREE also from an edit to the verdict
 	$(call ready,run $(if $(LINUX),lift))
 	@$(TICKBENCH) bench --build $(BUILD) $(if $(LINUX),--linux $(call quote,$(LINUX)))
 
-.PHONY: soak ladder matrix bisect mutants coverage kunit bench
+.PHONY: soak equal ladder matrix bisect mutants coverage kunit bench

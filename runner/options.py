@@ -52,6 +52,11 @@ EXAMPLES = {
     "soak": ("./tickbench soak 7.3",
              "./tickbench soak --ticks 1000000 --seed 7 7.2,7.3",
              "./tickbench soak --hz 250 ~/src/linux@v7.3"),
+    "equal": ("./tickbench equal ~/src/linux@HEAD ~/src/linux",
+              "./tickbench equal 7.2 7.3",
+              "./tickbench equal native native:-clawback",
+              "./tickbench equal 7.3 7.3 --cc-b clang",
+              "./tickbench equal 7.3 7.3 --cflags-b -fsanitize=undefined"),
     "mutants": ("./tickbench mutants 7.3",
                 "./tickbench mutants --function second_overflow 7.3",
                 "./tickbench mutants --seed 7 --count 1000 ~/src/linux"),
@@ -138,6 +143,14 @@ def seconds(text: str) -> float:
 
 def count(text: str) -> int:
     """A number of things: 1 or more."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return value
+
+
+def positive(text: str) -> int:
+    """A count: of 0 things there is nothing to do."""
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is less than 1")

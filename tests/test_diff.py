@@ -201,7 +201,7 @@ def test_each_switch_matters(program: Path, switch: str) -> None:
 
 def test_random_scripts_of_one_operation_have_no_other() -> None:
     """Native without `skew` differs from the kernel where an offset is slewed, and only there."""
-    program = lifted(Kernel("7.3"), 1000, soak.PROGRAM).folder / soak.PROGRAM
+    program = lifted(Kernel("7.3"), 1000, differ.PROGRAM).folder / soak.PROGRAM
     for only, status in (("time_offset", 1), ("behind", 0)):
         done = subprocess.run([str(program), "--flip", "skew", "--only", only, "--random", "1", "300000"],
                               capture_output=True, text=True, timeout=100)

@@ -30,7 +30,6 @@ from runner.report.table import console
 from runner.study import breaks, ownwork
 from runner.study.breaks import Break
 from runner.study.ladder import write_tables
-from runner.study.soak import positive
 from runner.study.store import Store
 from runner.study.workshop import DIFF, SIM, Children, Compiler, Trial, Verdict, Workbench, unit_of
 
@@ -298,7 +297,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--function", action="append", default=[], metavar="NAME",
                         help="break these functions only, every place of them unless --count is given")
     parser.add_argument("--seed", type=int, default=1, help="which breaks, and in what order (default %(default)s)")
-    parser.add_argument("--count", type=positive, help="how many breaks (default 250, at least one a function)")
+    parser.add_argument("--count", type=options.positive, help="how many breaks (default 250, at least one a function)")
     parser.add_argument("--all", action="store_true", help="every break there is")
     parser.add_argument("--markdown", type=Path, help="a document: its table is replaced")
     parser.add_argument("--json", action="store_true", help="print one JSON object, and nothing else, on stdout")

@@ -14,7 +14,7 @@ import re
 import shlex
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from runner import process
@@ -24,7 +24,9 @@ from runner.lift.kbuild import Variant
 from runner.study import differ
 from runner.study.differ import Field, Outcome
 from runner.study.shrink import shrink
+from runner.study.store import Store, key_of
 
+KEPT = 100_000_000  # ticks
 # Ticks of one process: enough that its start does not matter, few enough that a difference ends the others soon.
 LEAST, MOST = 250_000, 50_000_000
 PIECES = 16
@@ -56,6 +58,15 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class Undefined:
+    """A place at which a core that was compiled with -fsanitize=undefined did what C does not define."""
+
+    what: str
+    place: str  # file:line:column
+    count: int
+
+
+@dataclass(frozen=True)
 class Result:
     """What a comparison found."""
 
@@ -77,7 +88,8 @@ class Result:
     replay: str = ""
     words: str = ""  # the difference as the program prints it
     because: tuple[str, ...] = ()  # the switches that make the native core differ in the same way
-    unlike: tuple[str, ...] = field(default=())  # the switches that the cores do not share
+    unlike: tuple[str, ...] = ()  # the switches that the cores do not share
+    undefined: tuple[Undefined, ...] = ()
 
     @property
     def differs(self) -> bool:
@@ -87,9 +99,13 @@ class Result:
 def side(core: words.Core, variant: Variant, build: Path) -> Side:
     """Lifts the core that is a tree; nothing has to be done for a native one."""
     if core.native:
+        if variant.toolchain.words:
+            raise CannotRun(Problem.CORE_WORD, f"{core.word} is built by make: \"{variant.toolchain.words}\" is for "
+                                               "a kernel tree")
         return Side(core, core.word, build / "native")
-    done = lift.lift(core.word, variant, build, ())
-    return Side(core, done.tree.name(), done.folder, done)
+    done = lift.lift(core.word, variant, build, ("core_a.o", "core_b.o"))
+    label = " ".join(part for part in (done.tree.name(), variant.toolchain.words) if part)
+    return Side(core, label, done.folder, done)
 
 
 def _key(each: Side) -> str:
@@ -185,36 +201,95 @@ def pieces(ticks: int, seed: int) -> tuple[range, int]:
     return range(seed, seed + -(-ticks // each)), each
 
 
-def search(program: differ.Program, seeds: Sequence[int], each: int, jobs: int,
-           say: Callable[[int, Outcome], None] | None = None) -> tuple[int, Outcome | None]:
-    """The ticks compared, and an outcome that differs, or the last one. say is called with each outcome and its
-    seed."""
-    total, last = 0, None
-    for seed, last in differ.compare_seeds(program, seeds, each, jobs):
-        total += last.ticks
+class Kept:
+    """The part of a long comparison that was done before it was interrupted, by seed. A run of fewer than KEPT
+    ticks is not worth it, and keeps nothing."""
+
+    def __init__(self, pair: Pair, ticks: int, seed: int | None, fresh: int = 1) -> None:
+        """seed: None for that of the interrupted run, or `fresh` if there is none."""
+        self._store: Store | None = None
+        self.seed = fresh if seed is None else seed
+        if ticks < KEPT:
+            return
+        program = Path(pair.program[0])
+        self._store = Store(pair.build, "equal", key_of(program.read_bytes(), *pair.program[1:], str(ticks)))
+        unfinished = self._store.get("run")
+        if unfinished and seed in (None, unfinished["seed"]):
+            self.seed = unfinished["seed"]
+        else:
+            self._store.clear()
+            self._store.put("run", {"seed": self.seed})
+
+    def get(self, seed: int) -> Outcome | None:
+        """What a seed gave, which was no difference; None if it is still to be run."""
+        found = self._store.get(str(seed)) if self._store else None
+        return Outcome(found["ticks"], summary=found) if found else None
+
+    def put(self, seed: int, outcome: Outcome) -> None:
+        if self._store and not outcome.differs:
+            self._store.put(str(seed), outcome.summary)
+
+    def finish(self) -> None:
+        """The run has its result: the next one starts afresh."""
+        if self._store:
+            self._store.clear()
+
+
+Say = Callable[[Outcome], None]
+
+
+def search(program: differ.Program, seeds: Sequence[int], each: int, jobs: int, say: Say | None = None,
+           kept: Kept | None = None) -> list[Outcome]:
+    """The outcome of each seed. If some differ, that of the lowest such seed is the last, however the processes
+    ran. say is called with each new one."""
+    found = {seed: outcome for seed in seeds if kept and (outcome := kept.get(seed))}
+    lowest: tuple[int, Outcome] | None = None
+    for seed, outcome in differ.compare_seeds(program, [seed for seed in seeds if seed not in found], each, jobs):
+        found[seed] = outcome
+        if kept:
+            kept.put(seed, outcome)
         if say:
-            say(seed, last)
-        if last.differs:
+            say(outcome)
+        if outcome.differs and (lowest is None or seed < lowest[0]):
+            lowest = seed, outcome
+        if lowest and all(other in found for other in seeds if other < lowest[0]):
             break
-    return total, last
+    outcomes = list(found.values())
+    if lowest:
+        outcomes.remove(lowest[1])
+        outcomes.append(lowest[1])
+    return outcomes
 
 
-def compare(pair: Pair, ticks: int = 1_000_000, seed: int = 1, jobs: int = 0,
-            say: Callable[[int, Outcome], None] | None = None) -> Result:
-    """Compares two cores over `ticks` random ticks, after each of which state and readings are compared, on
-    `jobs` processors (0: all); stops at the first difference, and cuts its script. Call it from the main
-    thread. CannotRun if ticks is below 1 or the program fails."""
+def compare(pair: Pair, ticks: int = 1_000_000, seed: int = 1, jobs: int = 0, say: Say | None = None,
+            kept: Kept | None = None) -> Result:
+    """Compares two cores over `ticks` random ticks, after each of which the state is compared (the readings
+    after every operation, and by turns between), on `jobs` processors (0: all); stops at the first difference,
+    and cuts its script. Call it from the main thread. CannotRun if ticks is below 1 or the program fails."""
     if ticks < 1:
         raise CannotRun(Problem.USAGE, f"{ticks} ticks are nothing to compare")
     began = time.monotonic()
     seeds, each = pieces(ticks, seed)
-    total, outcome = search(pair.program, seeds, each, jobs or os.cpu_count() or 1, say)
-    assert outcome
-    return judged(pair, outcome, total, seed, time.monotonic() - began)
+    outcomes = search(pair.program, seeds, each, jobs or os.cpu_count() or 1, say, kept)
+    result = judged(pair, outcomes, seed, time.monotonic() - began)
+    if kept:
+        kept.finish()
+    return result
 
 
-def judged(pair: Pair, outcome: Outcome, ticks: int, seed: int, seconds: float) -> Result:
+def undefined_of(outcomes: Sequence[Outcome]) -> tuple[Undefined, ...]:
+    """The places of all outcomes together."""
+    counts: dict[tuple[str, str], int] = {}
+    for outcome in outcomes:
+        for each in outcome.summary["undefined"]:
+            key = each["what"], f"{each['file']}:{each['line']}:{each['column']}"
+            counts[key] = counts.get(key, 0) + each["count"]
+    return tuple(Undefined(what, place, count) for (what, place), count in sorted(counts.items()))
+
+
+def judged(pair: Pair, outcomes: Sequence[Outcome], seed: int, seconds: float) -> Result:
     """The result of a comparison: of an outcome that differs, with its shortest script and what explains it."""
+    outcome = outcomes[-1]
     if outcome.differs:
         outcome = shortest(pair.program, outcome)
     said = outcome.summary
@@ -222,11 +297,11 @@ def judged(pair: Pair, outcome: Outcome, ticks: int, seed: int, seconds: float) 
     a, b = (differ.switch_names(said[f"switches_{letter}"]) for letter in "ab")
     left_out = tuple(said["left_out"])
     return Result(
-        ticks, seconds, seed, said["fields"], said["readings"], left_out,
+        sum(each.ticks for each in outcomes), seconds, seed, said["fields"], said["readings"], left_out,
         (pair.a if said["lacks"] == "a" else pair.b).label if left_out else "",
         (tuple(said["only_a"]), tuple(said["only_b"])), (a, b),
         outcome.values, operation, tick, counter, outcome.script,
         replay(pair.program, outcome.script) if outcome.differs else "",
         re.sub(r"\n#? ?\{.*\}\n?$", "\n", outcome.words),
         because(pair, outcome) if outcome.differs else (),
-        tuple(sorted(a ^ b)))
+        tuple(sorted(a ^ b)), undefined_of(outcomes))
