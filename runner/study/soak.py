@@ -14,7 +14,6 @@ from runner import BUILD, options
 from runner.errors import Status
 from runner.lift import trees
 from runner.lift.kbuild import Variant
-from runner.report import progress
 from runner.study import differ, equal, pairs
 
 
