@@ -10,7 +10,7 @@ run='gcc libc6-dev make binutils nasm gnu-efi mtools dosfstools acpica-tools
 	python3 python3-numpy python3-matplotlib python3-rich'
 fuzz='clang libclang-rt-dev'
 matrix='parallel rsync'
-test="python3-pytest python3-pytest-xdist python3-hypothesis git $fuzz $matrix"
+test="python3-pytest python3-pytest-xdist python3-hypothesis git chromium $fuzz $matrix"
 lift='flex bison bc libelf-dev xz-utils git ca-certificates'
 clang='clang'
 lint='clang-format cppcheck shellcheck flake8 mypy'

@@ -14,9 +14,21 @@
 struct tick_stats {
 	u64 ticks;	     /* ticks delivered */
 	u64 late_max_cycles; /* the largest delay of a tick after its due time */
-	u64 longest_idle;    /* ticks skipped in a row, at most */
-	u64 gap_max_cycles;  /* virtual clock: the longest time between two ticks */
+	u64 late_sum_cycles; /* of all delays, for their mean and deviation */
+	u128 late_squares;
+	u64 longest_idle;   /* ticks skipped in a row, at most */
+	u64 gap_max_cycles; /* virtual clock: the longest time between two ticks */
 };
+
+/* Counts a tick that came so many cycles after its due time. */
+static inline void tick_stats_add(struct tick_stats *stats, u64 late)
+{
+	stats->ticks++;
+	if (late > stats->late_max_cycles)
+		stats->late_max_cycles = late;
+	stats->late_sum_cycles += late;
+	stats->late_squares += (u128)late * late;
+}
 
 /* How ticks are generated, and the functions that are called for them. */
 struct ticker {
@@ -53,6 +65,15 @@ struct clock {
 		u64 mask; /* 2^bits - 1 */
 		u64 (*read)(void);
 	} second;
+
+	/*
+	 * The hypervisor's own clock as a function of this counter: kvmclock. NULL: there is none,
+	 * and `none` says why. false: it cannot be read now.
+	 */
+	struct {
+		bool (*at)(u64 counter, instant *time);
+		const char *none; /* NULL on the virtual clock: nobody asks */
+	} kvmclock;
 
 	/*
 	 * Called before each run: makes the clock as new, so that no run depends on those before

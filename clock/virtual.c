@@ -53,12 +53,10 @@ static void deliver(struct ticker *ticker, u64 late)
 	ticker->sample(ticker->context);
 	ticker->tick(virtual.counter);
 	ticker->progress++;
-	stats->ticks++;
+	tick_stats_add(stats, late);
 	if (virtual.counter - virtual.last > stats->gap_max_cycles)
 		stats->gap_max_cycles = virtual.counter - virtual.last;
 	virtual.last = virtual.counter;
-	if (late > stats->late_max_cycles)
-		stats->late_max_cycles = late;
 }
 
 /*

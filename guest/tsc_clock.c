@@ -7,6 +7,7 @@
  */
 #include "guest/tsc_clock.h"
 #include "arch/x86/lapic.h"
+#include "arch/x86/pvclock.h"
 #include "arch/x86/tsc.h"
 #include "lib/random.h"
 #include "vmclock/mailbox.h"
@@ -93,9 +94,7 @@ static void deliver(struct ticker *ticker, u64 now)
 {
 	struct tick_stats *stats = &ticker->stats;
 
-	if (now - tsc.due > stats->late_max_cycles)
-		stats->late_max_cycles = now - tsc.due;
-	stats->ticks++;
+	tick_stats_add(stats, now - tsc.due);
 	if ((now - tsc.last) / ticker->interval > stats->longest_idle + 1)
 		stats->longest_idle = (now - tsc.last) / ticker->interval - 1;
 	tsc.last = now;
@@ -298,6 +297,9 @@ enum tsc_clock_error tsc_clock_init(struct clock *clock, const struct machine *m
 		.unlock = tsc_clock_unlock,
 		.judge = tsc_clock_judge,
 	};
+	clock->kvmclock.none = pvclock_start(&machine->cpu);
+	if (!clock->kvmclock.none)
+		clock->kvmclock.at = pvclock_at;
 	tsc.ticker = NULL;
 	tsc.locked = 0;
 	tsc.mailbox = machine->mailbox.address;

@@ -11,4 +11,18 @@ static inline s64 magnitude(s64 x)
 	return x < 0 ? -x : x;
 }
 
+/* Integer square root by bits, rounded down. */
+static inline u64 root(u128 n)
+{
+	u64 r = 0;
+
+	for (int bit = 63; bit >= 0; bit--) {
+		u64 next = r | (1ULL << bit);
+
+		if ((u128)next * next <= n)
+			r = next;
+	}
+	return r;
+}
+
 #endif

@@ -106,20 +106,6 @@ s64 stats_mean_fs(const struct stats *stats)
 	return stats->count ? divide_rounded(stats->sum_fs, stats->count) : 0;
 }
 
-/* Integer square root by bits, rounded down. */
-static u64 root(u128 n)
-{
-	u64 r = 0;
-
-	for (int bit = 63; bit >= 0; bit--) {
-		u64 next = r | (1ULL << bit);
-
-		if ((u128)next * next <= n)
-			r = next;
-	}
-	return r;
-}
-
 s64 stats_rms_fs(const struct stats *stats)
 {
 	u128 rem, mean;

@@ -49,14 +49,6 @@ bool run_claim(struct run *run, bool ok, const char *sentence, u32 rests_on)
 	return ktap_report(run->ktap, ok, sentence);
 }
 
-s64 run_step_fs(const struct run *run)
-{
-	struct tk_state state;
-
-	run->tk->state(&state);
-	return (s64)(((u128)state.cycle_interval * TB_FSEC_PER_NSEC) >> state.shift);
-}
-
 s64 run_bound_fs(const struct run *run)
 {
 	return run_step_fs(run) + UNITS_FS;

@@ -18,6 +18,39 @@ void run_metric_since(struct run *run, const char *name, s64 since_us)
 		ktap_metric(run->ktap, name, since_us, 6, 6, "s");
 }
 
+/* A time that is given in 2^-10 cycles, as microseconds with three decimals. */
+static void metric_us(struct run *run, const char *name, u128 cycles_q10)
+{
+	const u128 unit = (u128)run->clock->counter.hz << 10;
+
+	/* Below 2^60 units, so 10^9 times that fits. */
+	ktap_metric(run->ktap, name, (s128)div_u128(cycles_q10 * TB_NSEC_PER_SEC, unit, NULL), 3, 3,
+		    "us");
+}
+
+/*
+ * The mean delay of a tick and its standard deviation. About the mean in whole cycles, so that the
+ * difference of two large numbers loses nothing: sum((x - m)^2) - (sum(x - m))^2 / n. A delay below
+ * 2^48 cycles and 2^30 ticks fit.
+ */
+static void metric_lateness(struct run *run)
+{
+	const struct tick_stats *stats = &run->ticker.stats;
+	const u64 n = stats->ticks;
+	u64 mean, rest;
+	u128 about;
+
+	if (!n)
+		return;
+	mean = stats->late_sum_cycles / n;
+	rest = stats->late_sum_cycles % n;
+	about = stats->late_squares - (u128)mean * mean * n - 2 * (u128)mean * rest;
+	about -= div_u128((u128)rest * rest, n, NULL);
+	metric_us(run, "late_tick_mean_us",
+		  ((u128)mean << 10) + div_u128((u128)rest << 10, n, NULL));
+	metric_us(run, "late_tick_deviation_us", root(div_u128(about, n, NULL) << 20));
+}
+
 void run_metrics(struct run *run)
 {
 	const struct stats *stats = run->stats;
@@ -40,10 +73,12 @@ void run_metrics(struct run *run)
 	ktap_metric(run->ktap, "late_tick_max_us",
 		    (s128)(late / hz * TB_NSEC_PER_SEC + late % hz * TB_NSEC_PER_SEC / hz), 3, 3,
 		    "us");
+	metric_lateness(run);
 	ktap_metric(run->ktap, "ticks", (s128)run->ticker.stats.ticks, 0, 0, "ticks");
 	ktap_metric(run->ktap, "samples", (s128)stats->count, 0, 0, "samples");
 	ktap_metric(run->ktap, "page_changes", (s128)run->feeds, 0, 0, "times");
 	run_metric_ns(run, "page_moved_max_ns", (s64)run->moved_max_fs);
+	run_metric_ns(run, "mult_step_ns", run_step_fs(run));
 }
 
 void run_params(const struct run *run, const char *scenario, u64 duration_ms, u32 number)

@@ -11,6 +11,7 @@ KNOWN_test  := TESTS JUNIT LINUX
 KNOWN_image := IMAGE_COMMAND IMAGE_KIB
 KNOWN_soak  := LINUX TICKS SEED HZ
 KNOWN_equal := A B TICKS SEED HZ PERIODIC ARGS
+KNOWN_compare := $(filter-out CORE,$(PARAMS)) CORES ROUNDS HTML ACCEL QEMU PERIODIC ARGS
 KNOWN_ladder := LINUX MARKDOWN
 KNOWN_bench := LINUX
 KNOWN_matrix := MATRIX CORES SSHLOGIN
@@ -18,7 +19,7 @@ KNOWN_bisect := TREE BAD GOOD CLAIM
 KNOWN_kunit := LINUX HZ SCENARIO
 KNOWN_coverage := LINUX MARKDOWN
 KNOWN_mutants := LINUX COUNT SEED FUNCTION MARKDOWN
-CHECKED := $(filter run sim test image soak equal ladder matrix bisect mutants coverage kunit bench fuzz chaos lint,$(MAKECMDGOALS))
+CHECKED := $(filter run sim test image compare soak equal ladder matrix bisect mutants coverage kunit bench fuzz chaos lint,$(MAKECMDGOALS))
 KNOWN := $(sort $(foreach g,$(CHECKED),$(KNOWN_$g))) BUILD CC PYTHON EFI_INC EFI_LIB VCLK_BASE TBMB_BASE
 GIVEN := $(foreach v,$(filter-out MAKEOVERRIDES MAKEFLAGS -*-,$(.VARIABLES)),$(if $(filter command,$(origin $v)),$v))
 

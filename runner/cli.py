@@ -38,6 +38,7 @@ COMMANDS = {
     "sim": Command("commands.sim", "measure in a host process, on the virtual clock"),
     "show": Command("commands.show", "print the table of reports that were written before"),
     "kunit": Command("commands.kunit", "print claims as KTAP that KUnit's parser reads"),
+    "compare": Command("study.compare", "cores and reports beside each other, in figures and a picture"),
     "lift": Command("lift.lift", "build the timekeeping core of a Linux tree"),
     "ladder": Command("study.ladder", "measure the effect of each change of the series"),
     "soak": Command("study.soak", "compare the native core with lifted ones over random operations"),

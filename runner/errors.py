@@ -56,6 +56,8 @@ class Problem(enum.Enum):
     BAD_CLAIM = "docs/report.md lists the metrics, and `tickbench-sim --list` the scenarios"
     BISECT_SKIPPED = "name a narrower range, or mend what the revisions lack"
     PROGRAM_FAILED = "its own words are above"
+    COMPARE = "see `tickbench compare --help`, and docs/compare.md"
+    COMPARE_SAMPLES = "copy the samples beside the report, or measure again"
     BAD_REPORT = "docs/report.md has the schema"
 
 

@@ -46,4 +46,9 @@ bench: ## speed, as ratios; with LINUX=TREE also from an edit to the verdict
 	$(call ready,run $(if $(LINUX),lift))
 	@$(TICKBENCH) bench --build $(BUILD) $(if $(LINUX),--linux $(call quote,$(LINUX)))
 
-.PHONY: soak equal ladder matrix bisect mutants coverage kunit bench
+compare: ## cores (CORES="7.2 native:-skew") or reports beside each other; without, TSC and kvmclock against vmclock (SCENARIO= ..., HTML=, ROUNDS=)
+	$(call ready,run $(if $(CORES),lift))
+	@$(TICKBENCH) compare --build $(BUILD) $(call option,ACCEL) $(call option,QEMU) $(call option,HTML) \
+		$(call option,ROUNDS) $(call flag,PERIODIC) $(foreach core,$(CORES),$(call quote,$(core))) $(words) $(ARGS)
+
+.PHONY: compare soak equal ladder matrix bisect mutants coverage kunit bench

@@ -19,6 +19,9 @@ exit status: 0 passed, 1 a claim failed or cores differ, 2 could not run (the re
 
 # What `tickbench COMMAND --help` ends with: a note, and examples.
 NOTES = {
+    "compare": """\
+Without arguments: the TSC, a core left alone, kvmclock and a core that follows the page, against vmclock, on
+this host. Cores beside reports are measured as the reports were. docs/compare.md defines each figure.""",
     "run": """\
 Guest parameters are name=value words: core, switches, clock, hz, tick, tickless, scenario, duration,
 rate_ppm, offset_ns, seed and more; `build/tickbench-sim --help` gives the range of each. A lone + joins
@@ -46,6 +49,11 @@ EXAMPLES = {
     "kunit": ("./tickbench kunit",
               "./tickbench kunit --linux 7.3 --hz 250 scenario=leap",
               "./tickbench kunit --linux ~/src/linux"),
+    "compare": ("./tickbench compare",
+                "./tickbench compare native native:-skew scenario=lock,nohz",
+                "./tickbench compare 7.2 7.3 ~/src/linux --html compare.html",
+                "./tickbench compare --rounds 5 7.2 7.3 clock=tsc scenario=lock duration=10",
+                "./tickbench compare before/report.json after/report.json"),
     "ladder": ("./tickbench ladder",
                "./tickbench ladder --linux 7.2,7.3 --seconds 100",
                "./tickbench ladder --linux 6.1,6.12.107,6.12,7.2,7.3 --markdown docs/ladder.md"),

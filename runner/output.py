@@ -11,7 +11,7 @@ from pathlib import Path
 
 from runner.errors import output_error, CannotRun, Problem
 
-REPORT, PICTURE = "report.json", "error.png"
+REPORT, PICTURE, COMPARISON = "report.json", "error.png", "compare.png"
 LOGS = ("serial*.log", "samples*.bin", "publisher*.log")
 
 
@@ -37,7 +37,7 @@ def prepared(folder: Path) -> Iterator[None]:
 
 def _tidy(folder: Path) -> None:
     try:
-        for pattern in (*LOGS, REPORT, PICTURE):
+        for pattern in (*LOGS, REPORT, PICTURE, COMPARISON):
             for left in folder.glob(pattern):
                 left.unlink()
         (folder / REPORT).touch()

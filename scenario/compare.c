@@ -56,6 +56,47 @@ static void claim_locked_rate(struct run *run)
 		  RESTS_ON);
 }
 
+/* kvmclock at both ends of the free core's time. */
+struct kvmclock {
+	bool there;
+	instant begin, end;
+};
+
+static bool kvmclock_at(const struct run *run, u64 counter, instant *time)
+{
+	return run->clock->kvmclock.at && run->clock->kvmclock.at(counter, time);
+}
+
+/* What kvmclock gained on the page, whose time went on by `page`; or why there is no such figure.
+ */
+static void report_kvmclock(struct run *run, const struct kvmclock *kvm, instant page, u64 ms)
+{
+	s64 error_fs;
+
+	if (!kvm->there) {
+		if (run->clock->kvmclock.none)
+			ktap_note(run->ktap, "kvmclock: %s", run->clock->kvmclock.none);
+		else if (run->clock->kvmclock.at)
+			ktap_note(run->ktap, "kvmclock: KVM did not write it");
+		return;
+	}
+	error_fs = instant_to_fsec(kvm->end - kvm->begin - page);
+	ktap_metric(run->ktap, "kvmclock_drift_ppb", ppb_of(error_fs, ms), 6, 3, "ppb");
+	run_metric_ns(run, "kvmclock_error_ns", error_fs);
+}
+
+/*
+ * The core starts at the page's time, also if its publisher had no answer for a moment: a core that
+ * starts elsewhere is so far off that its error has no digits left for its drift.
+ */
+static void await_page(struct run *run)
+{
+	u32 waits = 0;
+
+	while (run->clock->page && !run_read_page(run) && run_await_page(run, &waits))
+		;
+}
+
 static void compare_run(struct run *run)
 {
 	const struct clock *clock = run->clock;
@@ -63,9 +104,11 @@ static void compare_run(struct run *run)
 	const u64 hz = tk_counter_registered_hz(&clock->counter);
 	s64 nominal_fs, begin_fs, free_fs;
 	u64 from, cycles;
+	struct kvmclock kvm;
 	u128 rest;
-	instant told;
+	instant told, page;
 
+	await_page(run);
 	if (!run_start_core(run))
 		return;
 	run_ticks_start(run);
@@ -73,19 +116,22 @@ static void compare_run(struct run *run)
 	/* Measures the undisciplined core, and the counter at its nominal frequency. */
 	run_window(run);
 	from = clock->now(clock->context);
+	kvm.there = kvmclock_at(run, from, &kvm.begin);
 	begin_fs = run_error_fs(run);
 	run_ms(run, half_ms);
 	free_fs = run_error_fs(run) - begin_fs;
 	cycles = clock->now(clock->context) - from;
 	told = (instant)div_u128((u128)(cycles % hz) << 64, hz, &rest) +
 	       ((instant)(cycles / hz) << 64);
-	nominal_fs = instant_to_fsec(told - (vmclock_utc_at(&run->line, from + cycles) -
-					     vmclock_utc_at(&run->line, from)));
+	page = vmclock_utc_at(&run->line, from + cycles) - vmclock_utc_at(&run->line, from);
+	nominal_fs = instant_to_fsec(told - page);
+	kvm.there = kvm.there && kvmclock_at(run, from + cycles, &kvm.end);
 	ktap_metric(run->ktap, "compared_s", half_ms, 3, 3, "s");
 	ktap_metric(run->ktap, "counter_drift_ppb", ppb_of(nominal_fs, half_ms), 6, 3, "ppb");
 	run_metric_ns(run, "counter_error_ns", nominal_fs);
 	ktap_metric(run->ktap, "free_drift_ppb", ppb_of(free_fs, half_ms), 6, 3, "ppb");
 	run_metric_ns(run, "free_error_ns", free_fs);
+	report_kvmclock(run, &kvm, page, half_ms);
 	if (clock->is_virtual)
 		claim_free_rate(run, cycles, told, free_fs - nominal_fs);
 

@@ -133,7 +133,6 @@ static void lock_run(struct run *run)
 	run_ticks_stop(run);
 
 	run_metrics(run);
-	run_metric_ns(run, "mult_step_ns", run_step_fs(run));
 	if (clock->is_virtual)
 		claim_exact(run);
 	else

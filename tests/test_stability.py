@@ -94,17 +94,16 @@ def test_deviations_are_their_definitions(x: stability.Array, data: strategies.D
     m = data.draw(strategies.integers(1, len(x) // 3))
     tau = m * tau0
     n = len(x)
-    near = {"rel": 1e-9, "abs": 1e-6}
     differences = [x[i + 2 * m] - 2 * x[i + m] + x[i] for i in range(n - 2 * m)]
     assert stability.oadev(x, tau0, m) == pytest.approx(
-        math.sqrt(sum(d * d for d in differences) / (2 * tau**2 * len(differences))), **near)
+        math.sqrt(sum(d * d for d in differences) / (2 * tau**2 * len(differences))), rel=1e-9, abs=1e-6)
     apart = differences[::m]
     assert stability.adev(x, tau0, m) == pytest.approx(
-        math.sqrt(sum(d * d for d in apart) / (2 * tau**2 * len(apart))), **near)
+        math.sqrt(sum(d * d for d in apart) / (2 * tau**2 * len(apart))), rel=1e-9, abs=1e-6)
     averages = [sum(differences[j + i] for i in range(m)) / m for j in range(n - 3 * m + 1)]
     modified = sum(d * d for d in averages) / (2 * tau**2 * len(averages))
-    assert stability.mdev(x, tau0, m) == pytest.approx(math.sqrt(modified), **near)
-    assert stability.tdev(x, tau0, m) == pytest.approx(tau * math.sqrt(modified / 3), **near)
+    assert stability.mdev(x, tau0, m) == pytest.approx(math.sqrt(modified), rel=1e-9, abs=1e-6)
+    assert stability.tdev(x, tau0, m) == pytest.approx(tau * math.sqrt(modified / 3), rel=1e-9, abs=1e-6)
 
 
 @given(PHASES)

@@ -26,12 +26,12 @@ def main(arguments: Sequence[str]) -> Status:
     console = Console(stderr=True, highlight=False) if given.raw else table.console()
     found = qemu.find(given.qemu)
     with output.prepared(folder):
-        how = _how(given, wanted, folder, found, tuple(extra), console)
+        chosen = how(given, wanted, folder, found, tuple(extra), console)
         results = Results()
         made = images(wanted, given.build, "guest", given.periodic, console)
         for image in made:
             suffix = f"-{image.label}" if len(made) > 1 else ""
-            _boot(how, image, suffix, given, console, results)
+            _boot(chosen, image, suffix, given, console, results)
         status = results.write(folder)
         if not given.raw:
             results.show(folder, console)
@@ -47,10 +47,11 @@ def _choose(given: options.argparse.Namespace, found: qemu.Qemu) -> accel.Accel:
     return accel.choose(given.accel, given.icount, found.path, rom, elf)
 
 
-def _how(
+def how(
     given: options.argparse.Namespace, wanted: plan.Plan, folder: Path, found: qemu.Qemu,
     extra: tuple[str, ...], console: Console,
 ) -> boot.Options:
+    """How to boot what is asked for: chooses the accelerator, and says why."""
     chosen = _choose(given, found)
     if chosen.why:
         console.print(chosen.why, markup=False, soft_wrap=True)
@@ -63,19 +64,27 @@ def _how(
                         given.boot, publisher, given.page, given.timeout, given.gdb, extra)
 
 
-def _boot(
-    how: boot.Options, image: plan.Image, suffix: str, given: options.argparse.Namespace, console: Console,
-    results: Results,
-) -> None:
-    """Boots one image, and adds its report to the results."""
+def boot_image(
+    options_: boot.Options, image: plan.Image, suffix: str, title: str, console: Console, raw: bool = False,
+) -> tuple[boot.Result, list[float | None]]:
+    """Boots one image, and shows its progress; the result, and the wall time of each run."""
     def on_command(line: Sequence[str]) -> None:
-        if how.gdb:
+        if options_.gdb:
             console.print("QEMU waits for a debugger:\n  " + shlex.join(
                 ["gdb", str(image.elf), "-ex", "target remote :1234"]), markup=False, soft_wrap=True)
 
-    with progress.Show(console, image.label, given.raw) as show:
-        result = boot.run(how, image, show, suffix, on_command)
-    results.add(result.document(how, show.seconds), result.samples)
+    with progress.Show(console, title, raw) as show:
+        result = boot.run(options_, image, show, suffix, on_command)
+    return result, show.seconds
+
+
+def _boot(
+    chosen: boot.Options, image: plan.Image, suffix: str, given: options.argparse.Namespace, console: Console,
+    results: Results,
+) -> None:
+    """Boots one image, and adds its report to the results."""
+    result, seconds = boot_image(chosen, image, suffix, image.label, console, given.raw)
+    results.add(result.document(chosen, seconds), result.samples)
     results.notes += result.notes
     if result.lost and given.bisect:
         raise CannotRun(Problem.PUBLISHER, result.notes[-1])

@@ -22,7 +22,7 @@ EVEN = 1.5  # gaps of up to this many medians: equally spaced, but for a sample'
 
 def phase(frequency: Array, tau0: float) -> Array:
     """The phase of which these are the frequencies, averaged over tau0 each: one sample more, from 0."""
-    return np.concatenate(([0.0], np.cumsum(frequency) * tau0))
+    return np.concatenate((np.zeros(1), np.cumsum(frequency) * tau0))
 
 
 def _second_differences(x: Array, m: int) -> Array:
@@ -54,7 +54,7 @@ def mdev(x: Array, tau0: float, m: int) -> float:
         raise ValueError(f"{len(x)} samples are too few for an averaging factor of {m}")
     # A straight line has no second differences; without it the sums stay small, and keep their digits.
     rest = x - np.linspace(x[0], x[-1], len(x))
-    sums = np.concatenate(([0.0], np.cumsum(rest)))
+    sums = np.concatenate((np.zeros(1), np.cumsum(rest)))
     averages = (sums[m:] - sums[:-m]) / m
     return _rms(_second_differences(averages, m)) / (math.sqrt(2) * m * tau0)
 
