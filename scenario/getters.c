@@ -72,8 +72,8 @@ struct getters {
 	s64 last[CLOCK_IDS];
 	struct tk_readings readings;
 	/* What held all the time. */
-	bool same, defined, raw_ok, coarse_ok, seconds_ok, fast_ok, forward, stamps_ok, copies_ok,
-		offsets_ok;
+	bool inside_ok, same, defined, raw_ok, coarse_ok, seconds_ok, fast_ok, forward, stamps_ok,
+		copies_ok, offsets_ok;
 	u64 looks, reads;
 };
 
@@ -146,6 +146,9 @@ static void look_at_stamps(struct getters *getters, const struct tk_state *state
 	}
 	getters->stamps_ok &= is(getters, TKR_CROSS_FOREIGN, -ENODEV) &&
 			      is(getters, TKR_CROSS_NO_HISTORY, -EINVAL) &&
+			      is(getters, TKR_CROSS_AHEAD, -EINVAL) &&
+			      is(getters, TKR_CROSS_NO_CLOCK, -ENODEV) &&
+			      is(getters, TKR_CROSS_NOW, clocks[REAL]) &&
 			      is(getters, TKR_SNAPSHOT_CYCLES, (s64)now);
 	getters->snapshot = now;
 }
@@ -207,6 +210,9 @@ static void look(struct getters *getters)
 	getters->raw_ok &= is(getters, TKR_KTIME_GET_RAW, clocks[RAW]);
 	getters->same &= agree(getters, fine, TB_ARRAY_SIZE(fine), clocks, "read");
 	getters->fast_ok &= agree(getters, fast, TB_ARRAY_SIZE(fast), clocks, "fast");
+	getters->same &= is(getters, TKR_REAL_MG_RACED, clocks[REAL] + TK_RACE_NS);
+	for (u32 i = TKR_INSIDE_MONO_FAST; i <= TKR_INSIDE_VDSO; i++)
+		getters->inside_ok &= is(getters, i, 0);
 	look_at_coarse(getters, &state, clocks);
 	look_at_stamps(getters, &state, clocks);
 	look_at_copies(getters, clocks);
@@ -262,6 +268,7 @@ static void change_everything(struct getters *getters)
 static void getters_run(struct run *run)
 {
 	struct getters getters = {
+		.inside_ok = true,
 		.same = true,
 		.defined = true,
 		.raw_ok = true,
@@ -297,6 +304,10 @@ static void getters_run(struct run *run)
 	run_claim(run, getters.seconds_ok, "the readers of seconds have the coarse clocks' second",
 		  0);
 	run_claim(run, getters.fast_ok, "the fast readers agree, outside of a tick", 0);
+	run_claim(
+		run, getters.inside_ok,
+		"inside of a tick they do not wait, and agree with before it; the vDSO with after",
+		0);
 	run_claim(run, getters.forward, "no clock that must not goes back", 0);
 	run_claim(run, getters.stamps_ok,
 		  "a device's timestamp is the time of its value of the counter", 0);

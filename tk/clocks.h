@@ -73,6 +73,7 @@ enum tk_reading_set {
 	ROW(OLD_COARSE_OFFS_TAI, COARSE, "ktime_get_coarse_with_offset(TAI) without coarse_nsec") \
 	ROW(COARSE_MG_BEFORE, COARSE, "ktime_get_coarse_real_ts64_mg") \
 	ROW(REAL_MG, COARSE, "ktime_get_real_ts64_mg") \
+	ROW(REAL_MG_RACED, COARSE, "ktime_get_real_ts64_mg of two tasks at once") \
 	ROW(COARSE_MG_AFTER, COARSE, "ktime_get_coarse_real_ts64_mg above the floor") \
 	ROW(UPDATE_OFFSETS_NOW, OFFSETS, "ktime_get_update_offsets_now") \
 	ROW(UPDATE_OFFS_REAL, OFFSETS, "ktime_get_update_offsets_now: offs_real") \
@@ -98,6 +99,12 @@ enum tk_reading_set {
 	ROW(REAL_FAST, FAST, "ktime_get_real_fast_ns") \
 	ROW(FAST_STAMP_MONO, FAST, "ktime_get_fast_timestamps: mono") \
 	ROW(FAST_STAMP_BOOT, FAST, "ktime_get_fast_timestamps: boot") \
+	ROW(INSIDE_MONO_FAST, FAST, "ktime_get_mono_fast_ns inside of a tick: off by") \
+	ROW(INSIDE_RAW_FAST, FAST, "ktime_get_raw_fast_ns inside of a tick: off by") \
+	ROW(INSIDE_BOOT_FAST, FAST, "ktime_get_boot_fast_ns inside of a tick: off by") \
+	ROW(INSIDE_TAI_FAST, FAST, "ktime_get_tai_fast_ns inside of a tick: off by") \
+	ROW(INSIDE_REAL_FAST, FAST, "ktime_get_real_fast_ns inside of a tick: off by") \
+	ROW(INSIDE_VDSO, FAST, "vDSO clock_gettime(MONOTONIC) inside of a tick: off by") \
 	ROW(FAST_STAMP_REAL, FAST, "ktime_get_fast_timestamps: real") \
 	ROW(SNAPSHOT_CYCLES, SNAPSHOT, "ktime_get_snapshot: cycles") \
 	ROW(SNAPSHOT_REAL, SNAPSHOT, "ktime_get_snapshot(REALTIME)") \
@@ -115,6 +122,11 @@ enum tk_reading_set {
 	ROW(CROSS_FOREIGN, SNAPSHOT, "get_device_system_crosststamp of another clock source") \
 	ROW(CROSS_DRIVER_ERROR, SNAPSHOT, "get_device_system_crosststamp of a device that fails") \
 	ROW(CROSS_NO_HISTORY, SNAPSHOT, "get_device_system_crosststamp before the tick, without history") \
+	ROW(CROSS_NOW, SNAPSHOT, "get_device_system_crosststamp of this moment") \
+	ROW(CROSS_LAST, SNAPSHOT, "get_device_system_crosststamp of the latest tick") \
+	ROW(CROSS_AHEAD, SNAPSHOT, "get_device_system_crosststamp of what is to come") \
+	ROW(CROSS_NO_CLOCK, SNAPSHOT, "get_device_system_crosststamp of a clock that has none") \
+	ROW(CROSS_AUX, SNAPSHOT, "get_device_system_crosststamp: auxiliary clocks off") \
 	ROW(HISTORY_STATUS, SNAPSHOT, "get_device_system_crosststamp in history") \
 	ROW(HISTORY_REAL, SNAPSHOT, "get_device_system_crosststamp in history: realtime") \
 	ROW(HISTORY_RAW, SNAPSHOT, "get_device_system_crosststamp in history: raw") \
@@ -164,6 +176,8 @@ enum tk_reading_set {
 	ROW(VDSO_RES, VDSO, "vDSO clock_getres(MONOTONIC)") \
 	ROW(VDSO_RES_RAW, VDSO, "vDSO clock_getres(MONOTONIC_RAW)") \
 	ROW(VDSO_RES_COARSE, VDSO, "vDSO clock_getres(REALTIME_COARSE)") \
+	ROW(VDSO_AUX, VDSO, "vDSO clock_gettime: auxiliary clocks off") \
+	ROW(VDSO_RES_AUX, VDSO, "vDSO clock_getres(AUX)") \
 	ROW(VDSO_RES_NO_CLOCK, VDSO, "vDSO clock_getres of no clock") \
 	ROW(VDSO_ZONE, VDSO, "vDSO gettimeofday: time zone") \
 	ROW(VDSO_UPDATE_SECTION, VDSO, "vdso_update_begin and _end") \
@@ -196,11 +210,12 @@ struct tk_readings {
  * What the readings of a snapshot ask for. A device says TK_DEVICE_NS at the counter's value half
  * way from cycle_last to now. The clock source has a base clock, which is (c - OFFSET) *
  * DENOMINATOR / NUMERATOR for a value c of the counter. ktime_real_to_base_clock() is asked for
- * TK_SOON_NS after now. A time in history is a number of eighths between the latest snapshot and
- * cycle_last.
+ * TK_SOON_NS after now; a timestamp that another task takes meanwhile is TK_RACE_NS later. A time
+ * in history is a number of eighths between the latest snapshot and cycle_last.
  */
 #define TK_DEVICE_NS	    4242LL
 #define TK_SOON_NS	    5000000LL
+#define TK_RACE_NS	    7LL
 #define TK_BASE_NUMERATOR   5
 #define TK_BASE_DENOMINATOR 3
 #define TK_BASE_OFFSET	    1000

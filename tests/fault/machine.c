@@ -80,6 +80,7 @@ const char *const fault_names[] = {
 	"coarse-1ns",
 	"seconds-late",
 	"fast-1ns",
+	"inside-1ns",
 	"cross-1ns",
 	"history-off",
 	"offset-1ns",

@@ -7,23 +7,15 @@ static const struct {
 	enum tk_reading which;
 	s64 add;
 } spoiled[] = {
-	{ "getter-1ns", TKR_KTIME_GET_TS64, 1 },
-	{ "boot-1ns", TKR_KTIME_GET_OFFS_BOOT, 1 },
-	{ "raw-1ns", TKR_KTIME_GET_RAW, 1 },
-	{ "coarse-1ns", TKR_COARSE_TS64, 1 },
-	{ "seconds-late", TKR_KTIME_GET_SECONDS, -1 },
-	{ "fast-1ns", TKR_REAL_FAST, 1 },
-	{ "cross-1ns", TKR_CROSS_RAW, 1 },
-	{ "history-off", TKR_HISTORY_RAW, 5 },
-	{ "offset-1ns", TKR_OFFS_TAI, 1 },
-	{ "copy-unlike", TKR_FAST_RAW_1, 1 },
-	{ "vdso-1ns", TKR_VDSO_BOOTTIME, 1 },
-	{ "vdso-second", TKR_VDSO_TIME, 1 },
-	{ "vdso-usec", TKR_VDSO_GETTIMEOFDAY, 1 },
-	{ "vdso-fine", TKR_VDSO_RES_RAW, -1 },
-	{ "vdso-zone", TKR_VDSO_ZONE, 1 },
-	{ "vdso-answers", TKR_VDSO_NO_CLOCK, 38 },
-	{ "vdso-open", TKR_VDSO_SEQ_ODD, 1 },
+	{ "getter-1ns", TKR_KTIME_GET_TS64, 1 },       { "boot-1ns", TKR_KTIME_GET_OFFS_BOOT, 1 },
+	{ "raw-1ns", TKR_KTIME_GET_RAW, 1 },	       { "coarse-1ns", TKR_COARSE_TS64, 1 },
+	{ "seconds-late", TKR_KTIME_GET_SECONDS, -1 }, { "fast-1ns", TKR_REAL_FAST, 1 },
+	{ "inside-1ns", TKR_INSIDE_BOOT_FAST, 1 },     { "cross-1ns", TKR_CROSS_RAW, 1 },
+	{ "history-off", TKR_HISTORY_RAW, 5 },	       { "offset-1ns", TKR_OFFS_TAI, 1 },
+	{ "copy-unlike", TKR_FAST_RAW_1, 1 },	       { "vdso-1ns", TKR_VDSO_BOOTTIME, 1 },
+	{ "vdso-second", TKR_VDSO_TIME, 1 },	       { "vdso-usec", TKR_VDSO_GETTIMEOFDAY, 1 },
+	{ "vdso-fine", TKR_VDSO_RES_RAW, -1 },	       { "vdso-zone", TKR_VDSO_ZONE, 1 },
+	{ "vdso-answers", TKR_VDSO_NO_CLOCK, 38 },     { "vdso-open", TKR_VDSO_SEQ_ODD, 1 },
 };
 
 /* Everybody is told of everything twice; and of something that was nothing. */

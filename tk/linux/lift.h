@@ -123,6 +123,11 @@ void lift_readings(u64 now, u32 sets, struct tk_readings *readings);
 
 /* wrap_vdso.c: the readings of TK_SET_VDSO, at the counter's value that is held. */
 void lift_vdso_readings(struct tk_readings *readings);
+s64 lift_vdso_monotonic(void);
+/* wrap_inside.h: to be called around update_vsyscall() while lift_inside. */
+extern bool lift_inside;
+void lift_inside_before(void);
+void lift_inside_after(void);
 
 /* wrap_ntp.c */
 void lift_ntp_get(struct tk_state_ntp *ntp);

@@ -189,7 +189,13 @@ void __wrap_update_vsyscall(void *tk);
 void __wrap_update_vsyscall(void *tk)
 {
 	tell(TKR_TOLD_UPDATE_VSYSCALL, 1);
+	if (!lift_inside) {
+		__real_update_vsyscall(tk);
+		return;
+	}
+	lift_inside_before();
 	__real_update_vsyscall(tk);
+	lift_inside_after();
 }
 
 YIELDS void calc_global_load(void);

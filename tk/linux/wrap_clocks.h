@@ -40,14 +40,26 @@ static void lift_getters(struct tk_readings *readings)
 #endif
 
 #if LIFT_HAS_MULTIGRAIN
+/* Another task, which takes a timestamp that is a bit later in the middle of ours. */
+static void lift_raise_floor(void)
+{
+	atomic64_set(&mg_floor, atomic64_read(&mg_floor) + TK_RACE_NS);
+}
+
 static void lift_multigrain(struct tk_readings *readings)
 {
+	const s64 floor = ktime_get();
 	struct timespec64 ts;
 
 	ktime_get_coarse_real_ts64_mg(&ts);
 	tk_readings_add(readings, TKR_COARSE_MG_BEFORE, lift_ns(ts));
 	ktime_get_real_ts64_mg(&ts);
 	tk_readings_add(readings, TKR_REAL_MG, lift_ns(ts));
+	lift_when_read = lift_raise_floor;
+	ktime_get_real_ts64_mg(&ts);
+	lift_when_read = NULL;
+	tk_readings_add(readings, TKR_REAL_MG_RACED, lift_ns(ts));
+	atomic64_set(&mg_floor, floor);
 	ktime_get_coarse_real_ts64_mg(&ts);
 	tk_readings_add(readings, TKR_COARSE_MG_AFTER, lift_ns(ts));
 }
@@ -141,8 +153,23 @@ static void lift_fast_timestamps(struct tk_readings *readings)
 }
 #endif
 
+/*
+ * What was read inside of the latest tick that was watched, less what it must have been. A tick is
+ * watched once after each reading of this set.
+ */
+static void lift_insides(struct tk_readings *readings)
+{
+	u32 i;
+
+	for (i = 0; lift_watch.done && i < LIFT_INSIDES; i++)
+		tk_readings_add(readings, TKR_INSIDE_MONO_FAST + i, lift_watch.off[i]);
+	lift_watch.done = false;
+	lift_watch_wanted = true;
+}
+
 static void lift_fast(struct tk_readings *readings)
 {
+	lift_insides(readings);
 	tk_readings_add(readings, TKR_MONO_FAST, (s64)ktime_get_mono_fast_ns());
 	tk_readings_add(readings, TKR_RAW_FAST, (s64)ktime_get_raw_fast_ns());
 	tk_readings_add(readings, TKR_BOOT_FAST, (s64)ktime_get_boot_fast_ns());

@@ -116,6 +116,42 @@ static s64 lift_cross_value(u64 cycles, enum lift_device_kind kind)
 	return status ? status : lift_cross_real(&cross);
 }
 
+#if LIFT_HAS_SNAPSHOT_ID
+static s64 lift_cross_clock(clockid_t clock, u64 cycles)
+{
+	struct lift_device device = { cycles, LIFT_DEVICE_OWN };
+	struct system_device_crosststamp cross = { .clock_id = clock };
+	int status = get_device_system_crosststamp(lift_device_time, &device, NULL, &cross);
+
+	return status ? status : cross.sys_systime;
+}
+
+/* The auxiliary clocks that are enabled, and stamped by a device other than they read. */
+static s64 lift_cross_aux(u64 now)
+{
+	s64 off = 0;
+	u32 id;
+
+	for (id = 0; LIFT_HAS_AUX && id < MAX_AUX_CLOCKS; id++) {
+		ktime_t time;
+
+		if (ktime_get_aux(CLOCK_AUX + id, &time))
+			off += lift_cross_clock(CLOCK_AUX + id, now) != time;
+	}
+	return off;
+}
+
+static void lift_cross_clocks(u64 now, struct tk_readings *readings)
+{
+	tk_readings_add(readings, TKR_CROSS_NO_CLOCK, lift_cross_clock(CLOCK_MONOTONIC, now));
+	tk_readings_add(readings, TKR_CROSS_AUX, lift_cross_aux(now));
+}
+#else
+static void lift_cross_clocks(u64 now, struct tk_readings *readings)
+{
+}
+#endif
+
 #if LIFT_HAS_BASE_CLOCK
 static void lift_bases(u64 middle, struct tk_readings *readings)
 {
@@ -156,6 +192,10 @@ static void lift_crosses(u64 now, struct tk_readings *readings)
 			lift_cross_value(middle, LIFT_DEVICE_FAILS));
 	tk_readings_add(readings, TKR_CROSS_NO_HISTORY,
 			lift_cross_value(last - 1, LIFT_DEVICE_OWN));
+	tk_readings_add(readings, TKR_CROSS_NOW, lift_cross_value(now, LIFT_DEVICE_OWN));
+	tk_readings_add(readings, TKR_CROSS_LAST, lift_cross_value(last, LIFT_DEVICE_OWN));
+	tk_readings_add(readings, TKR_CROSS_AHEAD, lift_cross_value(now + 1, LIFT_DEVICE_OWN));
+	lift_cross_clocks(now, readings);
 	lift_bases(middle, readings);
 }
 

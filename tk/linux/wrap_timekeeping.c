@@ -33,8 +33,17 @@ struct lift_source {
 static struct lift_source lift_sources[2];
 static unsigned int lift_current;
 
+/* Called once, when the counter is read next: something that happens in the middle of a read. */
+static void (*lift_when_read)(void);
+
 static u64 lift_source_read(struct clocksource *clocksource)
 {
+	void (*happen)(void) = lift_when_read;
+
+	if (unlikely(happen)) {
+		lift_when_read = NULL;
+		happen();
+	}
 	return container_of(clocksource, struct lift_source, clocksource)->now;
 }
 
@@ -167,6 +176,7 @@ struct clocksource *clocksource_default_clock(void)
 	return &lift_sources[0].clocksource;
 }
 
+#include "tk/linux/wrap_inside.h"
 #include "tk/linux/wrap_snapshot.h"
 #include "tk/linux/wrap_clocks.h"
 
@@ -180,7 +190,10 @@ void lift_start(const struct lift_counter *counter, u64 now)
 void lift_tick(u64 now)
 {
 	lift_hold(now);
-	update_wall_time();
+	if (unlikely(lift_watch_wanted))
+		lift_watched_tick();
+	else
+		update_wall_time();
 }
 
 void lift_advance(u64 now)

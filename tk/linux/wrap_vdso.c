@@ -61,6 +61,38 @@ static s64 lift_getres(clockid_t clock)
 	return status ? status : ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
 }
 
+s64 lift_vdso_monotonic(void)
+{
+	return lift_gettime(CLOCK_MONOTONIC);
+}
+
+#if LIFT_HAS_AUX
+/*
+ * The auxiliary clocks of which user space reads another time than the kernel. Their page has whole
+ * nanoseconds, without the rest that the kernel has: user space may be a nanosecond behind.
+ */
+static void lift_vdso_aux(struct tk_readings *readings)
+{
+	s64 off = 0;
+	u32 id;
+
+	for (id = 0; id < MAX_AUX_CLOCKS; id++) {
+		struct timespec64 ts;
+		s64 kernel = LIFT_FELL_BACK, user = lift_gettime(CLOCK_AUX + id);
+
+		if (ktime_get_aux_ts64(CLOCK_AUX + id, &ts))
+			kernel = ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
+		off += user != kernel && (user != kernel - 1 || kernel < 0);
+	}
+	tk_readings_add(readings, TKR_VDSO_AUX, off);
+	tk_readings_add(readings, TKR_VDSO_RES_AUX, lift_getres(CLOCK_AUX));
+}
+#else
+static void lift_vdso_aux(struct tk_readings *readings)
+{
+}
+#endif
+
 /* The time zone takes the same way: from sys_tz by update_vsyscall_tz() into the page. */
 static s64 lift_zone(int minutes_west)
 {
@@ -119,6 +151,7 @@ void lift_vdso_readings(struct tk_readings *readings)
 	tk_readings_add(readings, TKR_VDSO_RES_RAW, lift_getres(CLOCK_MONOTONIC_RAW));
 	tk_readings_add(readings, TKR_VDSO_RES_COARSE, lift_getres(CLOCK_REALTIME_COARSE));
 	tk_readings_add(readings, TKR_VDSO_RES_NO_CLOCK, lift_getres(-1));
+	lift_vdso_aux(readings);
 	lift_zones(readings);
 	tk_readings_add(readings, TKR_VDSO_UPDATE_SECTION, lift_update_section());
 }

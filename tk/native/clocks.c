@@ -92,6 +92,7 @@ static void multigrain(struct timekeeper *tk, u64 now, struct tk_readings *readi
 
 	add(readings, TKR_COARSE_MG_BEFORE, floor > coarse ? floor : coarse);
 	add(readings, TKR_REAL_MG, real);
+	add(readings, TKR_REAL_MG_RACED, real + TK_RACE_NS);
 	add(readings, TKR_COARSE_MG_AFTER, real > coarse ? real : coarse);
 	tk->mg_floor = real - offs_real(tk);
 }
@@ -166,6 +167,8 @@ static void fast(const struct timekeeper *tk, u64 now, struct tk_readings *readi
 	add(readings, TKR_FAST_STAMP_MONO, mono);
 	add(readings, TKR_FAST_STAMP_BOOT, mono + tk->offs_boot);
 	add(readings, TKR_FAST_STAMP_REAL, real);
+	for (u32 i = TKR_INSIDE_MONO_FAST; i <= TKR_INSIDE_VDSO; i++)
+		add(readings, i, 0);
 }
 
 /* value * to / from, rounded down. */
@@ -215,6 +218,11 @@ static void crosses(const struct timekeeper *tk, u64 now, struct tk_readings *re
 	add(readings, TKR_CROSS_FOREIGN, -ENODEV);
 	add(readings, TKR_CROSS_DRIVER_ERROR, -EIO);
 	add(readings, TKR_CROSS_NO_HISTORY, -EINVAL);
+	add(readings, TKR_CROSS_NOW, realtime(tk, now));
+	add(readings, TKR_CROSS_LAST, realtime(tk, tk->cycle_last));
+	add(readings, TKR_CROSS_AHEAD, -EINVAL);
+	add(readings, TKR_CROSS_NO_CLOCK, -ENODEV);
+	add(readings, TKR_CROSS_AUX, 0);
 	add(readings, TKR_CROSS_BASE_REAL, cross(tk, now, from_base(tk_base_of(middle))));
 	add(readings, TKR_CROSS_BASE_NSEC,
 	    cross(tk, now,
@@ -379,6 +387,8 @@ static void vdso(const struct timekeeper *tk, u64 now, struct tk_readings *readi
 	add(readings, TKR_VDSO_RES_RAW, tick_ns);
 	add(readings, TKR_VDSO_RES_COARSE, tick_ns);
 	add(readings, TKR_VDSO_RES_NO_CLOCK, -ENOSYS);
+	add(readings, TKR_VDSO_AUX, 0);
+	add(readings, TKR_VDSO_RES_AUX, 1);
 	/* 480 minutes and 8, 60 and 1 */
 	add(readings, TKR_VDSO_ZONE, 4800800000LL + 6001);
 	add(readings, TKR_VDSO_UPDATE_SECTION, 2);
