@@ -12,6 +12,7 @@ import resource
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import IO
 
 PR_SET_PDEATHSIG = 1
@@ -95,6 +96,34 @@ def hear(
                 os.killpg(child.pid, signal.SIGKILL)
             raise
     return child.returncode, words
+
+
+@dataclass(frozen=True)
+class Job:
+    """A program to be run beside others."""
+
+    command: Sequence[str]
+    cwd: str | os.PathLike[str] | None = None
+    env: Mapping[str, str] | None = None
+
+
+def together(jobs: Sequence[Job]) -> list[tuple[int, str]]:
+    """Runs programs side by side, each as hear() does; their statuses and outputs."""
+    children: list[subprocess.Popen[str]] = []
+    try:
+        for job in jobs:
+            with _signals_held():
+                children.append(subprocess.Popen(
+                    list(job.command), cwd=job.cwd, env=job.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
+                    preexec_fn=_die_with(os.getpid(), signal.SIGTERM)))
+        words = [child.communicate()[0] for child in children]
+    finally:
+        for child in children:
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGTERM)
+                child.wait()
+    return [(child.returncode, said) for child, said in zip(children, words)]
 
 
 def end(child: subprocess.Popen[bytes], grace: float = 1.0) -> int:

@@ -112,6 +112,11 @@ class Stage:
         return "\n".join(lines) + "\n"
 
 
+def digest(path: Path) -> str:
+    """The SHA-256 of a file. OSError if there is none."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def _header(path: Path) -> str:
     """A header without comments, "" if the tree has none."""
     return without_comments(path.read_text(errors="replace")) if path.exists() else ""

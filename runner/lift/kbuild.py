@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A kernel tree's own build system, asked for two objects: configures a tree beside itself (O=),
-has kernel/time/timekeeping.o and ntp.o made, and reads back the commands that made them. Assumes a
-tree that was not built in place (runner/lift/linkfarm.py makes one of one that was)."""
+"""A kernel tree's own build system, asked how it compiles two units: configures a tree beside itself (O=),
+has it prepare what they include, and reads back the saved commands. Assumes a tree that was not built in place
+(runner/lift/linkfarm.py makes one of one that was)."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,13 +22,6 @@ TOOLS = ("make", "gcc", "ld", "objcopy", "nm", "flex", "bison", "bc")
 KBUILD_ARCH = {"um": "um", "x86": "x86_64"}
 HZ_CHOICES = (100, 250, 300, 1000)
 UM_HZ = 100  # has no choice there
-# What, besides the Kconfig files, decides how a unit is compiled.
-MAKEFILES = (
-    "Makefile", "Kbuild", "kernel/Makefile", "kernel/time/Makefile", "arch/x86/Makefile",
-    "arch/x86/Makefile.um", "arch/um/Makefile", "arch/um/Makefile-x86_64", "scripts/Kbuild.include",
-    "scripts/Makefile.build", "scripts/Makefile.lib", "scripts/Makefile.compiler",
-    "scripts/Makefile.extrawarn", "scripts/Makefile.warn",
-)
 # From a make that called us, or from a user's shell: not for the kernel's make.
 FOREIGN = (
     "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MAKEFILES", "ARCH", "SUBARCH",
@@ -89,72 +82,40 @@ def fragment(variant: Variant) -> str:
     return "\n".join(lines) + "\n"
 
 
+# The programs of the build itself, such as conf, run for a moment: -O0 compiles them fastest.
 def _make(tree: Path, folder: Path, arch: str, *arguments: str) -> tuple[int, str]:
     return process.hear(
         ["make", "-s", "--no-print-directory", f"-j{os.cpu_count() or 1}", "-C", str(tree),
-         f"O={folder}", f"ARCH={KBUILD_ARCH[arch]}", *arguments],
+         f"O={folder}", f"ARCH={KBUILD_ARCH[arch]}", "HOSTCFLAGS=-O0", *arguments],
         env=environment(),
     )
 
 
-def _inputs(tree: Path, folder: Path) -> dict[str, int]:
-    """Modification times of the files that decide how a unit is compiled."""
-    listed = (folder / "include/config/auto.conf.cmd").read_text(errors="replace")
-    kconfig = re.search(r"^deps_config := \\\n((?:\t.*\n)+)", listed, re.MULTILINE)
-    names = list(MAKEFILES)
-    if kconfig:
-        names += [line.strip(" \t\\") for line in kconfig.group(1).splitlines()]
-    return {
-        name: (tree / name).stat().st_mtime_ns for name in names if name and (tree / name).exists()
-    }
+def compiler(name: str = "gcc") -> str:
+    """Which compiler a name (kbuild's own, unless told otherwise) means: its path, modification time and size."""
+    path = shutil.which(name)
+    if not path:
+        return ""
+    stat = os.stat(path)
+    return f"{path} {stat.st_mtime_ns} {stat.st_size}"
 
 
-def _stamp(tree: Path, folder: Path, variant: Variant) -> str:
-    compiler = shutil.which("gcc") or ""
-    compiler_time = os.stat(compiler).st_mtime_ns if compiler else 0
-    return json.dumps([str(tree), fragment(variant), compiler_time, _inputs(tree, folder)])
-
-
-def _current(tree: Path, folder: Path, variant: Variant) -> bool:
-    try:
-        for unit in UNITS:
-            command(folder, unit)
-        return (folder / "stamp").read_text() == _stamp(tree, folder, variant)
-    except OSError:
-        return False
-
-
-def _start_over_for_another(tree: Path, folder: Path) -> None:
-    """Removes what kbuild made if the tree has moved: its files contain the tree's path."""
-    place = folder / "tree-path"
-    if not place.exists() or place.read_text() != str(tree):
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        place.write_text(str(tree))
-
-
-def build(tree: Path, folder: Path, variant: Variant) -> bool:
-    """Has the tree compile its two units into folder; False if nothing in how they are compiled has
-    changed since the last time (the sources may have: the commands still stand)."""
-    if _current(tree, folder, variant):
-        return False
-    _start_over_for_another(tree, folder)
-    (folder / "stamp").unlink(missing_ok=True)
+def make(tree: Path, folder: Path, variant: Variant) -> None:
+    """Has the tree configure itself and prepare what its units include, in folder, and save how it preprocesses
+    the two units: the same flags as it compiles them with. What is there already is brought up to date."""
     wanted = folder / "wanted.config"
     wanted.write_text(fragment(variant))
     status, said = _make(tree, folder, variant.arch, f"KCONFIG_ALLCONFIG={wanted}", "allnoconfig")
     if status:
         raise CannotRun(Problem.LIFT, f"{tree} cannot be configured", said)
     _check_config(tree, folder, variant)
-    status, said = _make(tree, folder, variant.arch, *(f"kernel/time/{unit}.o" for unit in UNITS))
+    status, said = _make(tree, folder, variant.arch, *(f"kernel/time/{unit}.i" for unit in UNITS))
     if status and re.search(r"\b(gelf|libelf)\.h\b", said):
         raise CannotRun(Problem.LIFT_TOOL, "lifting for the guest needs libelf's headers", said)
     if status:
         edit = re.search(r"^\S*kernel/time/\S+: (fatal )?error:", said, re.MULTILINE)
         problem = Problem.LIFT_EDIT if edit else Problem.LIFT
         raise CannotRun(problem, f"{tree} does not compile", said)
-    (folder / "stamp").write_text(_stamp(tree, folder, variant))
-    return True
 
 
 def _check_config(tree: Path, folder: Path, variant: Variant) -> None:
@@ -167,25 +128,53 @@ def _check_config(tree: Path, folder: Path, variant: Variant) -> None:
         raise CannotRun(Problem.LIFT_TREE, f"{tree} cannot be configured without SMP")
 
 
+def saved_command(path: Path) -> list[str]:
+    """The command that kbuild saved in a .cmd file, as words; none if it has none."""
+    try:
+        saved = path.read_text(errors="replace")
+    except OSError:
+        return []
+    match = re.match(r"(?:saved)?cmd_\S+ := (.*)", saved)
+    return shlex.split(match.group(1).replace("$(pound)", "#").replace("$$", "$")) if match else []
+
+
+def saved_dependencies(path: Path) -> list[str]:
+    """The files that a .cmd file says its target was made of; those that belong to options are left out."""
+    try:
+        saved = path.read_text(errors="replace")
+    except OSError:
+        return []
+    source = re.findall(r"^source_\S+ := (\S+)", saved, re.MULTILINE)
+    listed = re.search(r"^deps_\S+ := \\\n((?:.*\\\n)*)", saved, re.MULTILINE)
+    words = re.sub(r"\$\(wildcard [^)]*\)", " ", listed.group(1)).replace("\\\n", " ").split() if listed else []
+    return source + words
+
+
+def moved(command: Sequence[str], before: Path, after: Path) -> list[str]:
+    """A command for a tree as a command for the same tree at another place."""
+    at = re.compile(re.escape(str(before)) + r"(?=[/=\"]|$)")
+    return [at.sub(lambda _: str(after), word) for word in command]
+
+
 def command(folder: Path, unit: str) -> list[str]:
     """The compiler and its flags for a unit, as kbuild ran them (in folder), without what names the
     unit's own files."""
-    saved = (folder / f"kernel/time/.{unit}.o.cmd").read_text(errors="replace")
-    match = re.match(r"(?:saved)?cmd_\S+ := (.*)", saved)
-    words = shlex.split(match.group(1).replace("$(pound)", "#").replace("$$", "$")) if match else []
-    if "-c" not in words:
+    words = saved_command(folder / f"kernel/time/.{unit}.i.cmd")
+    if "-o" not in words:
         raise CannotRun(Problem.LIFT,
-                        f"kbuild saved no command for kernel/time/{unit}.o in {folder}")
-    return [word for word in words[: words.index("-c")] if not word.startswith("-Wp,-M")]
+                        f"kbuild saved no command for kernel/time/{unit}.i in {folder}")
+    return [word for word in words[: words.index("-o")] if word != "-E" and not word.startswith("-Wp,-M")]
 
 
 def sources(folder: Path, tree: Path) -> list[str]:
-    """The files of the tree that its units were compiled from, headers too, relative to the tree."""
+    """The files of the tree that its units are compiled from, headers too, relative to the tree. folder is where
+    kbuild prepared them, perhaps for a neighbouring tree."""
+    first = (folder / "source").resolve()
     found: set[str] = set()
     for unit in UNITS:
-        saved = (folder / f"kernel/time/.{unit}.o.cmd").read_text(errors="replace")
-        for word in saved.split():
-            path = Path(os.path.normpath(folder / word.rstrip("\\")))
-            if path.is_relative_to(tree) and not path.is_relative_to(folder) and path.is_file():
-                found.add(str(path.relative_to(tree)))
+        for word in saved_dependencies(folder / f"kernel/time/.{unit}.i.cmd"):
+            path = Path(os.path.normpath(folder / word))
+            name = path.relative_to(first) if path.is_relative_to(first) else None
+            if name and not path.is_relative_to(folder) and (tree / name).is_file():
+                found.add(str(name))
     return sorted(found)

@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Lifts a kernel's own timekeeping core: finds the tree, has kbuild show how it compiles the two
-files, compiles our wrapper units around them the same way, and links the programs. Assumes the
-Makefile's rules in tk/linux/build.mk for all that is not the kernel's.
+files, compiles our wrapper units around them the same way, and links the programs. After an edit of the two files
+or of a header nothing but the units that read it is compiled.
 
 On its own: ./tickbench lift LINUX --arch um --hz 1000"""
 
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -19,21 +18,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner import BUILD, options, process
+from runner import BUILD, options
 from runner.errors import output_error, CannotRun, Problem, Status
-from runner.lift import compilers, detect, kbuild, trees
-from runner.plan import Image
+from runner.lift import detect, kbuild, prepared, trees
+from runner.lift.digests import Digests
 from runner.lift.kbuild import Variant
+from runner.lift.link import Linker
+from runner.lift.prepared import Prepared
+from runner.lift.units import ROOM, VDSO_HEADERS, Crossed, Place, compile_units
+from runner.plan import Image
 
-ROOM = Path(__file__).resolve().parent.parent.parent
-SOURCES = {"timekeeping": detect.TIMEKEEPING, "ntp": detect.NTP}
-# Our units: whose saved command compiles each, and the kernel's files that it includes, by macro.
-WRAPPERS = {
-    "timekeeping": ("timekeeping", {"LIFT_TIMEKEEPING": detect.TIMEKEEPING}),
-    "ntp": ("ntp", {"LIFT_NTP": detect.NTP}),
-    "vdso": ("timekeeping", {"LIFT_VSYSCALL": detect.VSYSCALL, "LIFT_GETTIMEOFDAY": detect.GETTIMEOFDAY}),
-}
-VDSO_HEADERS = ROOM / "tk/linux/vdso"
 PROGRAMS = {"um": ("tickbench-sim",), "x86": ("tickbench.elf", "tickbench.efi")}
 
 
@@ -119,65 +113,19 @@ def _timeconst(tree: Path, hz: int) -> str:
     return done.stdout
 
 
-def _dependencies_newer(object_file: Path, folder: Path) -> bool:
-    """Whether a file that an object depends on is newer than the object."""
-    try:
-        made = object_file.stat().st_mtime_ns
-        listed = object_file.with_suffix(".dep").read_text().replace("\\\n", " ").split()[1:]
-        return any((folder / name).stat().st_mtime_ns >= made for name in listed)
-    except OSError:
-        return True
-
-
-def _compile(tree: trees.Tree, variant: Variant, stage: detect.Stage, folder: Path, kbuild_folder: Path) -> str:
-    """Our units around the kernel's, at the same time; the compiler's warnings."""
-    extra = ["-include", str(VDSO_HEADERS / "options.h"), "-I", str(folder), "-I", str(ROOM)]
+def _flags(tree: trees.Tree, variant: Variant, folder: Path) -> tuple[list[str], list[str]]:
+    """The wrappers' flags before and after kbuild's own."""
     first = ["-I", str(VDSO_HEADERS)]
-    if variant.hz != variant.configured_hz:
-        _write(folder / "include/generated/timeconst.h", _timeconst(tree.path, variant.hz))
-        _write(folder / "hz.h", f"#undef CONFIG_HZ\n#define CONFIG_HZ {variant.hz}\n")
-        first += ["-I", str(folder / "include")]
-        extra += ["-include", str(folder / "hz.h")]
-    children = []
-    for unit, (saved, sources) in WRAPPERS.items():
-        target = folder / f"wrap_{unit}.o"
-        compiler, *flags = compilers.adapt(variant.toolchain, kbuild.command(kbuild_folder, saved), kbuild_folder)
-        full = [
-            compiler, *first, *flags, *extra, f"-Wp,-MMD,{target.with_suffix('.dep')}",
-            *(f'-D{macro}="{tree.path / source}"' for macro, source in sources.items()),
-            "-c", "-o", str(target), str(ROOM / f"tk/linux/wrap_{unit}.c"),
-        ]
-        sha256 = hashlib.sha256(b"".join((tree.path / source).read_bytes() for source in sources.values()))
-        recorded = folder / f"wrap_{unit}.command"
-        # A file that was put back may be older than what was made of its edited form.
-        text = "\n".join([*full, sha256.hexdigest(), ""])
-        if recorded.exists() and recorded.read_text() == text and not _dependencies_newer(
-                target, kbuild_folder):
-            continue
-        target.unlink(missing_ok=True)
-        recorded.write_text(text)
-        children.append(subprocess.Popen(
-            full, cwd=kbuild_folder, env=kbuild.environment(), stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"))
-    words = [child.communicate()[0] for child in children]
-    if any(child.returncode for child in children):
-        if re.search(r"^\S*/tk/linux/wrap_\w+\.c:[0-9:]+ (fatal )?error:", "".join(words), re.MULTILINE):
-            raise CannotRun(Problem.LIFT_SEAM, f"{tree.label} is not as tk/linux expects a kernel",
-                            "".join(words))
-        raise CannotRun(Problem.LIFT_EDIT, f"{tree.label} does not compile", "".join(words))
-    return "".join(words)
-
-
-def _link(build: Path, targets: Sequence[Path], tree: trees.Tree) -> None:
-    status, said = process.hear(
-        ["make", "-s", "--no-print-directory", f"-j{os.cpu_count() or 1}", "-C", str(ROOM),
-         f"BUILD={build}", *(str(target) for target in targets)], env=kbuild.environment())
-    if status == 0:
-        return
-    if "undefined reference to" in said:
-        raise CannotRun(Problem.LIFT_SYMBOL,
-                        f"{tree.label} wants a symbol that the lift does not supply", said)
-    raise CannotRun(Problem.LIFT, f"{tree.label} does not link", said)
+    extra = ["-include", str(VDSO_HEADERS / "options.h"), "-I", str(folder), "-I", str(ROOM)]
+    if variant.hz == variant.configured_hz:
+        return first, extra
+    constants = folder / "include/generated/timeconst.h"
+    # bc takes a while, and the constants depend on HZ and on the tree's script alone.
+    script = f"/* {variant.hz} {detect.digest(tree.path / 'kernel/time/timeconst.bc')} */\n"
+    if not constants.exists() or not constants.read_text().startswith(script):
+        _write(constants, script + _timeconst(tree.path, variant.hz))
+    _write(folder / "hz.h", f"#undef CONFIG_HZ\n#define CONFIG_HZ {variant.hz}\n")
+    return [*first, "-I", str(folder / "include")], [*extra, "-include", str(folder / "hz.h")]
 
 
 def lift(word: str, variant: Variant, build: Path, programs: Sequence[str] | None = None) -> Lifted:
@@ -200,26 +148,51 @@ def lift(word: str, variant: Variant, build: Path, programs: Sequence[str] | Non
             with alone(lifts):
                 tree = trees.resolve(word, lifts.resolve())
         with alone(lifts / tree.folder):
-            return _lift(tree, variant, build, programs, watch)
+            try:
+                return _lift(tree, variant, build, programs, watch)
+            except Crossed:
+                trees.complete(tree)
+                return _lift(tree, variant, build, programs, watch)
     except OSError as error:
         raise output_error(error, error.filename or build) from error
 
 
+def _prepare(tree: trees.Tree, variant: Variant, lifts: Path, digests: Digests) -> Prepared:
+    """What kbuild prepares, found or made."""
+    found = prepared.find(lifts, tree.path, variant, digests)
+    if not found:
+        trees.complete(tree)
+        found = prepared.make(lifts, tree.path, variant, digests)
+    digests.save()
+    # One name for it, for those who run its commands.
+    link = lifts / tree.folder / "kbuild" / variant.kbuild_name
+    if not link.is_symlink() or link.resolve() != found.out:
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if link.is_dir() and not link.is_symlink():
+            shutil.rmtree(link)
+        link.unlink(missing_ok=True)
+        link.symlink_to(found.out)
+    return found
+
+
 def _lift(tree: trees.Tree, variant: Variant, build: Path, programs: Sequence[str] | None,
           watch: _Stopwatch) -> Lifted:
-    base = build / "lift" / tree.folder
-    folder = base / variant.name
-    kbuild_folder = (base / "kbuild" / variant.kbuild_name).resolve()
+    lifts = (build / "lift").resolve()
+    folder = build / "lift" / tree.folder / variant.name
+    digests = Digests(tree.path, lifts / tree.folder / "digests.json")
     with watch("kbuild"):
-        kbuild.build(tree.path, kbuild_folder, variant)
-    with watch("compile"):
+        ready = _prepare(tree, variant, lifts, digests)
+    wanted = PROGRAMS[variant.arch] if programs is None else programs
+    linker = Linker(build, folder, tuple(wanted) or ("linux.o",), tree.label)
+    with watch("compile"), ready.entry.locked(fcntl.LOCK_SH):
         stage = detect.stage(tree.path)
         _write(folder / "lift_has.h", stage.header())
         _write(folder / "lift_identity.h", identity(tree, variant, stage))
-        warnings = _compile(tree, variant, stage, folder.resolve(), kbuild_folder)
+        place = Place(ready, folder.resolve(), lifts / "units" / variant.name, digests, variant.toolchain)
+        warnings = compile_units(place, tree.label, *_flags(tree, variant, folder.resolve()), linker.objects())
+        digests.save()
     with watch("link"):
-        wanted = PROGRAMS[variant.arch] if programs is None else programs
-        _link(build, [folder / name for name in wanted] or [folder / "linux.o"], tree)
+        linker.link()
     return Lifted(tree, variant, folder, stage, watch.seconds, warnings)
 
 

@@ -13,21 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.errors import CannotRun, Problem
-from runner.lift import debian, linkfarm
+from runner.lift import debian, linkfarm, overlay
 from runner.lift.detect import NTP, TIMEKEEPING
+from runner.lift.overlay import GIT, PATHSPECS
 from runner.report.names import kernel_name
 
 RELEASE = re.compile(r"\d+\.\d+(\.\d+)?")
 VERSION = re.compile(r"^(VERSION|PATCHLEVEL|SUBLEVEL|EXTRAVERSION)\s*=[ \t]*(\S*)", re.MULTILINE)
-# Reads only, also its index, and also the tree of another user.
-GIT = ("git", "--no-optional-locks", "-c", "safe.directory=*")
-# The part of a tree that kbuild wants for two objects of kernel/time, for git's pathspecs.
-PATHSPECS = (
-    "Makefile", "Kbuild", "Kconfig", "Documentation/Kconfig", ":(glob)**/Kconfig*", "scripts",
-    "include", "arch/x86", "arch/um", "kernel", "lib", "init", "tools/include", "tools/objtool", "tools/lib",
-    "tools/build", "tools/arch/x86", "tools/scripts", "tools/Makefile",
-)
-
 
 @dataclass(frozen=True)
 class Tree:
@@ -38,6 +30,8 @@ class Tree:
     path: Path
     kernel: str  # 7.3.4
     revision: str  # git's, or the package's; empty if it has none
+    # Of a revision: the repository and the commit that it was unpacked from.
+    origin: tuple[Path, str] | None = None
 
     def name(self) -> str:
         """For people who compare several: the tree, and which revision of it."""
@@ -115,10 +109,19 @@ def _from_revision(path: Path, revision: str, lifts: Path) -> Tree:
     name = f"{_folder(path)}@{commit[:12]}"
     tree = lifts / name / "tree"
     if not (tree / "Makefile").exists():
-        _extract(path, commit, tree)
+        overlay.lay(lifts, _folder(path), path, commit, tree) or _extract(path, commit, tree)
     _check(tree)
     described = _git(path, "describe", "--tags", "--always", commit) or commit[:12]
-    return Tree(f"{path.name}@{revision}", name, tree, release_of(tree), described)
+    return Tree(f"{path.name}@{revision}", name, tree, release_of(tree), described, (path, commit))
+
+
+def complete(tree: Tree) -> None:
+    """Before kbuild prepares a tree: one that is links to another revision's files becomes whole, as scripts
+    may find the other revision's files through a link to a folder."""
+    if tree.origin and not overlay.is_whole(tree.path):
+        path, commit = tree.origin
+        shutil.rmtree(tree.path)
+        _extract(path, commit, tree.path)
 
 
 def _extract(path: Path, commit: str, tree: Path) -> None:
@@ -128,22 +131,9 @@ def _extract(path: Path, commit: str, tree: Path) -> None:
     new.mkdir(parents=True)
     present = set((_git(path, "ls-tree", "--name-only", commit, "--", *(
         spec for spec in PATHSPECS if not spec.startswith(":"))) or "").splitlines())
-    specs = [spec for spec in PATHSPECS if spec.startswith(":") or spec in present]
-    archive = subprocess.Popen(
-        [*GIT, "-C", str(path), "archive", "--format=tar", commit, "--", *specs],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert archive.stdout and archive.stderr
-    unpacked = subprocess.run(["tar", "-x", "-C", str(new)], stdin=archive.stdout,
-                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    archive.stdout.close()
-    words_of_git = archive.stderr.read()
-    archive.stderr.close()
-    if archive.wait() or unpacked.returncode:
-        shutil.rmtree(new, ignore_errors=True)
-        detail = (words_of_git + unpacked.stderr).decode(errors="replace")
-        raise CannotRun(Problem.LIFT_TREE, f"{path} at {commit[:12]} cannot be unpacked", detail)
+    overlay.unpack(path, commit, [spec for spec in PATHSPECS if spec.startswith(":") or spec in present], new)
     new.rename(tree)
-
+    overlay.mark_whole(tree, commit)
 
 def resolve(word: str, lifts: Path) -> Tree:
     """The tree that a word names. `lifts` is our folder for what must be unpacked or linked."""

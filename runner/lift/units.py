@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Compiles our units around a kernel's files with the commands that kbuild saved. An object that was made
+before by the same command of files with the same contents is taken again: for another revision of a tree in which
+only one file changed, and for an edit that was undone.
+
+The objects: lifts/units/VARIANT/UNIT/ with index.json, the latest first."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from runner import process
+from runner.errors import CannotRun, Problem
+from runner.lift import compilers, detect, kbuild
+from runner.lift.compilers import Toolchain
+from runner.lift.digests import MISSING, Digests, of_text
+from runner.lift.prepared import Prepared
+
+ROOM = Path(__file__).resolve().parent.parent.parent
+# Our units: whose saved command compiles each, and the kernel's files that it includes, by macro.
+WRAPPERS = {
+    "timekeeping": ("timekeeping", {"LIFT_TIMEKEEPING": detect.TIMEKEEPING}),
+    "ntp": ("ntp", {"LIFT_NTP": detect.NTP}),
+    "vdso": ("timekeeping", {"LIFT_VSYSCALL": detect.VSYSCALL, "LIFT_GETTIMEOFDAY": detect.GETTIMEOFDAY}),
+}
+VDSO_HEADERS = ROOM / "tk/linux/vdso"
+KEPT = 48  # objects of a unit
+# The clock of modification times runs a few milliseconds behind.
+BEHIND_NS = 20_000_000
+
+
+@dataclass
+class Made:
+    """An object that was compiled: of what, and the compiler's warnings."""
+
+    key: str
+    contents: dict[str, str]
+    object: str
+    warnings: str
+
+
+class Crossed(Exception):
+    """A tree of links led the compiler, by .., to another revision's file."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a core is compiled: all paths absolute."""
+
+    prepared: Prepared
+    folder: Path  # of the lifted core
+    shelf: Path  # of the objects that are kept
+    digests: Digests  # of the tree
+    toolchain: Toolchain
+
+
+class Unit:
+    """One of the wrappers."""
+
+    def __init__(self, name: str, place: Place, first: Sequence[str], extra: Sequence[str]) -> None:
+        self.name, self.place = name, place
+        self.target = place.folder / f"wrap_{name}.o"
+        self.record = place.folder / f"wrap_{name}.command"
+        self.shelf = place.shelf / name
+        saved, sources = WRAPPERS[name]
+        compiler, *flags = compilers.adapt(place.toolchain, place.prepared.command(saved), place.prepared.out)
+        self.command = [
+            compiler, *first, *flags, *extra, f"-Wp,-MMD,{self.target.with_suffix('.dep')}",
+            *(f'-D{macro}="{place.prepared.tree / source}"' for macro, source in sources.items()),
+            "-c", "-o", str(self.target), str(ROOM / f"tk/linux/wrap_{name}.c"),
+        ]
+        anywhere = kbuild.moved(kbuild.moved(self.command, place.folder, Path("@folder")),
+                                place.prepared.tree, Path("@tree"))
+        self.key = of_text("\n".join([place.prepared.key, kbuild.compiler(compiler), *anywhere]))
+
+    def _digest(self, name: str) -> str:
+        """Of a name as in Made: of our folder after @, else of the tree, or absolute."""
+        if not name.startswith("@"):
+            return self.place.digests.of(name)
+        try:
+            return of_text((self.place.folder / name[1:]).read_text())
+        except OSError:
+            return MISSING
+
+    def _index(self) -> list[Made]:
+        try:
+            return [Made(**each) for each in json.loads((self.shelf / "index.json").read_text())]
+        except (OSError, ValueError, TypeError):
+            return []
+
+    def _recorded(self, made: Made) -> str:
+        return "\n".join([*self.command, made.object, ""])
+
+    def take(self) -> Made | None:
+        """Puts an object that was made of the same into our folder, unless it is there; None if there is none."""
+        for made in self._index():
+            if made.key != self.key or any(self._digest(name) != digest for name, digest in made.contents.items()):
+                continue
+            try:
+                there = self.target.exists() and self.record.read_text() == self._recorded(made)
+                if not there:
+                    self.target.unlink(missing_ok=True)
+                    shutil.copyfile(self.shelf / made.object, self.target)
+                    self.record.write_text(self._recorded(made))
+            except OSError:
+                continue
+            return made
+        return None
+
+    def _contents(self, since_ns: int) -> dict[str, str] | None:
+        """What the compiler read, by content; None if a file was written meanwhile. kbuild's own headers are
+        part of the key."""
+        listed = self.target.with_suffix(".dep").read_text().replace("\\\n", " ").split()[1:]
+        found = {}
+        for named in listed:
+            path = os.path.normpath(named)
+            if "/../" in named and os.path.realpath(named) != os.path.realpath(path):
+                raise Crossed
+            if not path.startswith("/") or path.startswith(f"{self.place.prepared.out}/"):
+                continue
+            if path.startswith(f"{self.place.folder}/"):
+                # Written by the lift, under its lock.
+                name = "@" + path[len(str(self.place.folder)) + 1:]
+                found[name] = self._digest(name)
+                continue
+            if os.stat(path).st_mtime_ns >= since_ns:
+                return None
+            name = path
+            if path.startswith(f"{self.place.prepared.tree}/"):
+                name = path[len(str(self.place.prepared.tree)) + 1:]
+            found[name] = self._digest(name)
+        return found
+
+    def keep(self, since_ns: int, warnings: str) -> None:
+        """Puts the object that was compiled on the shelf."""
+        contents = self._contents(since_ns - BEHIND_NS)
+        if contents is None:
+            self.record.unlink(missing_ok=True)
+            return
+        self.shelf.mkdir(parents=True, exist_ok=True)
+        made = Made(self.key, contents, f"{self.key[:12]}-{of_text(json.dumps(contents))[:12]}.o", warnings)
+        shutil.copyfile(self.target, self.shelf / f"{made.object}.{os.getpid()}")
+        (self.shelf / f"{made.object}.{os.getpid()}").rename(self.shelf / made.object)
+        index = [made, *(each for each in self._index() if each.object != made.object)]
+        for old in index[KEPT:]:
+            (self.shelf / old.object).unlink(missing_ok=True)
+        new = self.shelf / f"index.{os.getpid()}"
+        new.write_text(json.dumps([asdict(each) for each in index[:KEPT]]))
+        new.rename(self.shelf / "index.json")
+        self.record.write_text(self._recorded(made))
+
+
+def compile_units(place: Place, label: str, first: Sequence[str], extra: Sequence[str],
+                  beside: Sequence[process.Job] = ()) -> str:
+    """Makes the wrappers' objects in the folder, with flags before and after kbuild's own, and runs
+    other programs beside them; the compiler's warnings. CannotRun with its words if a unit does not compile;
+    Crossed if the tree must be whole."""
+    units = [Unit(name, place, first, extra) for name in WRAPPERS]
+    taken = [unit.take() for unit in units]
+    missing = [unit for unit, made in zip(units, taken) if not made]
+    for unit in missing:
+        unit.record.unlink(missing_ok=True)
+        unit.target.unlink(missing_ok=True)
+    since = time.time_ns()
+    jobs = [process.Job(unit.command, place.prepared.out, kbuild.environment()) for unit in missing]
+    done = process.together([*jobs, *beside])
+    words = "".join(said for _, said in done[:len(missing)])
+    if any(status for status, _ in done[:len(missing)]):
+        if re.search(r"^\S*/tk/linux/wrap_\w+\.[ch]:[0-9:]+ (fatal )?error:", words, re.MULTILINE):
+            raise CannotRun(Problem.LIFT_SEAM, f"{label} is not as tk/linux expects a kernel", words)
+        raise CannotRun(Problem.LIFT_EDIT, f"{label} does not compile", words)
+    for unit, (_, said) in zip(missing, done):
+        unit.keep(since, said)
+    # Warnings name files of the tree that the object was first compiled of.
+    return "".join(made.warnings for made in taken if made) + words
