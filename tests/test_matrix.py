@@ -191,7 +191,8 @@ def test_a_row_s_own_claims_count(home: Path) -> None:
 
 @pytest.mark.parametrize("text, ok", [("max_abs_ns < 2", True), ("max_abs_ns<1.5", False), ("max_abs_ns >= 1.5", True),
                                       ("max_abs_ns == 1.5e0", True), ("max_abs_ns != 1.5", False),
-                                      ("max_abs_ns > 1.5", False), ("max_abs_ns <= -2", False), ("no_such >= 0", False)])
+                                      ("max_abs_ns > 1.5", False), ("max_abs_ns <= -2", False),
+                                      ("no_such >= 0", False)])
 def test_a_claim_compares_a_metric_with_a_number(text: str, ok: bool) -> None:
     line = {"scenario": "lock", "ok": True, "params": {"switches": "all"}, "metrics": {"max_abs_ns": 1.5},
             "claims": [], "notes": []}
