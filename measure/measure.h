@@ -15,6 +15,12 @@
 #include "tk/tk.h"
 #include "vmclock/vmclock.h"
 
+/* A CPU beside the one that runs a scenario. join() waits until the body has returned. */
+struct second_cpu {
+	bool (*start)(void (*body)(void *context), void *context);
+	void (*join)(void);
+};
+
 struct run {
 	const struct scenario_params *params;
 	const struct tk_ops *tk;
@@ -51,7 +57,8 @@ struct run {
 	s64 *scratch;  /* stats->capacity entries, for percentiles */
 	s64 target_fs; /* the requested distance from the line; the statistics are of the error
 			  relative to it */
-	u64 (*stopwatch_ns)(void); /* real time; NULL: none */
+	u64 (*stopwatch_ns)(void);	 /* real time; NULL: none */
+	const struct second_cpu *second; /* NULL: there is none */
 	/* The claim that fails where a tick never returns, and the switch it rests on. NULL: that
 	 * every tick ends. */
 	const char *at_stake;

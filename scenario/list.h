@@ -18,6 +18,7 @@ extern const struct scenario scenario_leap;
 extern const struct scenario scenario_sleep;
 extern const struct scenario scenario_aux;
 extern const struct scenario scenario_trace;
+extern const struct scenario scenario_smp;
 extern const struct scenario scenario_torn;
 extern const struct scenario scenario_rate;
 extern const struct scenario scenario_clocks;

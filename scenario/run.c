@@ -36,6 +36,7 @@ static void run_one(const struct scenario *scenario, const struct scenario_param
 		.stats = io->stats,
 		.scratch = io->scratch,
 		.stopwatch_ns = io->stopwatch_ns,
+		.second = io->second,
 		.switches = tk == &tk_native ? params.switches : run_stage_switches(tk),
 	};
 	enum clock_kind kind = clock->is_virtual ? CLOCK_VIRTUAL : CLOCK_TSC;

@@ -41,8 +41,9 @@ const struct scenario *scenario_find(const char *name);
 struct run_io {
 	struct ktap *ktap;
 	struct stats *stats;
-	s64 *scratch;		   /* as many entries as the statistics' buffer has samples */
-	u64 (*stopwatch_ns)(void); /* real time, for the scenario rate; NULL: none */
+	s64 *scratch;			 /* as many entries as the statistics' buffer has samples */
+	u64 (*stopwatch_ns)(void);	 /* real time, for the scenarios rate and smp; NULL: none */
+	const struct second_cpu *second; /* NULL: there is none */
 	/*
 	 * Calls run(run) and makes sure that it ends. false: it divided by zero, or
 	 * run->ticker.progress stopped changing; *why says which. For the virtual clock. NULL: not

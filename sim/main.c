@@ -154,6 +154,7 @@ int main(int argc, char **argv)
 			     .stats = &stats,
 			     .scratch = scratch,
 			     .stopwatch_ns = stopwatch_ns,
+			     .second = &second_cpu,
 			     .guard = guard };
 	char why[EXPERIMENTS_WHY_MAX];
 

@@ -33,7 +33,7 @@ LOCKED_RATE = "the locked core drifts less than 1 ppb from the line, or than a s
 DRIFT = "it does not drift: less than 0.001 ns/s, or than a short run can tell"
 FITTED = "each fitted frequency is the one set, as far as whole ns and one mult step tell"
 # As short as the claim's own bounds let a run be.
-BRIEF = {"slew": ("hz=100", "duration=400"), "step": ("duration=8",)}
+BRIEF = {"smp": ("duration=0.1",), "slew": ("hz=100", "duration=400"), "step": ("duration=8",)}
 USUAL = ("duration=10",)
 NO_REFERENCE = ("switches=remainder,clawback,tail,divzero,skew",)
 LATE = ("late_ns=100000",)
@@ -55,12 +55,12 @@ class Row:
 
 
 # What bench.c claims in every scenario that starts a core, takes a line, and looks at the page.
-STARTING = ("lock", "compare", "slew", "nohz", "late", "step", "freq", "recalibrate", "trace", "rate", "clocks",
+STARTING = ("lock", "compare", "slew", "nohz", "late", "step", "freq", "recalibrate", "trace", "smp", "rate", "clocks",
             "regress")
 FOLLOWING = tuple(name for name in STARTING if name not in ("clocks", "regress"))
 # These drive a core by hand, without a line.
 DRIVING = ("adjust", "leap", "sleep", "aux", "getters", "vdso", "told")
-WATCHING = tuple(name for name in FOLLOWING if name != "rate")
+WATCHING = tuple(name for name in FOLLOWING if name not in ("rate", "smp"))
 READING = (*WATCHING, "clocks")
 
 COMMON = (
@@ -98,6 +98,8 @@ OWN = (
     Row("freq", DRIFT, "mult-above"),
     Row("recalibrate", ACCOUNT, "recalibrate-forgets"),
     Row("trace", GOING, "error-lost"),
+    Row("smp", "no reading of a second CPU is torn while the first one ticks", "reader-torn"),
+    Row("smp", "time goes back for no reader, on whichever CPU", "reader-back"),
     Row("trace", GOING, "drain-lost"),
     Row("trace", "what it is told moves it by exactly that much", "offset-short"),
     Row("recalibrate", "a tick while cycle_interval is 0 is skipped", "recalibrate-divides",

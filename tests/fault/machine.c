@@ -20,6 +20,7 @@ const char *const fault_names[] = {
 	"reader-late",
 	"reader-back",
 	"reader-ahead",
+	"reader-torn",
 	"reference-refused",
 	"reference-lost",
 	"reference-stale",

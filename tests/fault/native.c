@@ -83,6 +83,9 @@ static void fault_read(u64 (*counter)(void *context), void *context, struct tk_t
 	native_read(counter, context, time);
 	if (fault_is("reader-back") && ++reads % 50 == 0)
 		time->mono_ns -= SECOND_NS;
+	/* The seconds of the tick before with the rest of the next one. */
+	if (fault_is("reader-torn") && ++reads % 50 == 0)
+		time->instant += instant_from_nsec(1000000);
 	if (fault_is("reader-ahead"))
 		time->instant += instant_from_nsec(SECOND_NS);
 }
