@@ -79,6 +79,9 @@ EXAMPLES = {
                "./tickbench bisect --tree ~/linux --bad HEAD --good v7.3 --claim lock --claim 'late.max_abs_ns < 1'",
                "./tickbench bisect --tree ~/linux --bad HEAD --good v7.3 --same-as v7.3",
                "./tickbench bisect --switches --good all --bad none --claim 'slew.drift_ns_per_s < 0.001'"),
+    "check": ("./tickbench check ~/src/linux",
+              "./tickbench check --hz 250 --ticks 10000000 --seed 7 ~/src/linux",
+              "./tickbench check --json 7.3"),
     "bench": ("./tickbench bench",
               "./tickbench bench --linux ~/src/linux"),
 }

@@ -21,6 +21,7 @@ from runner.report.names import kernel_name
 RELEASE = re.compile(r"\d+\.\d+(\.\d+)?")
 VERSION = re.compile(r"^(VERSION|PATCHLEVEL|SUBLEVEL|EXTRAVERSION)\s*=[ \t]*(\S*)", re.MULTILINE)
 
+
 @dataclass(frozen=True)
 class Tree:
     """A kernel's sources, ready for kbuild."""
@@ -134,6 +135,7 @@ def _extract(path: Path, commit: str, tree: Path) -> None:
     overlay.unpack(path, commit, [spec for spec in PATHSPECS if spec.startswith(":") or spec in present], new)
     new.rename(tree)
     overlay.mark_whole(tree, commit)
+
 
 def resolve(word: str, lifts: Path) -> Tree:
     """The tree that a word names. `lifts` is our folder for what must be unpacked or linked."""

@@ -95,6 +95,12 @@ def _random_outcome(status: int, said: str) -> Outcome:
     return Outcome(summary["ticks"], tuple(lines[:end]), "\n".join(lines[end:]), summary)
 
 
+def random_outcome(program: Program, status: int, said: str, errors: str) -> Outcome:
+    """Of a program that was run with --random. CannotRun if it failed."""
+    _judged(program, status, said, errors)
+    return _random_outcome(status, said)
+
+
 def compare_script(program: Program, script: Sequence[str]) -> Outcome:
     """Runs one script; ticks are those compared before a difference, if any."""
     status, said = _run(program, ["-"], "\n".join(script) + "\n")

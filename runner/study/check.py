@@ -1,0 +1,349 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One verdict on a tree after an edit: the scenarios' claims on the virtual clock, the comparison with the native
+core at the tree's stage, and, in a git checkout, the comparison with the tree's own HEAD. All programs run side by
+side. New scenarios and new operations of the comparison take part without a change here.
+
+    ./tickbench check ~/src/linux"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import selectors
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from runner import BUILD, options, process, scenarios, simulate
+from runner.errors import CannotRun, Problem, Status
+from runner.lift import lift, overlay, trees, words
+from runner.lift.kbuild import Variant
+from runner.study import differ, pairs
+
+SIM = "tickbench-sim"
+# What an edit can change of a lifted core.
+WATCHED = ("kernel/time", "include", "arch/x86", "arch/um", "lib/vdso")
+HUNK = re.compile(r"^@@ [^@]* @@ .*?(\w+)\(", re.MULTILINE)
+SCENARIO_SECONDS = 60.0  # a core whose tick does not end
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What differs from HEAD, among what a lift compiles."""
+
+    files: tuple[str, ...]
+    functions: tuple[str, ...]
+
+    def words(self) -> str:
+        names = ", ".join(f"{name}()" for name in self.functions)
+        return ", ".join(self.files) + (f": {names}" if names else "")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Of the tree with another core. result: None if it could not be made, for the reason in words."""
+
+    against: str  # native, HEAD
+    result: pairs.Result | None
+    reason: str = ""
+
+    @property
+    def differs(self) -> bool:
+        return self.result is not None and self.result.differs
+
+    def words(self) -> str:
+        """A line."""
+        found = self.result
+        if not found:
+            return f"{self.against}: not compared: {self.reason}"
+        if not found.differs:
+            left = f", without {' and '.join(found.left_out)}, which {found.lacking} lacks" if found.left_out else ""
+            return (f"{self.against}: equal over {found.ticks:,} ticks: {found.fields} fields, "
+                    f"{found.readings} readings{left}")
+        return f"{self.against}: differs in {', '.join(each.name for each in found.different)}"
+
+    def details(self) -> list[str]:
+        """What differs and by how much, the shortest script, and the command that replays it."""
+        found = self.result
+        if not found or not found.differs:
+            return []
+        width = max(len(each.name) for each in found.different) if found.different else 0
+        lines = [f"  at tick {found.tick} of \"{found.operation}\":"]
+        lines += [f"    {each.name:<{width}}  {self.against} {each.a}, edited {each.b}: by {each.b - each.a:+d}"
+                  for each in found.different]
+        if found.because:
+            lines.append(f"  as the native core does without or with {', '.join(found.because)}")
+        return [*lines, "  script:", *(f"    {line}" for line in found.script), f"  replay: {found.replay}"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """All that a check found."""
+
+    tree: str
+    hz: int
+    runs: list[dict[str, Any]]
+    native: Comparison
+    head: Comparison | None = None  # None: no git checkout, or nothing was edited
+    edit: Edit | None = None
+    seconds: float = 0.0
+    timing: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def failed(self) -> list[tuple[str, str]]:
+        """The scenario and the sentence of each claim that does not hold."""
+        return [(run["scenario"], claim["sentence"]) for run in self.runs if run["ok"] is False
+                for claim in run["claims"] if not claim["ok"] and claim["todo"] is None]
+
+    @property
+    def deciding(self) -> Comparison:
+        """With HEAD after an edit, else with the native core."""
+        return self.head if self.head and self.head.result else self.native
+
+    @property
+    def differing(self) -> Comparison | None:
+        """The comparison that decides, if it differs."""
+        return self.deciding if self.deciding.differs else None
+
+    @property
+    def status(self) -> Status:
+        if any(run["ok"] is False for run in self.runs):
+            return Status.FAILED
+        return Status.DIFFERS if self.differing else Status.PASSED
+
+    def sentence(self) -> str:
+        """The verdict."""
+        if self.status is Status.FAILED:
+            return "a claim does not hold: " + "; ".join(f"{name}: {sentence}" for name, sentence in self.failed)
+        differing = self.differing
+        if differing and differing.result:
+            first = differing.result.different[0] if differing.result.different else None
+            what = f": {first.name} by {first.b - first.a:+d}" if first else ""
+            core = "HEAD does" if differing.against == "HEAD" else "the native core at its stage does"
+            return f"all claims hold, but it does not behave as {core}{what}"
+        return "all claims hold, and nothing differs"
+
+    def lines(self) -> list[str]:
+        """For people."""
+        claims = [claim for run in self.runs for claim in run["claims"] if not claim["skipped"]]
+        known = sum(not claim["ok"] and claim["todo"] is not None for claim in claims)
+        held = sum(bool(claim["ok"]) for claim in claims)
+        parts = [f"{held} claims hold"]
+        if self.failed:
+            parts.append(f"{len(self.failed)} fail")
+        if known:
+            parts.append(f"{known} known")
+        lines = [f"{self.tree}, HZ {self.hz}"]
+        if self.edit:
+            lines.append(f"edited: {self.edit.words()}")
+        lines.append(f"scenarios: {len(self.runs)} on the virtual clock, {', '.join(parts)}")
+        lines += [f"  {name}: {sentence}" for name, sentence in self.failed]
+        for each in (self.native, self.head):
+            if each:
+                lines += [each.words(), *(each.details() if each is self.deciding else [])]
+        times = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.timing.items())
+        return [*lines, f"verdict: {self.sentence()} ({self.seconds:.1f} s: {times})"]
+
+    def document(self) -> dict[str, Any]:
+        """For programs."""
+        def of(each: Comparison | None) -> dict[str, Any] | None:
+            if not each:
+                return None
+            found = each.result
+            if not found:
+                return {"equal": None, "reason": each.reason}
+            return {
+                "equal": not found.differs, "ticks": found.ticks, "seed": found.seed, "fields": found.fields,
+                "readings": found.readings, "left_out": list(found.left_out),
+                "different": [{"field": one.name, each.against.lower(): one.a, "tree": one.b, "by": one.b - one.a}
+                              for one in found.different],
+                "operation": found.operation, "tick": found.tick, "script": list(found.script),
+                "replay": found.replay,
+            }
+
+        return {
+            "tree": self.tree, "hz": self.hz, "status": int(self.status), "verdict": self.sentence(),
+            "edited": {"files": list(self.edit.files), "functions": list(self.edit.functions)} if self.edit else None,
+            "failed": [{"scenario": name, "claim": sentence} for name, sentence in self.failed],
+            "native": of(self.native), "head": of(self.head), "seconds": round(self.seconds, 3),
+            "timing": {name: round(value, 3) for name, value in self.timing.items()}, "runs": self.runs,
+        }
+
+
+def _git(tree: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run([*overlay.GIT, "-C", str(tree), *arguments], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, errors="replace")
+    except OSError:
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def edit_of(tree: Path) -> Edit | None:
+    """What was edited since HEAD; None if that is nothing, or the tree is no git checkout."""
+    if _git(tree, "cat-file", "-e", "HEAD:./kernel/time/timekeeping.c") is None:
+        return None
+    present = [name for name in WATCHED if (tree / name).exists()]
+    said = _git(tree, "diff", "--no-ext-diff", "--no-color", "--relative", "-U0", "HEAD", "--", *present)
+    if not said:
+        return None
+    files = re.findall(r"^diff --git a/.* b/(.*)$", said, re.MULTILINE)
+    return Edit(tuple(dict.fromkeys(files)), tuple(dict.fromkeys(HUNK.findall(said))))
+
+
+@dataclass(frozen=True)
+class Task:
+    """A program that runs beside others. name: of what it belongs to."""
+
+    name: str
+    command: tuple[str, ...]
+
+
+def run_tasks(tasks: Sequence[Task], jobs: int) -> list[tuple[Task, int, str, str]]:
+    """Runs programs, `jobs` at a time: each with its status, and what it wrote to stdout and stderr. One that does
+    not end in time is ended. Call it from the main thread."""
+    waiting, done = list(reversed(tasks)), []
+    running: dict[int, tuple[Task, subprocess.Popen[bytes], float, list[bytes]]] = {}
+    with selectors.DefaultSelector() as ready:
+        try:
+            while waiting or running:
+                while waiting and len(running) < jobs:
+                    task = waiting.pop()
+                    child = process.start(task.command)
+                    assert child.stdout
+                    running[child.pid] = task, child, time.monotonic() + SCENARIO_SECONDS, []
+                    ready.register(child.stdout, selectors.EVENT_READ, child.pid)
+                for key, _ in ready.select(1.0):
+                    task, child, _, heard = running[key.data]
+                    piece = os.read(key.fd, 65536)
+                    if piece:
+                        heard.append(piece)
+                        continue
+                    ready.unregister(key.fileobj)
+                    _, errors = child.communicate()
+                    del running[key.data]
+                    done.append((task, child.returncode, b"".join(heard).decode(errors="replace"),
+                                 errors.decode(errors="replace")))
+                for task, child, until, _ in running.values():
+                    if time.monotonic() > until:
+                        child.kill()
+        finally:
+            for _, child, _, _ in running.values():
+                process.end(child)
+    return done
+
+
+def _pair_tasks(name: str, pair: pairs.Pair, ticks: int, seed: int) -> list[Task]:
+    seeds, each = pairs.pieces(ticks, seed)
+    return [Task(name, (*pair.program, "--random", str(one), str(each))) for one in seeds]
+
+
+def _scenario_tasks(build: Path, program: Path, hz: int) -> list[Task]:
+    """The longest first, so that the processors end together."""
+    found = [each for each in scenarios.read(build).by_name.values() if each.by_default]
+    found.sort(key=lambda each: -each.virtual_s)
+    return [Task("scenario", (str(program), "core=linux", f"hz={hz}", f"scenario={each.name}")) for each in found]
+
+
+def _runs(program: Path, done: Sequence[tuple[Task, int, str, str]], order: Sequence[str]) -> list[dict[str, Any]]:
+    found = []
+    for task, status, said, errors in done:
+        if task.name != "scenario":
+            continue
+        if status not in (Status.PASSED, Status.FAILED, Status.SKIPPED):
+            raise CannotRun(Problem.PROGRAM_FAILED,
+                            f"{program.name} {task.command[-1]} ended with status {status}", errors or said[-2000:])
+        found += simulate.document(program, said, status)["runs"]
+    return sorted(found, key=lambda run: order.index(run["scenario"]))
+
+
+def _comparison(name: str, pair: pairs.Pair, seed: int, done: Sequence[tuple[Task, int, str, str]]) -> Comparison:
+    ticks, outcome = 0, None
+    for task, status, said, errors in done:
+        if task.name != name:
+            continue
+        each = differ.random_outcome(pair.program, status, said, errors)
+        ticks += each.ticks
+        # The shortest script that shows a difference, as it was found.
+        if outcome is None or each.differs and (not outcome.differs or len(each.script) < len(outcome.script)):
+            outcome = each
+    assert outcome
+    return Comparison(name, pairs.judged(pair, outcome, ticks, seed, 0.0))
+
+
+def _head(tree: Path, variant: Variant, build: Path) -> lift.Lifted:
+    return lift.lift(f"{tree}@HEAD", variant, build, ("core_a.o",))
+
+
+def check(word: str, variant: Variant, build: Path, ticks: int, seed: int, jobs: int) -> Verdict:
+    """The verdict on the tree that a word names. CannotRun if it cannot be lifted."""
+    began = time.monotonic()
+    timing: dict[str, float] = {}
+
+    def lap(name: str, since: float) -> float:
+        now = time.monotonic()
+        timing[name] = now - since
+        return now
+
+    done = lift.lift(word, variant, build, (SIM, differ.PROGRAM, "core_b.o"))
+    at = lap("lift", began)
+    native = pairs.Pair(pairs.Side(words.parse("native"), "native", build / "native"),
+                        pairs.Side(words.Core(word, False), done.tree.name(), done.folder, done),
+                        (str(done.folder / differ.PROGRAM),), build, variant.hz)
+    path = Path(word).expanduser()
+    edit = edit_of(path.resolve()) if path.is_dir() else None
+    head: pairs.Pair | None = None
+    reason = ""
+    if edit:
+        try:
+            kept = _head(path.resolve(), variant, build)
+            head = pairs.link(pairs.Side(words.Core("HEAD", False), "HEAD", kept.folder, kept), native.b,
+                              variant.hz, build)
+        except CannotRun as error:
+            reason = error.sentence
+        at = lap("HEAD", at)
+    program = done.folder / SIM
+    tasks = _scenario_tasks(build, program, variant.hz)
+    order = list(scenarios.read(build).by_name)
+    for name, pair in (("native", native), ("HEAD", head)):
+        if pair:
+            tasks += _pair_tasks(name, pair, ticks, seed)
+    results = run_tasks(tasks, jobs)
+    runs = _runs(program, results, order)
+    at = lap("run", at)
+    beside = _comparison("native", native, seed, results)
+    compared = _comparison("HEAD", head, seed, results) if head else Comparison("HEAD", None, reason) if edit else None
+    lap("compare", at)
+    return Verdict(done.tree.name(), variant.hz, runs, beside, compared, edit, time.monotonic() - began, timing)
+
+
+def parse(arguments: Sequence[str]) -> options.argparse.Namespace:
+    parser = options.Parser("check", "Says whether an edited tree still holds all claims, and behaves as before.")
+    parser.add_argument("tree", help="PATH, PATH@REV or a release (7.3)")
+    parser.add_argument("--ticks", type=options.positive, default=1_000_000,
+                        help="random ticks of each comparison (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="of the comparisons (default %(default)s)")
+    parser.add_argument("--jobs", type=options.positive, default=os.cpu_count() or 1,
+                        help="programs at a time (default: one a processor)")
+    parser.add_argument("--hz", type=int, default=1000, help="(default %(default)s)")
+    parser.add_argument("--periodic", action="store_true", help=options.PERIODIC)
+    parser.add_argument("--json", action="store_true", help="print one JSON object, and nothing else, on stdout")
+    parser.add_argument("--build", type=Path, default=BUILD, help="(default %(default)s)")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str]) -> int:
+    given = parse(arguments)
+    if len(trees.words(given.tree)) != 1:
+        raise CannotRun(Problem.USAGE, f"check judges one tree, and \"{given.tree}\" names several")
+    verdict = check(given.tree, Variant("um", given.hz, not given.periodic), given.build, given.ticks, given.seed,
+                    given.jobs)
+    if given.json:
+        print(json.dumps(verdict.document(), indent=1))
+    else:
+        print("\n".join(verdict.lines()))
+    return verdict.status
