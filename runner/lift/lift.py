@@ -20,7 +20,7 @@ from pathlib import Path
 
 from runner import BUILD, options
 from runner.errors import output_error, CannotRun, Problem, Status
-from runner.lift import detect, kbuild, prepared, trees
+from runner.lift import compilers, detect, kbuild, prepared, trees
 from runner.lift.digests import Digests
 from runner.lift.kbuild import Variant
 from runner.lift.link import Linker

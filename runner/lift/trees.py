@@ -110,7 +110,8 @@ def _from_revision(path: Path, revision: str, lifts: Path) -> Tree:
     name = f"{_folder(path)}@{commit[:12]}"
     tree = lifts / name / "tree"
     if not (tree / "Makefile").exists():
-        overlay.lay(lifts, _folder(path), path, commit, tree) or _extract(path, commit, tree)
+        if not overlay.lay(lifts, _folder(path), path, commit, tree):
+            _extract(path, commit, tree)
     _check(tree)
     described = _git(path, "describe", "--tags", "--always", commit) or commit[:12]
     return Tree(f"{path.name}@{revision}", name, tree, release_of(tree), described, (path, commit))
