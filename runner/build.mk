@@ -14,12 +14,13 @@ KNOWN_equal := A B TICKS SEED HZ PERIODIC ARGS
 KNOWN_compare := $(filter-out CORE,$(PARAMS)) CORES ROUNDS HTML ACCEL QEMU PERIODIC ARGS
 KNOWN_ladder := LINUX MARKDOWN
 KNOWN_bench := LINUX
+KNOWN_series := BASE PATCHES ALONE HZ
 KNOWN_matrix := MATRIX CORES SSHLOGIN
 KNOWN_bisect := TREE BAD GOOD CLAIM
 KNOWN_kunit := LINUX HZ SCENARIO
 KNOWN_coverage := LINUX MARKDOWN
 KNOWN_mutants := LINUX COUNT SEED FUNCTION MARKDOWN
-CHECKED := $(filter run sim test image compare soak equal ladder matrix bisect mutants coverage kunit bench fuzz chaos lint,$(MAKECMDGOALS))
+CHECKED := $(filter run sim test image compare series soak equal ladder matrix bisect mutants coverage kunit bench fuzz chaos lint,$(MAKECMDGOALS))
 KNOWN := $(sort $(foreach g,$(CHECKED),$(KNOWN_$g))) BUILD CC PYTHON EFI_INC EFI_LIB VCLK_BASE TBMB_BASE
 GIVEN := $(foreach v,$(filter-out MAKEOVERRIDES MAKEFLAGS -*-,$(.VARIABLES)),$(if $(filter command,$(origin $v)),$v))
 

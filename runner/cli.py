@@ -48,6 +48,7 @@ COMMANDS = {
     "coverage": Command("study.coverage", "count the lines of a kernel's core that the default checks run"),
     "matrix": Command("study.matrix", "measure many experiments on many cores, also on other hosts"),
     "bisect": Command("study.bisect", "find the commit that broke a claim"),
+    "series": Command("study.series", "measure what each patch of a series is worth"),
     "bench": Command("study.bench", "measure the speed of tickbench itself"),
 }
 

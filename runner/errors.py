@@ -55,6 +55,8 @@ class Problem(enum.Enum):
     MATRIX_CELLS = "run this again: what was measured is kept"
     BAD_CLAIM = "docs/report.md lists the metrics, and `tickbench-sim --list` the scenarios"
     BISECT_SKIPPED = "name a narrower range, or mend what the revisions lack"
+    PATCHES = "name an mbox, a folder of patches, or REV..REV of a git tree (TREE@REV..REV)"
+    GIT = "the lines above are git's own"
     PROGRAM_FAILED = "its own words are above"
     COMPARE = "see `tickbench compare --help`, and docs/compare.md"
     COMPARE_SAMPLES = "copy the samples beside the report, or measure again"

@@ -42,6 +42,11 @@ kunit: ## claims that need nothing but a core, as KTAP for kunit.py parse (LINUX
 	@$(TICKBENCH) kunit --build $(BUILD) $(if $(LINUX),--linux $(call quote,$(LINUX))) \
 		$(if $(HZ),--hz $(HZ)) $(if $(SCENARIO),$(call quote,scenario=$(SCENARIO)))
 
+series: ## what each patch of a series is worth (BASE=7.2 PATCHES=v3.mbx, ALONE=1, HZ=)
+	$(call ready,run lift)
+	@$(TICKBENCH) series --build $(BUILD) $(if $(HZ),--hz $(HZ)) $(call flag,ALONE) \
+		$(call quote,$(BASE)) $(call quote,$(PATCHES))
+
 bench: ## speed, as ratios; with LINUX=TREE also from an edit to the verdict
 	$(call ready,run $(if $(LINUX),lift))
 	@$(TICKBENCH) bench --build $(BUILD) $(if $(LINUX),--linux $(call quote,$(LINUX)))
@@ -51,4 +56,4 @@ compare: ## cores (CORES="7.2 native:-skew") or reports beside each other; witho
 	@$(TICKBENCH) compare --build $(BUILD) $(call option,ACCEL) $(call option,QEMU) $(call option,HTML) \
 		$(call option,ROUNDS) $(call flag,PERIODIC) $(foreach core,$(CORES),$(call quote,$(core))) $(words) $(ARGS)
 
-.PHONY: compare soak equal ladder matrix bisect mutants coverage kunit bench
+.PHONY: compare series soak equal ladder matrix bisect mutants coverage kunit bench

@@ -82,6 +82,10 @@ EXAMPLES = {
     "check": ("./tickbench check ~/src/linux",
               "./tickbench check --hz 250 --ticks 10000000 --seed 7 ~/src/linux",
               "./tickbench check --json 7.3"),
+    "series": ("./tickbench series 7.2 v3_patches.mbx",
+               "./tickbench series ~/src/linux@v7.2 outgoing/",
+               "./tickbench series --alone ~/src/linux@v7.2 v7.2..my-branch",
+               "./tickbench series --json 7.2 t.mbox.gz >series.json"),
     "bench": ("./tickbench bench",
               "./tickbench bench --linux ~/src/linux"),
 }
