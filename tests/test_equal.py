@@ -122,8 +122,8 @@ def test_clang_and_gcc_agree() -> None:
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert json.loads(ended.stdout)["b"].endswith(" clang")
     unit = next(build_path().glob("lift/debian-7.3*/um-1000-clang/wrap_ntp.o"))
-    comment = subprocess.run(["readelf", "-p", ".comment", str(unit)], capture_output=True, text=True, check=True).stdout
-    assert "clang" in comment
+    made = subprocess.run(["readelf", "-p", ".comment", str(unit)], capture_output=True, text=True, check=True)
+    assert "clang" in made.stdout
 
 
 def test_flags_that_a_compiler_does_not_know_are_dropped(tmp_path: Path) -> None:

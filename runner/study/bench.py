@@ -22,6 +22,7 @@ from runner.guest import firmware, qemu
 from runner.lift import kbuild, lift, trees
 from runner.guest.accel import TCG_ARGS, Accel
 from runner.lift.kbuild import Variant
+from runner.study import differ, pairs
 
 ROUNDS = 5  # of a pair
 BOOTS = 11
@@ -79,6 +80,25 @@ def sim_rates(native: Path, lifted: Sequence[tuple[str, Path]], hz: int) -> list
                           _speed(rate, read, hz),
                           f"native is {ratio:.1f} times as fast, pair by pair"))
     return lines
+
+
+# On time, on the counter of the figures: nothing but ticks and the comparison of the states.
+LOCKSTEP_TICKS = 3_000_000
+LOCKSTEP = ("init 2596146000 64 1700000000 0", f"ticks {LOCKSTEP_TICKS} 0 0 1")
+
+
+def lockstep(word: str, build: Path) -> Line:
+    """A kernel's core beside itself in one process, as equal has it, beside native and this core, as soak has it."""
+    both, one = (pairs.of(first, word, Variant("um", 1000, True), build) for first in (word, "native"))
+
+    def rate(pair: pairs.Pair) -> float:
+        return LOCKSTEP_TICKS / _timed(lambda: differ.compare_script(pair.program, LOCKSTEP))
+
+    rates = [(rate(both), rate(one)) for _ in range(ROUNDS)]
+    speed = statistics.median(each for each, _ in rates)
+    ratio = statistics.median(each / beside for each, beside in rates)
+    return Line(f"{both.b.label}: two lifted cores in lockstep", f"{speed / 1e6:.1f} million ticks/s",
+                f"{ratio:.2f} times native and lifted, pair by pair")
 
 
 def _boot(elf: Path, accel: Accel, groups: Sequence[scenarios.Group], until: bytes) -> tuple[float, bytes]:
@@ -233,7 +253,7 @@ def main(arguments: Sequence[str]) -> int:
     lines = sim_rates(given.build / "tickbench-sim", lifted, tsc_hz(elf)) + guest(elf)
     lines += whole_matrix(words, given.build)
     for word in words:
-        lines += edits(word, given.build)
+        lines += [lockstep(word, given.build), *edits(word, given.build)]
     for line in lines:
         table.add_row(line.what, line.figure, line.beside)
     console().print(table)
