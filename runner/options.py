@@ -85,7 +85,7 @@ EXAMPLES = {
     "series": ("./tickbench series 7.2 v3_patches.mbx",
                "./tickbench series ~/src/linux@v7.2 outgoing/",
                "./tickbench series --alone ~/src/linux@v7.2 v7.2..my-branch",
-               "./tickbench series --json 7.2 t.mbox.gz >series.json"),
+               "./tickbench series --json 7.2 t.mbox.gz"),
     "bench": ("./tickbench bench",
               "./tickbench bench --linux ~/src/linux"),
 }
@@ -153,14 +153,6 @@ def seconds(text: str) -> float:
     value = float(text)
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a number of seconds above 0")
-    return value
-
-
-def count(text: str) -> int:
-    """A number of things: 1 or more."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
     return value
 
 

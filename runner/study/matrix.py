@@ -318,7 +318,7 @@ def parser() -> options.Parser:
     add("--sshlogin", action="append", default=[], metavar="HOSTS",
         help="run on these hosts, as GNU parallel names them: 8/user@host,: (: is this one)")
     add("--ssh", metavar="COMMAND", help="what is run in place of ssh (or PARALLEL_SSH)")
-    add("--jobs", type=options.count, metavar="N", help="at the same time on each host (default: one a core)")
+    add("--jobs", type=options.positive, metavar="N", help="at the same time on each host (default: one a core)")
     add("--build", type=Path, default=BUILD, metavar="FOLDER", help="(default %(default)s)")
     add("--output", type=Path, metavar="FOLDER", help="where the results are written (default: matrix in the build "
         "folder)")

@@ -252,7 +252,7 @@ def parser() -> options.Parser:
         help="an mbox from b4 or lore, a folder, or REV..REV (of BASE's tree, or TREE@REV..REV)")
     add("--alone", action="store_true", help="also the base with each patch alone, and with all but each")
     add("--hz", type=int, default=1000, help="(default %(default)s)")
-    add("--ticks", type=options.count, default=250_000,
+    add("--ticks", type=options.positive, default=250_000,
         help="random ticks over which a row is compared with the one before (default %(default)s)")
     add("--json", action="store_true", help="print report.json on stdout, and no table")
     add("--build", type=Path, default=BUILD, metavar="FOLDER", help="(default %(default)s)")
