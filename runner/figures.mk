@@ -12,6 +12,11 @@ equal: ## compare any two cores tick by tick (A=7.2 B=~/src/linux TICKS= SEED= H
 	@$(TICKBENCH) equal --build $(BUILD) $(call option,TICKS) $(call option,SEED) $(call option,HZ) \
 		$(call flag,PERIODIC) $(ARGS) $(call quote,$(A)) $(call quote,$(B))
 
+check: ## after an edit of LINUX=TREE: its claims, and whether it behaves as its HEAD does (TICKS=, SEED=, HZ=)
+	$(call ready,run lift)
+	@$(TICKBENCH) check --build $(BUILD) $(if $(TICKS),--ticks $(TICKS)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(HZ),--hz $(HZ)) $(call flag,PERIODIC) $(call quote,$(or $(LINUX),.))
+
 ladder: ## what each change of the series is worth, beside kernels (LINUX=..., MARKDOWN=docs/ladder.md)
 	$(call ready,run lift)
 	@$(TICKBENCH) ladder --build $(BUILD) --linux $(call quote,$(KERNELS)) \

@@ -161,6 +161,50 @@ def _verdict(tree: Path, build: Path) -> None:
                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
+def _checked(tree: Path, build: Path) -> None:
+    """As `tickbench check` is, with what the shell and the interpreter cost."""
+    done = subprocess.run([str(lift.ROOM / "tickbench"), "check", "--build", str(build), str(tree)],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if done.returncode == Status.CANNOT_RUN:
+        raise CannotRun(Problem.LIFT, f"{tree} cannot be checked", done.stderr)
+
+
+def _forget(build: Path, label: str) -> None:
+    """What was kept of the copies of a tree, and all that was prepared and compiled."""
+    for old in [*(build / "lift").glob(f"copy-of-{label}-*"), build / "lift/kbuild", build / "lift/units"]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def checks(word: str, build: Path) -> list[Line]:
+    """A tree's lines of `tickbench check`: seconds from nothing, from an edit, and for a neighbouring revision."""
+    tree = trees.resolve(word, (build / "lift").resolve())
+    copy = _copy_of(tree.path, build / "bench/tree" / f"copy-of-{tree.label}")
+    _forget(build, tree.label)
+    nothing = _timed(lambda: _checked(copy, build))
+    number = iter(range(1, 100))
+
+    def edit() -> None:
+        with (copy / EDITED).open("a") as source:
+            source.write(f"static int __maybe_unused edit_{next(number)};\n")
+
+    def edited() -> float:
+        edit()
+        return _timed(lambda: _checked(copy, build))
+
+    once = statistics.median(edited() for _ in range(3))
+    # A neighbour: another folder with the same tree but for one edit.
+    other = _copy_of(copy, build / "bench/neighbour" / f"copy-of-{tree.label}")
+    with (other / EDITED).open("a") as source:
+        source.write("static int __maybe_unused neighbour;\n")
+    beside = _timed(lambda: _checked(other, build))
+    return [
+        Line(f"{tree.label}: edit to verdict of check", f"{once:.1f} s", "median of 3"),
+        Line(f"{tree.label}: nothing to verdict of check", f"{nothing:.1f} s", f"{nothing / once:.1f} edits"),
+        Line(f"{tree.label}: a neighbouring tree to verdict of check", f"{beside:.1f} s",
+             f"{beside / once:.1f} edits, {nothing / beside:.1f} times as fast as from nothing"),
+    ]
+
+
 def _bootable(tree: Path, folder: Path) -> float | None:
     """Seconds for the smallest bootable kernel of the same configuration; None: the tree is not whole."""
     if not (tree / "usr/Makefile").is_file() or not (tree / "fs/Makefile").is_file():
@@ -253,7 +297,7 @@ def main(arguments: Sequence[str]) -> int:
     lines = sim_rates(given.build / "tickbench-sim", lifted, tsc_hz(elf)) + guest(elf)
     lines += whole_matrix(words, given.build)
     for word in words:
-        lines += [lockstep(word, given.build), *edits(word, given.build)]
+        lines += [lockstep(word, given.build), *checks(word, given.build), *edits(word, given.build)]
     for line in lines:
         table.add_row(line.what, line.figure, line.beside)
     console().print(table)

@@ -262,17 +262,27 @@ def _runs(program: Path, done: Sequence[tuple[Task, int, str, str]], order: Sequ
 
 
 def _comparison(name: str, pair: pairs.Pair, seed: int, done: Sequence[tuple[Task, int, str, str]]) -> Comparison:
-    ticks, outcome = 0, None
-    for task, status, said, errors in done:
-        if task.name != name:
-            continue
-        each = differ.random_outcome(pair.program, status, said, errors)
-        ticks += each.ticks
-        # The shortest script that shows a difference, as it was found.
-        if outcome is None or each.differs and (not outcome.differs or len(each.script) < len(outcome.script)):
-            outcome = each
-    assert outcome
-    return Comparison(name, pairs.judged(pair, outcome, ticks, seed, 0.0))
+    """Of the pieces that ran. If several differ, the one with the fewest operations is explained."""
+    outcomes = [differ.random_outcome(pair.program, status, said, errors)
+                for task, status, said, errors in done if task.name == name]
+    outcomes.sort(key=lambda each: (each.differs, -len(each.script)))
+    return Comparison(name, pairs.judged(pair, outcomes, seed, 0.0))
+
+
+def _native(word: str, done: lift.Lifted, build: Path) -> pairs.Pair:
+    """The native core and a lifted one, in the program that was linked with it."""
+    return pairs.Pair(pairs.Side(words.parse("native"), "native", build / "native"),
+                      pairs.Side(words.Core(word, False), done.tree.name(), done.folder, done),
+                      (str(done.folder / differ.PROGRAM),), build, done.variant.hz)
+
+
+def with_native(word: str, variant: Variant, build: Path, ticks: int = 1_000_000, seed: int = 1) -> tuple[
+        str, Comparison]:
+    """The name of a tree, and its comparison with the native core at its stage alone."""
+    done = lift.lift(word, variant, build, (differ.PROGRAM,))
+    pair = _native(word, done, build)
+    results = run_tasks(_pair_tasks("native", pair, ticks, seed), os.cpu_count() or 1)
+    return done.tree.name(), _comparison("native", pair, seed, results)
 
 
 def _head(tree: Path, variant: Variant, build: Path) -> lift.Lifted:
@@ -291,9 +301,7 @@ def check(word: str, variant: Variant, build: Path, ticks: int, seed: int, jobs:
 
     done = lift.lift(word, variant, build, (SIM, differ.PROGRAM, "core_b.o"))
     at = lap("lift", began)
-    native = pairs.Pair(pairs.Side(words.parse("native"), "native", build / "native"),
-                        pairs.Side(words.Core(word, False), done.tree.name(), done.folder, done),
-                        (str(done.folder / differ.PROGRAM),), build, variant.hz)
+    native = _native(word, done, build)
     path = Path(word).expanduser()
     edit = edit_of(path.resolve()) if path.is_dir() else None
     head: pairs.Pair | None = None
