@@ -63,7 +63,8 @@ static s64 lift_getres(clockid_t clock)
 
 s64 lift_vdso_monotonic(void)
 {
-	return lift_gettime(CLOCK_MONOTONIC);
+	/* A page that was left closed is waited for without end. */
+	return lift_vdso_seq() & 1 ? LIFT_FELL_BACK : lift_gettime(CLOCK_MONOTONIC);
 }
 
 #if LIFT_HAS_AUX
@@ -128,11 +129,12 @@ void lift_vdso_readings(struct tk_readings *readings)
 	struct __kernel_old_timeval tv = { 0 };
 	__kernel_old_time_t time = 0;
 	__kernel_old_time_t told = __cvdso_time(&time);
-	int status = __cvdso_gettimeofday(&tv, NULL);
+	int status;
 
 	tk_readings_add(readings, TKR_VDSO_SEQ_ODD, lift_vdso_seq() & 1);
 	if (lift_vdso_seq() & 1)
 		return;
+	status = __cvdso_gettimeofday(&tv, NULL);
 	tk_readings_add(readings, TKR_VDSO_REALTIME, lift_gettime(CLOCK_REALTIME));
 	tk_readings_add(readings, TKR_VDSO_MONOTONIC, lift_gettime(CLOCK_MONOTONIC));
 	tk_readings_add(readings, TKR_VDSO_BOOTTIME, lift_gettime(CLOCK_BOOTTIME));
