@@ -13,10 +13,10 @@ import pytest
 from conftest import ROOT, plain_environment
 from liftable import NEWEST, lifted
 from runner.errors import CannotRun
-from runner.study import breaks, mutants, ownwork
+from runner.study import breaks, check, mutants, ownwork, pairs
 from runner.study.breaks import Break
 from runner.study.store import Store
-from runner.study.workshop import Children, Trial, Verdict
+from runner.study.workshop import DIFF, Children, Trial, Verdict
 
 # Of our own making: one function in which each rule applies, and things around it that must be left alone.
 SOURCE = """\
@@ -173,6 +173,14 @@ def test_the_command_breaks_a_lifted_core() -> None:
     assert said["total"]["reported"] >= 2 and done.returncode == (said["total"]["unreported"] > 0), done.stderr
     assert {each["function"] for each in said["functions"]} == {"tk_xtime_add"}
     assert all(each["by"] for each in said["breaks"] if each["verdict"] == "reported")
+
+
+def test_a_break_is_tried_with_what_check_runs_by_default() -> None:
+    given = check.parse(["tree"])
+    assert (given.ticks, given.seed, given.hz) == (mutants.CHECK_TICKS, mutants.CHECK_SEED, 1000)
+    tried = {trial.arguments for trial in mutants.TRIALS if trial.program == DIFF}
+    seeds, each = pairs.pieces(given.ticks, given.seed)
+    assert tried == {("--random", str(seed), str(each)) for seed in seeds}
 
 
 def test_each_of_our_own_files_has_something_that_judges_it() -> None:
