@@ -152,6 +152,17 @@ void draw_ahead(u64 *random, long long bits, long long *args)
 	args[0] = NEAR(random, limits, 1000000000);
 }
 
+void run_warp(const long long *args, struct difference *difference)
+{
+	pair_warp((s32)args[0], difference);
+}
+
+void draw_warp(u64 *random, long long bits, long long *args)
+{
+	(void)bits;
+	args[0] = draw_between(random, -840, 720);
+}
+
 void run_seconds(const long long *args, struct difference *difference)
 {
 	for (long long i = 0; i < args[0] && !difference->found; i++) {

@@ -28,6 +28,10 @@ void draw_set(u64 *random, long long bits, long long *args);
 void run_ahead(const long long *args, struct difference *difference);
 void draw_ahead(u64 *random, long long bits, long long *args);
 
+/* warp MINUTES: a hardware clock that runs in local time, MINUTES west of UTC, is put right. */
+void run_warp(const long long *args, struct difference *difference);
+void draw_warp(u64 *random, long long bits, long long *args);
+
 /* seconds N: N ticks, each a second after the one before. */
 void run_seconds(const long long *args, struct difference *difference);
 void draw_seconds(u64 *random, long long bits, long long *args);

@@ -57,6 +57,7 @@ static const struct theme themes[] = {
 		   { "adjtime_left", 1 },
 		   { "set", 1 },
 		   { "ahead", 1 },
+		   { "warp", 1 },
 		   { "seconds", 2 },
 		   { "adjtime", 2 },
 		   { "time_offset", 1 },

@@ -410,6 +410,7 @@ static const struct op_kind kinds[] = {
 	{ "adjtime_left", 0, run_adjtime_left, NULL },
 	{ "set", 2, run_set, draw_set },
 	{ "ahead", 1, run_ahead, draw_ahead },
+	{ "warp", 1, run_warp, draw_warp },
 	{ "seconds", 1, run_seconds, draw_seconds },
 	{ "sleep", 4, run_sleep, draw_sleep },
 	{ "aux", 2, run_aux, draw_aux },

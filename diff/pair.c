@@ -285,6 +285,10 @@ void pair_adjtimex(const struct tk_timex *given, struct difference *difference)
 	enum tk_error error[CORES];
 	const int calm = calm_core();
 
+	/* Cores that move when they refuse a step also tell twice of one that comes with this. */
+	for (int i = 0; i < CORES && step; i++)
+		if (pair.stage[CORE_A].refusal_moves || pair.stage[CORE_B].refusal_moves)
+			timex[i].modes &= ~(u32)(TK_ADJ_TAI | TK_ADJ_FREQUENCY | TK_ADJ_TICK);
 	error[calm] = cores[calm]->adjtimex(pair.now, &timex[calm]);
 	error[!calm] = step && spared(error[calm])
 			       ? error[calm]
@@ -307,6 +311,16 @@ void pair_settime(s64 sec, u32 nsec, struct difference *difference)
 	if (!error[CORE_A])
 		main_forwarded();
 	compare_refusal(error, difference);
+}
+
+void pair_warp(s32 minutes_west, struct difference *difference)
+{
+	if (minutes_west < 0 &&
+	    (pair.stage[CORE_A].refusal_moves || pair.stage[CORE_B].refusal_moves))
+		minutes_west = -minutes_west;
+	for (int i = 0; i < CORES; i++)
+		cores[i]->warp(pair.now, minutes_west);
+	pair_compare(difference);
 }
 
 void pair_add_time_offset(s64 offset_ns, struct difference *difference)

@@ -55,6 +55,8 @@ void pair_tick(struct difference *difference);
 void pair_read(struct difference *difference);
 void pair_adjtimex(const struct tk_timex *given, struct difference *difference);
 void pair_settime(s64 sec, u32 nsec, struct difference *difference);
+/* Not back, if one of the cores moves when it refuses. */
+void pair_warp(s32 minutes_west, struct difference *difference);
 void pair_add_time_offset(s64 offset_ns, struct difference *difference);
 void pair_set_reference(const struct tk_reference *line, struct difference *difference);
 /* Switches to another counter, which reads next_now at this moment. */

@@ -180,6 +180,13 @@ static void claim_steps(struct drive *drive)
 		still &= drive_monotonic(drive) == monotonic;
 		drive_ticks(drive, 3);
 	}
+	for (s32 west = -120; drive->tk->warp && west <= 120; west += 60) {
+		s64 from = drive_realtime(drive), monotonic = drive_monotonic(drive);
+
+		drive->tk->warp(drive->now, west);
+		set &= drive_realtime(drive) - from == west * 60 * SECOND;
+		still &= drive_monotonic(drive) == monotonic;
+	}
 	run_claim(drive->run, stepped,
 		  "ADJ_SETOFFSET steps CLOCK_REALTIME by what it says, to the nanosecond", 0);
 	run_claim(drive->run, set, "settimeofday sets the time that it says, to the nanosecond", 0);

@@ -317,6 +317,13 @@ struct tk_ops {
 	 */
 	void (*inject_sleep)(u64 now, s64 sec, u32 nsec);
 
+	/*
+	 * timekeeping_warp_clock(): a hardware clock that runs in local time, this many minutes
+	 * west of UTC, is put right by a step of CLOCK_REALTIME. A step that settime() would refuse
+	 * is not made.
+	 */
+	void (*warp)(u64 now, s32 minutes_west);
+
 	/* NULL: this core has no auxiliary clocks. */
 	const struct tk_aux_ops *aux;
 };

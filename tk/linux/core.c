@@ -446,6 +446,7 @@ const struct tk_ops tk_linux = {
 	.suspend = linux_suspend,
 	.resume = linux_resume,
 	.inject_sleep = lift_inject_sleep,
+	.warp = lift_warp,
 	.aux = LINUX_AUX,
 	.readings = lift_readings,
 };

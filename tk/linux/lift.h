@@ -102,6 +102,8 @@ int lift_adjtimex(u64 now, struct lift_timex *timex);
 void lift_suspend(u64 now);
 void lift_resume(u64 now);
 void lift_inject_sleep(u64 now, s64 sec, u32 nsec);
+/* timekeeping_warp_clock() */
+void lift_warp(u64 now, s32 minutes_west);
 /*
  * The auxiliary clocks: through sysfs, clock_aux's functions, and their own timekeepers. A negative
  * errno where the kernel refuses.

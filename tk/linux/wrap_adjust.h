@@ -61,3 +61,11 @@ int lift_adjtimex(u64 now, struct lift_timex *timex)
 		lift_timex_out(timex, &txc);
 	return ret;
 }
+
+void lift_warp(u64 now, s32 minutes_west)
+{
+	lift_hold(now);
+	sys_tz.tz_minuteswest = minutes_west;
+	timekeeping_warp_clock();
+	sys_tz.tz_minuteswest = 0;
+}

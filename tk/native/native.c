@@ -221,6 +221,14 @@ static void native_readings(u64 now, u32 sets, struct tk_readings *readings)
 	timekeeping_readings(&core, now, sets, readings);
 }
 
+static void native_warp(u64 now, s32 minutes_west)
+{
+	write_begin(&core);
+	if (minutes_west)
+		timekeeping_inject_offset(&core, now, (s64)minutes_west * 60, 0);
+	write_end(&core);
+}
+
 static void native_suspend(u64 now, const struct tk_sleep *sleep)
 {
 	write_begin(&core);
@@ -264,5 +272,6 @@ const struct tk_ops tk_native = {
 	.suspend = native_suspend,
 	.resume = native_resume,
 	.inject_sleep = native_inject_sleep,
+	.warp = native_warp,
 	.aux = &native_aux,
 };
