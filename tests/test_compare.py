@@ -188,6 +188,18 @@ class TestReports:
         assert labels(("7.2", "linux-7.2.1"), ("7.3", "linux-7.3.4")) == ["linux-7.2.1", "linux-7.3.4"]
 
 
+@pytest.mark.parametrize("more", [[], ["native", "native:none", "clock=tsc", "scenario=lock"]])
+def test_without_a_page_all_is_skipped(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+                                       tmp_path: Path, built: Path, more: list[str]) -> None:
+    """Also then JSON is alone on stdout."""
+    monkeypatch.setattr(compare.Measurement, "_boot", lambda self, *of: self.notes.append("lock was skipped: no page"))
+    assert compare.main([*folders(built, tmp_path), "--json", *more]) == 4
+    assert json.loads(capsys.readouterr().out) == {"schema": 1, "skipped": ["lock was skipped: no page"]}
+    assert compare.main([*folders(built, tmp_path), *more]) == 4
+    assert capsys.readouterr().out == "lock was skipped: no page\n"
+
+
+@pytest.mark.alone
 def test_the_clocks_of_this_host(tmp_path: Path, built: Path) -> None:
     """Without cores: the guest compares the TSC with the page. TCG has no kvmclock, and the reason is told."""
     done = command("--json", "--accel", "tcg", "duration=1", build=built, output=tmp_path / "out")

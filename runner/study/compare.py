@@ -102,13 +102,21 @@ def gather(asked: Asked, given: options.argparse.Namespace, folder: Path) -> Gat
     return Gathered(subjects.distinct(named), list(dict.fromkeys(notes)))
 
 
+def _skipped(notes: Sequence[str], given: options.argparse.Namespace) -> Status:
+    """Nothing was measured: why, as JSON where that was asked for."""
+    if given.json:
+        print(json.dumps({"schema": SCHEMA, "skipped": list(notes)}))
+    else:
+        for note in notes:
+            table.console().print(note, markup=False, soft_wrap=True)
+    return Status.SKIPPED
+
+
 def _compare(asked: Asked, given: options.argparse.Namespace, folder: Path) -> Status:
     found = gather(asked, given, folder)
     console, picture = table.console(), given.picture or folder / output.COMPARISON
     if not all(subject.measured for subject in found.subjects):
-        for note in found.notes:
-            console.print(note, markup=False, soft_wrap=True)
-        return Status.SKIPPED
+        return _skipped(found.notes, given)
     both = subjects.shared(found.subjects)
     subjects.need_samples(found.subjects, both)
     notes = found.notes + subjects.left_out(found.subjects, both)
@@ -147,9 +155,7 @@ def _first_question(words: Sequence[str], given: options.argparse.Namespace, fol
     measurement = _measurement(plan.with_values(clocks.GROUPS, words), given, folder)
     (subject,) = measurement.of([core_words.parse("native")], 1)
     if not subject.measured:
-        for note in measurement.notes:
-            console.print(note, markup=False, soft_wrap=True)
-        return Status.SKIPPED
+        return _skipped(measurement.notes, given)
     found = clocks.of(subject)
     plot.save(plot.comparison([found.panel]), picture)
     if given.html:
