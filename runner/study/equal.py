@@ -42,7 +42,8 @@ def left_out(pair: Pair, result: Result) -> list[str]:
     if result.left_out:
         lines.append(f"left out: {listed(result.left_out)}, which {result.lacking} does not have")
     for each, only, other in zip(pair.sides, result.only, reversed(pair.sides)):
-        if only:
+        # Native has every reading of any kernel.
+        if only and not each.core.native:
             lines.append(f"left out: {len(only)} readings that {each.label} has and {other.label} does not: "
                          f"{', '.join(only)}")
     if pair.a.core.native and pair.b.core.native:

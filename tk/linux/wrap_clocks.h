@@ -129,7 +129,9 @@ static void lift_offsets(struct tk_readings *readings)
 	tk_readings_add(readings, TKR_MONO_TO_TAI, ktime_mono_to_any(mono, TK_OFFS_TAI) - mono);
 	getboottime64(&ts);
 	tk_readings_add(readings, TKR_GETBOOTTIME64, lift_ns(ts));
-	tk_readings_add(readings, TKR_RESOLUTION, ktime_get_resolution_ns());
+	/* It shifts 32 bits by the counter's shift: by 32, the answer is the compiler's. */
+	if (tk_core.timekeeper.tkr_mono.shift < 32)
+		tk_readings_add(readings, TKR_RESOLUTION, ktime_get_resolution_ns());
 	tk_readings_add(readings, TKR_MAX_DEFERMENT, (s64)timekeeping_max_deferment());
 	tk_readings_add(readings, TKR_VALID_FOR_HRES, !!timekeeping_valid_for_hres());
 	tk_readings_add(readings, TKR_RTC_SKIPSUSPEND, timekeeping_rtc_skipsuspend());

@@ -142,7 +142,8 @@ static void offsets(const struct timekeeper *tk, u64 now, struct tk_readings *re
 	add(readings, TKR_MONO_TO_BOOT, tk->offs_boot);
 	add(readings, TKR_MONO_TO_TAI, offs_tai(tk));
 	add(readings, TKR_GETBOOTTIME64, offs_real(tk) - tk->offs_boot);
-	add(readings, TKR_RESOLUTION, tk->mult >> tk->shift);
+	if (tk->shift < 32) /* a shift by 32 is not defined */
+		add(readings, TKR_RESOLUTION, tk->mult >> tk->shift);
 	add(readings, TKR_MAX_DEFERMENT, (s64)tk_max_idle_ns(&tk->conversion));
 	add(readings, TKR_VALID_FOR_HRES, 1);
 	add(readings, TKR_RTC_SKIPSUSPEND, tk->sleep.persistent);
