@@ -62,7 +62,7 @@ def _traces(data: bytes, at: int) -> tuple[Traces, int]:
     there = min(count, (len(data) - at) // POINT.itemsize)
     points = np.frombuffer(data, POINT, there, at)
     ahead = (points["counter"] - np.uint64(start)).astype(np.int64)
-    return Traces(ahead / float(hz or 1), *(points[name] / 1e6 for name in POINT.names[1:])), at + points.nbytes
+    return Traces(ahead / float(hz or 1), *(points[name] / 1e6 for name in (POINT.names or ())[1:])), at + points.nbytes
 
 
 def parse(data: bytes) -> list[Samples]:
