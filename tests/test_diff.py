@@ -163,7 +163,8 @@ OPERATIONS = st.one_of(
     operation("inject", sign(1_000_000), upto(999_999_999)),
     operation("midnight", upto(5, 1)), operation("leap", st.sampled_from([0, 16, 32, 48, 80]), upto(12, 1)),
     operation("leap_second", st.sampled_from([0, 16, 17, 32, 33, 48, 80]), upto(5), upto(36), upto(24), upto(7)),
-    operation("set", upto(8277292036, -1), upto(2**32 - 1)), operation("ahead", sign(2 * 10**9)), operation("warp", sign(840)),
+    operation("set", upto(8277292036, -1), upto(2**32 - 1)), operation("ahead", sign(2 * 10**9)),
+    operation("warp", sign(840)),
     operation("sleep", upto(15), upto(2**50), upto(10**11), sign(5 * 10**9)),
     operation("aux", upto(7), upto(1)), operation("aux_step", upto(7), sign(2**45)),
     operation("aux_set", upto(8), upto(8277292036, -1), upto(10**9)),
@@ -201,7 +202,7 @@ def test_each_switch_matters(program: Path, switch: str) -> None:
 
 def test_random_scripts_of_one_operation_have_no_other() -> None:
     """Native without `skew` differs from the kernel where an offset is slewed, and only there."""
-    program = lifted(Kernel("7.3"), 1000, differ.PROGRAM).folder / soak.PROGRAM
+    program = lifted(Kernel("7.3"), 1000, differ.PROGRAM).folder / differ.PROGRAM
     for only, status in (("time_offset", 1), ("behind", 0)):
         done = subprocess.run([str(program), "--flip", "skew", "--only", only, "--random", "1", "300000"],
                               capture_output=True, text=True, timeout=100)

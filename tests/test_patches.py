@@ -23,7 +23,8 @@ def diff_of(path: str, before: str, after: str) -> str:
     """A diff that changes one line of TEXT."""
     at = TEXT.splitlines().index(before)
     context = TEXT.splitlines()
-    lines = [f"{'-' if n == at else ' '}{each}\n" + (f"+{after}\n" if n == at else "") for n, each in enumerate(context)]
+    lines = [f"{'-' if n == at else ' '}{each}\n" + (f"+{after}\n" if n == at else "")
+             for n, each in enumerate(context)]
     return (f"diff --git a/{path} b/{path}\n--- a/{path}\n+++ b/{path}\n@@ -1,{len(context)} +1,{len(context)} @@\n"
             + "".join(lines))
 
@@ -77,8 +78,8 @@ def test_multi_part_and_encoded_mails_are_applied(tmp_path: Path) -> None:
     parts = ("--b\nContent-Type: text/plain\n\nwords\n--b\nContent-Type: text/x-patch\n\n"
              + diff_of("kernel/time/g", "six", "SIX") + "\n--b--\n")
     box = tmp_path / "t.mbox"
-    box.write_text(mail("[PATCH 1/2] =?utf-8?q?gr=C3=B6=C3=9Fer?=", encoded, "MIME-Version: 1.0\nContent-Type: text/plain;"
-                        " charset=utf-8\nContent-Transfer-Encoding: base64\n")
+    box.write_text(mail("[PATCH 1/2] =?utf-8?q?gr=C3=B6=C3=9Fer?=", encoded, "MIME-Version: 1.0\n"
+                        "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n")
                    + mail("[PATCH 2/2] parts", parts, "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n"))
     found = patches.read(str(box))
     assert subjects(found) == ["größer", "parts"]
@@ -114,7 +115,8 @@ def test_what_holds_no_patch_is_refused(tmp_path: Path) -> None:
 def plain_tree(tmp_path: Path) -> Path:
     """A folder that is no git tree, with a kernel's names."""
     tree = tmp_path / "plain"
-    for name in ("kernel/time/timekeeping.c", "kernel/time/f", "kernel/time/g", "Documentation/d", "Makefile", "Kconfig"):
+    for name in ("kernel/time/timekeeping.c", "kernel/time/f", "kernel/time/g", "Documentation/d", "Makefile",
+                 "Kconfig"):
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         (tree / name).write_text(TEXT)
     return tree
