@@ -7,13 +7,13 @@
 #include "tk/native/native.h"
 
 static struct timekeeper clocks[TK_AUX_CLOCKS];
-static u32 enabled; /* a bit for each */
+u32 aux_enabled;
 static struct timekeeper *main_clock;
 
 /* A clock that is enabled, or NULL. */
 static struct timekeeper *find(u32 id)
 {
-	return id < TK_AUX_CLOCKS && enabled & 1U << id ? &clocks[id] : NULL;
+	return id < TK_AUX_CLOCKS && aux_enabled & 1U << id ? &clocks[id] : NULL;
 }
 
 /* ns of a clock with this mult since its second; a counter that went back: 0. */
@@ -35,7 +35,7 @@ static s64 since_start(const struct timekeeper *tk, u64 now)
 void aux_reset(struct timekeeper *core)
 {
 	main_clock = core;
-	enabled = 0;
+	aux_enabled = 0;
 	for (u32 i = 0; i < TK_AUX_CLOCKS; i++) {
 		clocks[i] = (struct timekeeper){ .switches = core->switches, .hz = core->hz };
 		ntp_init(&clocks[i].ntp);
@@ -44,13 +44,13 @@ void aux_reset(struct timekeeper *core)
 
 void aux_advance(u64 now)
 {
-	for (u32 rest = main_clock->sleep.suspended ? 0 : enabled; rest; rest &= rest - 1)
+	for (u32 rest = main_clock->sleep.suspended ? 0 : aux_enabled; rest; rest &= rest - 1)
 		timekeeping_advance(&clocks[__builtin_ctz(rest)], now, TK_ADV_TICK);
 }
 
 void aux_change_counter(u64 now, const struct tk_counter *next, u64 next_now)
 {
-	for (u32 rest = enabled; rest; rest &= rest - 1) {
+	for (u32 rest = aux_enabled; rest; rest &= rest - 1) {
 		struct timekeeper *tk = &clocks[__builtin_ctz(rest)];
 
 		timekeeping_forward_now(tk, now);
@@ -65,7 +65,7 @@ static void aux_enable(u64 now, u32 id, bool enable)
 
 	if (id >= TK_AUX_CLOCKS || enable == !!find(id))
 		return;
-	enabled ^= 1U << id;
+	aux_enabled ^= 1U << id;
 	if (!enable)
 		return;
 	tk = &clocks[id];

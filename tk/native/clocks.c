@@ -87,7 +87,7 @@ static void coarse_of(const struct timekeeper *tk, u64 nsec, const enum tk_readi
 /* The floor under multigrain timestamps is the latest one that was given out. */
 static void multigrain(struct timekeeper *tk, u64 now, struct tk_readings *readings)
 {
-	s64 coarse = tk->xtime_sec * NSEC + tk->coarse_nsec;
+	s64 coarse = tk->xtime_sec * NSEC + tk_coarse_nsec(tk);
 	s64 real = realtime(tk, now), floor = tk->mg_floor + offs_real(tk);
 
 	add(readings, TKR_COARSE_MG_BEFORE, floor > coarse ? floor : coarse);
@@ -110,7 +110,7 @@ static void coarse(struct timekeeper *tk, u64 now, struct tk_readings *readings)
 	add(readings, TKR_KTIME_GET_SECONDS, seconds_of(mono));
 	add(readings, TKR_KTIME_GET_REAL_SECONDS, tk->xtime_sec);
 	add(readings, TKR_KTIME_GET_REAL_SECONDS_RAW, tk->xtime_sec);
-	coarse_of(tk, tk->coarse_nsec, kept, readings);
+	coarse_of(tk, tk_coarse_nsec(tk), kept, readings);
 	coarse_of(tk, tk->xtime_nsec >> tk->shift, old, readings);
 	multigrain(tk, now, readings);
 }
@@ -325,7 +325,7 @@ static void copies(const struct timekeeper *tk, struct tk_readings *readings)
 	add(readings, TKR_OFFS_TAI, offs_tai(tk));
 	add(readings, TKR_MONOTONIC_TO_BOOT, tk->offs_boot);
 	add(readings, TKR_KTIME_SEC, seconds_of(mono + (s64)(tk->xtime_nsec >> tk->shift)));
-	add(readings, TKR_COARSE_NSEC, tk->coarse_nsec);
+	add(readings, TKR_COARSE_NSEC, tk_coarse_nsec(tk));
 	add(readings, TKR_NEXT_LEAP_KTIME, next_leap_ktime(tk));
 	add(readings, TKR_MONO_BASE, mono);
 	add(readings, TKR_MONO_BASE_REAL, tk->xtime_sec * NSEC);
@@ -357,7 +357,7 @@ static void counts(const struct timekeeper *tk, struct tk_readings *readings)
 /* CLOCK_REALTIME and CLOCK_MONOTONIC to the latest tick, for user space. */
 static void vdso_coarse(const struct timekeeper *tk, struct tk_readings *readings)
 {
-	s64 kept = tk->xtime_sec * NSEC + tk->coarse_nsec;
+	s64 kept = tk->xtime_sec * NSEC + tk_coarse_nsec(tk);
 	s64 old = tk->xtime_sec * NSEC + (s64)(tk->xtime_nsec >> tk->shift);
 
 	add(readings, TKR_VDSO_REALTIME_COARSE, kept);

@@ -23,7 +23,8 @@ static void native_tick(u64 now)
 	if (timekeeping_advance(&core, now, TK_ADV_TICK))
 		tell(&core, TKR_TOLD_SET_DELAYED);
 	write_end(&core);
-	aux_advance(now);
+	if (aux_enabled)
+		aux_advance(now);
 }
 
 static enum tk_error native_init(const struct tk_setup *setup)

@@ -57,8 +57,9 @@ struct timekeeper {
 		struct tk_state_timespec old_delta; /* xtime less persistent clock, before */
 	} sleep;
 	u32 khz;	    /* of the counter */
-	u32 leaps;	    /* leap seconds since the start */
-	u32 coarse_nsec;    /* xtime_nsec in ns as of the latest tick or step */
+	bool leapt;	    /* a leap second was inserted or deleted in this tick */
+	bool coarse_kept;   /* coarse_nsec is not xtime_nsec */
+	u32 coarse_nsec;    /* xtime_nsec in ns as of the latest tick or step, if coarse_kept */
 	s64 mg_floor;	    /* CLOCK_MONOTONIC of the latest multigrain timestamp */
 	s64 updates;	    /* how often user space and hypervisors were told of a new state */
 	s64 told[TK_TOLDS]; /* by enum tk_reading, from TKR_CLOCK_WAS_SET_SEQ on */
@@ -103,6 +104,7 @@ extern const struct tk_aux_ops native_aux;
 /* Disables all; called when the core starts. */
 void aux_reset(struct timekeeper *core);
 void aux_advance(u64 now);
+extern u32 aux_enabled; /* a bit for each */
 void aux_change_counter(u64 now, const struct tk_counter *next, u64 next_now);
 
 /*
@@ -119,8 +121,9 @@ enum timekeeping_adv_mode {
 };
 /* Returns whether a leap second was inserted or deleted. */
 bool timekeeping_advance(struct timekeeper *tk, u64 now, enum timekeeping_adv_mode mode);
-/* The coarse clocks follow. */
+/* The coarse clocks follow xtime_nsec; and their nanoseconds. */
 void tk_update_coarse_nsecs(struct timekeeper *tk);
+u32 tk_coarse_nsec(const struct timekeeper *tk);
 /* Cycles since cycle_last; 0 for a counter that went back. */
 u64 timekeeping_get_delta(const struct timekeeper *tk, u64 now);
 void tk_sub_wall_to_mono(struct timekeeper *tk, s64 sec, s64 nsec);

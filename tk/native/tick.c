@@ -29,7 +29,12 @@ void tk_sub_wall_to_mono(struct timekeeper *tk, s64 sec, s64 nsec)
 
 void tk_update_coarse_nsecs(struct timekeeper *tk)
 {
-	tk->coarse_nsec = (u32)(tk->xtime_nsec >> tk->shift);
+	tk->coarse_kept = false;
+}
+
+u32 tk_coarse_nsec(const struct timekeeper *tk)
+{
+	return tk->coarse_kept ? tk->coarse_nsec : (u32)(tk->xtime_nsec >> tk->shift);
 }
 
 /*
@@ -53,7 +58,7 @@ static void accumulate_nsecs_to_secs(struct timekeeper *tk)
 			tk->xtime_sec += leap;
 			tk_sub_wall_to_mono(tk, leap, 0);
 			tk->tai_offset -= leap;
-			tk->leaps++;
+			tk->leapt = true;
 		}
 	}
 }
@@ -135,8 +140,6 @@ static s32 log2_of(u64 n)
 bool timekeeping_advance(struct timekeeper *tk, u64 now, enum timekeeping_adv_mode mode)
 {
 	u64 off = timekeeping_get_delta(tk, now);
-	const u64 last = tk->cycle_last;
-	const u32 leaps = tk->leaps;
 	s32 k, limit;
 
 	if (tk->sleep.suspended)
@@ -146,6 +149,16 @@ bool timekeeping_advance(struct timekeeper *tk, u64 now, enum timekeeping_adv_mo
 	if (off < tk->cycle_interval && mode != TK_ADV_FREQ)
 		return false;
 
+	/*
+	 * A change of mult in mid-tick may move xtime_nsec back, and a coarse clock must not go:
+	 * until the next tick it is what it was.
+	 */
+	if (off >= tk->cycle_interval) {
+		tk->coarse_kept = false;
+	} else if (!tk->coarse_kept) {
+		tk->coarse_nsec = tk_coarse_nsec(tk);
+		tk->coarse_kept = true;
+	}
 	if (off < 2 * tk->cycle_interval) {
 		if (off >= tk->cycle_interval) {
 			off -= tk->cycle_interval;
@@ -164,9 +177,10 @@ bool timekeeping_advance(struct timekeeper *tk, u64 now, enum timekeeping_adv_mo
 	}
 	timekeeping_adjust(tk, off);
 	accumulate_nsecs_to_secs(tk);
-	/* A change of mult in mid-tick may move xtime_nsec back, and a coarse clock must not go. */
-	if (tk->cycle_last != last)
-		tk_update_coarse_nsecs(tk);
-	timekeeping_update(tk, tk->leaps != leaps);
-	return tk->leaps != leaps;
+	tk->updates++;
+	if (!tk->leapt)
+		return false;
+	tk->leapt = false;
+	tell(tk, TKR_CLOCK_WAS_SET_SEQ);
+	return true;
 }
