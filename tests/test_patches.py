@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import base64
 import gzip
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -23,8 +22,7 @@ def diff_of(path: str, before: str, after: str) -> str:
     """A diff that changes one line of TEXT."""
     at = TEXT.splitlines().index(before)
     context = TEXT.splitlines()
-    lines = [f"{'-' if n == at else ' '}{each}\n" + (f"+{after}\n" if n == at else "")
-             for n, each in enumerate(context)]
+    lines = [f"-{each}\n+{after}\n" if n == at else f" {each}\n" for n, each in enumerate(context)]
     return (f"diff --git a/{path} b/{path}\n--- a/{path}\n+++ b/{path}\n@@ -1,{len(context)} +1,{len(context)} @@\n"
             + "".join(lines))
 
@@ -78,8 +76,8 @@ def test_multi_part_and_encoded_mails_are_applied(tmp_path: Path) -> None:
     parts = ("--b\nContent-Type: text/plain\n\nwords\n--b\nContent-Type: text/x-patch\n\n"
              + diff_of("kernel/time/g", "six", "SIX") + "\n--b--\n")
     box = tmp_path / "t.mbox"
-    box.write_text(mail("[PATCH 1/2] =?utf-8?q?gr=C3=B6=C3=9Fer?=", encoded, "MIME-Version: 1.0\n"
-                        "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n")
+    box.write_text(mail("[PATCH 1/2] =?utf-8?q?gr=C3=B6=C3=9Fer?=", encoded, "MIME-Version: 1.0\nContent-Type: "
+                        "text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n")
                    + mail("[PATCH 2/2] parts", parts, "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n"))
     found = patches.read(str(box))
     assert subjects(found) == ["größer", "parts"]
@@ -194,8 +192,7 @@ def test_a_git_tree_is_read_alone(tmp_path: Path) -> None:
     found = patches.read(f"{tree}@HEAD~1..refs/bisect/bad", None)
     assert subjects(found) == subjects(patches.read("HEAD~1..refs/bisect/bad", tree)) == ["time: a range"]
     repository = own_git.borrow(tmp_path / "own", tree)
-    base = subprocess.run(["git", "-C", str(tree), "rev-parse", "refs/bisect/bad~1"], check=True, capture_output=True,
-                          text=True).stdout.strip()
+    base = git(tree, "rev-parse", "refs/bisect/bad~1")
     own_git.start_at(repository, base)
     done = own_git.apply(repository, found[0].mail)
     assert done.ok and repository.files(base, done.commit) == ["kernel/time/f"], done.said

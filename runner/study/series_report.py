@@ -259,5 +259,6 @@ def _panel(axis: Any, rows: Sequence[Row], experiment: str, metric: str) -> None
             axis.annotate(judge.number(each), (each, y), textcoords="offset points", xytext=(4, 4), fontsize=6)
     axis.set_title(f"{experiment}\n{SHORT.get(metric, metric)}", fontsize=8)
     axis.tick_params(axis="x", labelsize=6)
+    axis.xaxis.get_offset_text().set_fontsize(6)
     axis.grid(axis="y", color="#eeeeee")
     axis.margins(x=0.25)
