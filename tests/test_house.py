@@ -153,8 +153,8 @@ def _runner_imports() -> dict[str, set[str]]:
 # Which rooms of runner/ a room may import. "" is the ground: the modules beside the rooms.
 RUNNER_ROOMS = {"": {""}, "report": {"", "report"}, "guest": {"", "report", "guest"},
                 "lift": {"", "report", "lift"}, "simulate": {"", "report", "simulate"},
-                "study": {"", "report", "guest", "lift", "simulate", "commands", "study"},
-                "commands": {"", "report", "guest", "lift", "simulate", "commands"}}
+                "study": {"", "report", "guest", "lift", "simulate", "study"},
+                "commands": {"", "report", "guest", "lift", "simulate", "study", "commands"}}
 
 
 def _runner_room(module: str) -> str:

@@ -3,17 +3,15 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.console import Console
 
-from runner import options, output, plan, scenarios
-from runner.commands.images import images
-from runner.errors import need_built, CannotRun, Problem, Status
-from runner.guest import accel, boot, firmware, qemu
-from runner.report import progress, table
+from runner import options, output, plan
+from runner.errors import CannotRun, Problem, Status
+from runner.guest import boot, launch, qemu
+from runner.lift.images import images
+from runner.report import table
 from runner.report.results import Results
 
 
@@ -26,7 +24,7 @@ def main(arguments: Sequence[str]) -> Status:
     console = Console(stderr=True, highlight=False) if given.raw else table.console()
     found = qemu.find(given.qemu)
     with output.prepared(folder):
-        chosen = how(given, wanted, folder, found, tuple(extra), console)
+        chosen = launch.how(given, wanted, folder, found, tuple(extra), console)
         results = Results()
         made = images(wanted, given.build, "guest", given.periodic, console)
         for image in made:
@@ -51,52 +49,12 @@ def _compare(wanted: plan.Plan, given: options.argparse.Namespace, console: Cons
         console.print("\n".join([f"{name}: beside {found.words()}", *found.details()]), markup=False, soft_wrap=True)
 
 
-def _choose(given: options.argparse.Namespace, found: qemu.Qemu) -> accel.Accel:
-    elf = given.build / "probe.elf"
-    needs_probe = given.accel != "tcg" and not given.icount and not accel.kvm_obstacle()
-    if needs_probe:
-        need_built(elf)
-    rom = firmware.qboot() if needs_probe else Path()
-    return accel.choose(given.accel, given.icount, found.path, rom, elf)
-
-
-def how(
-    given: options.argparse.Namespace, wanted: plan.Plan, folder: Path, found: qemu.Qemu,
-    extra: tuple[str, ...], console: Console,
-) -> boot.Options:
-    """How to boot what is asked for: chooses the accelerator, and says why."""
-    chosen = _choose(given, found)
-    if chosen.why:
-        console.print(chosen.why, markup=False, soft_wrap=True)
-    publisher = "none" if given.no_page else given.publisher
-    if given.icount and publisher == "live":
-        publisher = accel.ICOUNT_PAGE
-    if publisher not in ("live", "none") and not publisher.startswith("static:"):
-        raise CannotRun(Problem.USAGE, f"--publisher {publisher} is not live, static:LINE or none")
-    return boot.Options(found, chosen, wanted.groups, scenarios.read(given.build), given.build, folder,
-                        given.boot, publisher, given.page, given.timeout, given.gdb, extra)
-
-
-def boot_image(
-    options_: boot.Options, image: plan.Image, suffix: str, title: str, console: Console, raw: bool = False,
-) -> tuple[boot.Result, list[float | None]]:
-    """Boots one image, and shows its progress; the result, and the wall time of each run."""
-    def on_command(line: Sequence[str]) -> None:
-        if options_.gdb:
-            console.print("QEMU waits for a debugger:\n  " + shlex.join(
-                ["gdb", str(image.elf), "-ex", "target remote :1234"]), markup=False, soft_wrap=True)
-
-    with progress.Show(console, title, raw) as show:
-        result = boot.run(options_, image, show, suffix, on_command)
-    return result, show.seconds
-
-
 def _boot(
     chosen: boot.Options, image: plan.Image, suffix: str, given: options.argparse.Namespace, console: Console,
     results: Results,
 ) -> None:
     """Boots one image, and adds its report to the results."""
-    result, seconds = boot_image(chosen, image, suffix, image.label, console, given.raw)
+    result, seconds = launch.boot_image(chosen, image, suffix, image.label, console, given.raw)
     results.add(result.document(chosen, seconds), result.samples)
     results.notes += result.notes
     if result.lost and given.bisect:

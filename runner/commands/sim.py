@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from runner import options, output, plan, simulate
-from runner.commands.images import images
 from runner.errors import Status
+from runner.lift.images import images
 from runner.report import progress, table
 from runner.report.results import Results
 

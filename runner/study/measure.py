@@ -12,9 +12,8 @@ from pathlib import Path
 from rich.console import Console
 
 from runner import options, output, plan, simulate
-from runner.commands import run
-from runner.commands.images import images
-from runner.guest import qemu
+from runner.guest import launch, qemu
+from runner.lift.images import images
 from runner.lift.words import Core
 from runner.report import progress, report
 from runner.report.names import core_words
@@ -89,14 +88,14 @@ class Measurement:
         given = options.run_parser().parse_args(
             ["--build", str(self.build), "--accel", self.accel, *(["--qemu", self.qemu] if self.qemu else [])])
         plans = [self._plan(core, groups) for core in cores]
-        how = run.how(given, plans[0], self.folder, qemu.find(given.qemu), (), self.console)
+        how = launch.how(given, plans[0], self.folder, qemu.find(given.qemu), (), self.console)
         self.accelerator = how.accel.name
         made = [images(wanted, self.build, "guest", self.periodic, self.console)[0] for wanted in plans]
         for turn in range(1, rounds + 1):
             for core, name, wanted, image, subject in zip(cores, names, plans, made, found):
                 title = f"{core.word}, {turn} of {rounds}" if rounds > 1 else core.word
                 this = replace(how, groups=wanted.groups)
-                result, seconds = run.boot_image(this, image, f"-{name}-{turn}", title, self.console)
+                result, seconds = launch.boot_image(this, image, f"-{name}-{turn}", title, self.console)
                 self._add(result.document(this, seconds), subject)
                 self.notes += result.notes
 
