@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Follows the page: reads it at the start and at each change, and passes it to the core. */
 #include "lib/math.h"
+#include "measure/disruption.h"
 #include "measure/measure.h"
 #include "measure/reading.h"
 
@@ -23,6 +24,9 @@ bool run_read_page(struct run *run)
 	run->line_error = vmclock_read(
 		clock->page, clock->page_mapped,
 		clock->is_virtual && clock->page_is_ours ? 0 : counter_now(run), &line);
+	if (!run->line_error || run->line_error == VMCLOCK_STATUS_IS_INITIALIZING ||
+	    run->line_error == VMCLOCK_STATUS_IS_UNKNOWN)
+		run->shown_marker = line.disruption_marker;
 	if (run->line_error) {
 		run->refusals += !vmclock_may_pass(run->line_error);
 		return false; /* the old line still serves */
@@ -124,10 +128,18 @@ static void page_changed(struct run *run)
 	/*
 	 * The tick is on here, because a page whose writer has died may take a while to be refused.
 	 */
-	if (!run_read_page(run))
+	if (!run_read_page(run)) {
+		if (run->shown_marker != before.disruption_marker)
+			disruption_notice(run);
 		return;
+	}
 	disrupted = run->line.disruption_marker != before.disruption_marker ||
 		    run->line.vm_generation_counter != before.vm_generation_counter;
+	if (disrupted || run->time_unknown) {
+		disrupted = true;
+		disruption_notice(run);
+		disruption_line(run);
+	}
 	now = counter_now(run);
 	moved_fs = (u64)magnitude(
 		instant_to_fsec(vmclock_utc_at(&run->line, now) - vmclock_utc_at(&before, now)));
@@ -139,7 +151,7 @@ static void page_changed(struct run *run)
 	}
 	if (run->following && can_follow(run)) {
 		clock->lock(clock->context);
-		feed(run, disrupted ? 0 : run->params->step_ns);
+		feed(run, disrupted || disruption_recent(run, now) ? 0 : run->params->step_ns);
 		clock->unlock(clock->context);
 	}
 }

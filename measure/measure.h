@@ -35,10 +35,12 @@ struct run {
 	struct vmclock_seen
 		seen; /* the page when it was read last, whether it was accepted or not */
 	enum vmclock_error line_error;
+	u64 shown_marker;      /* the page's last one, also where it had no usable line beside it */
 	void (*tick)(u64 now); /* in place of the core's own; NULL: that */
 	/* Called after the core was handed a line, with the tick disabled; NULL: nobody asks. */
 	void (*told)(struct run *run);
-	bool following; /* feed each change of the page to the core */
+	bool following;	   /* feed each change of the page to the core */
+	bool time_unknown; /* a disruption was noticed, and no line taken since */
 	bool sampling;
 	bool read_before; /* last_mono_ns holds something */
 	s64 last_mono_ns; /* the last reading, to detect that time goes back */
@@ -173,6 +175,10 @@ void run_metrics(struct run *run);
 void run_metric_ns(struct run *run, const char *name, s64 fsec);
 /* A time since the window's start, in seconds; a note where it is -1, never. */
 void run_metric_since(struct run *run, const char *name, s64 since_us);
+
+/* The claim that the host finds the core's time right at this moment, where the clock has a judge.
+ */
+void run_claim_host(struct run *run);
 
 /* Claims of every scenario that follows: no time went back; the page was never refused. */
 void run_claim_sane(struct run *run);

@@ -73,6 +73,8 @@ static const struct field fields[] = {
 	  "regress: how often the clock is read at each frequency" },
 	{ "known", KIND_BOOL, AT(known), 0, 1, 0, NULL,
 	  "a claim that fails for want of a switch is known to, and fails nothing" },
+	{ "disruptions", KIND_U32, AT(disruptions), 0, 1000, 0, NULL,
+	  "disrupted: ends after so many disruptions; 0: after the duration" },
 	{ "samples", KIND_BOOL, AT(samples), 0, 1, 0, NULL, "ship the samples" },
 };
 

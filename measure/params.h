@@ -40,6 +40,7 @@ struct scenario_params {
 	s64 offset_ns;	 /* slew, step: how far; 0: the scenario's own */
 	u32 late_ns;	 /* virtual: ticks come up to this late, at random */
 	u64 seed;	 /* of all that is random */
+	u32 disruptions; /* disrupted: ends after so many; 0: after the duration */
 	u32 step_ns;	 /* threshold between slew and step */
 	u32 readings;	 /* regress: of the clock at each frequency */
 	bool known;	 /* a claim that rests on a switch which the core lacks may fail */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* One reading of the core: its error against the line at the same counter value. */
+#include "measure/disruption.h"
 #include "measure/measure.h"
 #include "measure/reading.h"
 
@@ -38,9 +39,13 @@ void run_sample(struct run *run)
 		run->stats->backwards++;
 	run->last_mono_ns = time.mono_ns;
 	run->read_before = true;
-	if (!run->sampling)
+	/* The line of before a disruption says nothing any more. */
+	if (run->time_unknown)
 		return;
 	run->last_error_fs = error_of(run, &time);
+	disruption_sample(run, time.counter, run->last_error_fs);
+	if (!run->sampling)
+		return;
 	run_account_sample(run, time.counter, run->last_error_fs - run->target_fs);
 	stats_add(run->stats, time.counter, window_us(run, time.counter),
 		  run->last_error_fs - run->target_fs);

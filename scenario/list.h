@@ -26,5 +26,6 @@ extern const struct scenario scenario_regress;
 extern const struct scenario scenario_getters;
 extern const struct scenario scenario_vdso;
 extern const struct scenario scenario_told;
+extern const struct scenario scenario_disrupted;
 
 #endif

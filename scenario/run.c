@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Runs the scenarios that an experiment names, one after the other, each as a KTAP subtest. */
 #include "lib/string.h"
+#include "measure/disruption.h"
 #include "scenario/scenario.h"
 
 /*
@@ -46,6 +47,7 @@ static void run_one(const struct scenario *scenario, const struct scenario_param
 	if (!params.duration_ms)
 		params.duration_ms = scenario->duration_ms[kind];
 	stats_reset(io->stats);
+	disruptions_reset();
 	ktap_subtest_begin(io->ktap, scenario->name);
 	run_params(&run, scenario->name, params.duration_ms, io->run);
 	if (scenario->needs.virtual_clock && !clock->is_virtual) {

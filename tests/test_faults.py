@@ -56,7 +56,7 @@ class Row:
 
 # What bench.c claims in every scenario that starts a core, takes a line, and looks at the page.
 STARTING = ("lock", "compare", "slew", "nohz", "late", "step", "freq", "recalibrate", "trace", "smp", "rate", "clocks",
-            "regress")
+            "regress", "disrupted")
 FOLLOWING = tuple(name for name in STARTING if name not in ("clocks", "regress"))
 # These drive a core by hand, without a line.
 DRIVING = ("adjust", "leap", "sleep", "aux", "getters", "vdso", "told")
@@ -124,6 +124,9 @@ OWN = (
     Row("step", "the line is regained at the next look at the page", "reference-slewed"),
     Row("step", "after a disruption the core is on the new line at the next look", "reference-stale"),
     Row("step", "every disruption is noticed", "marker-lost"),
+    Row("disrupted", "every disruption is noticed", "marker-lost"),
+    Row("disrupted", "every disruption ends with a line of its own marker", "page-dies"),
+    Row("disrupted", "the first reading on the new line is within the error that the line states", "reference-stale"),
     Row("freq", "it stays within one mult step over one tick of the changing line", "reference-stale"),
     Row("recalibrate", "a tick while cycle_interval is 0 is skipped", "recalibrate-lost"),
     Row("recalibrate", "nothing is lost: it strays by no more than one mult step over a pause",
@@ -236,6 +239,9 @@ GUEST_ROWS = (
     GuestRow("lock", "in the median it is on the line, but for late ticks and the page's own moves",
              ("--icount", "fault=reference-1us", "hz=100", "duration=0.2")),
     GuestRow("lock", "the host finds the core's time within the page's stated maxerror, beside what is still to be"
+             " slewed",
+             ("--accel", "tcg", "fault=reader-ahead", "hz=100", "duration=0.5")),
+    GuestRow("disrupted", "the host finds the core's time within the page's stated maxerror, beside what is still to be"
              " slewed",
              ("--accel", "tcg", "fault=reader-ahead", "hz=100", "duration=0.5")),
     # No fault but a rate that is a lie: 1000000 kHz, where icount's counter has another.

@@ -154,6 +154,7 @@ def _runner_imports() -> dict[str, set[str]]:
 RUNNER_ROOMS = {"": {""}, "report": {"", "report"}, "guest": {"", "report", "guest"},
                 "lift": {"", "report", "lift"}, "simulate": {"", "report", "simulate"},
                 "study": {"", "report", "guest", "lift", "simulate", "study"},
+                "disruption": {"", "report", "guest", "lift", "disruption"},
                 "commands": {"", "report", "guest", "lift", "simulate", "study", "commands"}}
 
 

@@ -33,20 +33,22 @@ def main(arguments: Sequence[str]) -> Status:
         status = results.write(folder)
         if not given.raw:
             results.show(folder, console)
-            if wanted.linux and not given.words:
-                _compare(wanted, given, console)
+            if wanted.linux and not given.words and _compare(wanted, given, console) and status is Status.PASSED:
+                status = Status.DIFFERS
         return status
 
 
-def _compare(wanted: plan.Plan, given: options.argparse.Namespace, console: Console) -> None:
-    """A line for each tree: whether its core does as the native one does at its stage. It changes no status:
-    `tickbench check` judges that."""
+def _compare(wanted: plan.Plan, given: options.argparse.Namespace, console: Console) -> bool:
+    """A line for each tree: whether its core does as the native one does at its stage. True if one does not."""
     from runner.lift.kbuild import Variant
     from runner.study import check
 
+    differs = False
     for word in wanted.linux:
         name, found = check.with_native(word, Variant("um", plan.hz(wanted), not given.periodic), given.build)
         console.print("\n".join([f"{name}: beside {found.words()}", *found.details()]), markup=False, soft_wrap=True)
+        differs |= found.differs
+    return differs
 
 
 def _boot(

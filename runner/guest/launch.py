@@ -15,7 +15,8 @@ from runner.guest import accel, boot, firmware, qemu
 from runner.report import progress
 
 
-def _choose(given: options.argparse.Namespace, found: qemu.Qemu) -> accel.Accel:
+def choose(given: options.argparse.Namespace, found: qemu.Qemu) -> accel.Accel:
+    """The accelerator that the options ask for."""
     elf = given.build / "probe.elf"
     needs_probe = given.accel != "tcg" and not given.icount and not accel.kvm_obstacle()
     if needs_probe:
@@ -29,7 +30,7 @@ def how(
     extra: tuple[str, ...], console: Console,
 ) -> boot.Options:
     """How to boot what is asked for: chooses the accelerator, and says why."""
-    chosen = _choose(given, found)
+    chosen = choose(given, found)
     if chosen.why:
         console.print(chosen.why, markup=False, soft_wrap=True)
     publisher = "none" if given.no_page else given.publisher

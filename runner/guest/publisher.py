@@ -164,7 +164,7 @@ class Publisher:
         if not self.program.exists():
             raise CannotRun(Problem.NOT_BUILT, f"there is no {self.program}")
         try:
-            self._file = self.log.open("wb")
+            self._file = self.log.open("ab")
             self._child = process.start(
                 [str(self.program), "--page", str(self.page),
                  *(["--mailbox", str(self.mailbox)] if self.mailbox else []), *self.args],
@@ -209,6 +209,16 @@ class Publisher:
         if status is None:
             return ""
         return f"signal {-status}" if status < 0 else f"status {status}"
+
+    def signal(self, number: int) -> None:
+        """Sends it a signal; nothing if it has ended."""
+        if self._child and self._child.poll() is None:
+            self._child.send_signal(number)
+
+    def restart(self) -> None:
+        """Starts it again, after it has ended, on the files that it left."""
+        self.stop()
+        self.__enter__()
 
     def words(self) -> str:
         """The end of its log."""

@@ -51,6 +51,7 @@ OF_SCENARIO: dict[str, Callable[[dict[str, Any]], str]] = {
                                f" one, of {figure(metrics['counter_drift_limit_ppb'], 1)} that may be"),
     "trace": _count("going_moved_ticks", "C moved by itself in {} ticks"),
     "recalibrate": _count("recalibrations", "{} recalibrations of the counter"),
+    "disrupted": _count("disruptions", "{} disruptions"),
     "freq": _count("period_changes", "{} changes of the page's period"),
 }
 

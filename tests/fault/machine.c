@@ -43,6 +43,7 @@ const char *const fault_names[] = {
 	"page-broken",
 	"page-unknown",
 	"page-pauses",
+	"page-dies",
 	"marker-lost",
 	"stress-mixed",
 	"stress-still",
@@ -200,6 +201,9 @@ enum vmclock_error __wrap_vmclock_read(const volatile struct vmclock_abi *page, 
 	error = __real_vmclock_read(page, mapped, now, line);
 	/* A publisher without an answer after the core has started, for ever or for 4 reads. */
 	if (++reads > 2 && (fault_is("page-unknown") || (fault_is("page-pauses") && reads <= 6)))
+		return VMCLOCK_STATUS_IS_UNKNOWN;
+	/* The same once the core follows the line. */
+	if (reads > 3 && fault_is("page-dies"))
 		return VMCLOCK_STATUS_IS_UNKNOWN;
 	if (fault_is("marker-lost"))
 		line->disruption_marker = 1;

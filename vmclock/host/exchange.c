@@ -42,6 +42,11 @@ static void replace(struct exchange *exchange, u64 low, u64 high)
 	exchange->count = 1;
 }
 
+void exchange_forget(struct exchange *exchange)
+{
+	exchange->count = 0;
+}
+
 static enum exchange_result learn(struct exchange *exchange, u64 guest, u64 start, u64 end)
 {
 	u64 low = guest - end, high = guest - start, width = end - start;

@@ -16,7 +16,7 @@
 #define PATIENCE_US	 300  /* for one answer; a later one is taken at the next look */
 #define PATIENCE_LOST_US 20   /* the same of a guest that has been silent for long */
 #define BATCH_US	 2000 /* of a burst, before the clock is looked at again */
-#define BURST_US	 200000
+#define BURST_US	 30000 /* of a burst, after which there is a first line, and a narrow one ends */
 #define LONG_BURST_US	 1500000
 #define WIDE_NS		 4000 /* bounds wider than this are worth the long burst */
 #define BURST_IDLE	 2000 /* exchanges without a narrower bound, after which a burst ends */
@@ -97,6 +97,7 @@ static bool burst_go_on(struct live *live)
 			return burst_over(live);
 		case EXCHANGE_CONTRADICTS:
 			lines_disrupt(live);
+			live->offset.known = false;
 			burst_begin(live);
 			break;
 		case EXCHANGE_AGREES:
@@ -109,6 +110,14 @@ static bool burst_go_on(struct live *live)
 	return burst_over(live);
 }
 
+/* Whether the bounds are good enough for a first line, which the rest of the burst refines. */
+static bool burst_usable(const struct live *live)
+{
+	double width_ns = (double)(live->exchange.high - live->exchange.low) * live_period_ns(live);
+
+	return monotonic_us() - live->burst_us >= BURST_US && width_ns <= PATIENCE_US * 1000;
+}
+
 static void find_by_mailbox(struct live *live)
 {
 	if (!live->bursting) {
@@ -116,9 +125,9 @@ static void find_by_mailbox(struct live *live)
 			return;
 		burst_begin(live);
 	}
-	if (!burst_go_on(live))
+	live->bursting = !burst_go_on(live);
+	if (live->bursting && !burst_usable(live))
 		return;
-	live->bursting = false;
 	offset_from_exchange(&live->offset, &live->exchange);
 }
 
@@ -153,6 +162,18 @@ void guest_offset_find(struct live *live)
 	log_offset(&live->offset, &live->exchange, live_period_ns(live));
 }
 
+void guest_offset_forget(struct live *live)
+{
+	live->generation++;
+	lines_state_generation(live);
+	lines_disrupt(live);
+	if (live->options->offset == OFFSET_CYCLES || live->options->offset == OFFSET_NONE)
+		return;
+	live->offset.known = false;
+	exchange_forget(&live->exchange);
+	burst_begin(live);
+}
+
 static void watch_kvm(struct live *live)
 {
 	struct offset now = live->offset;
@@ -167,8 +188,23 @@ static void watch_kvm(struct live *live)
 	log_offset(&live->offset, &live->exchange, live_period_ns(live));
 }
 
+/* A burst that goes on after the first line: its end refines that line. */
+static void end_burst(struct live *live)
+{
+	live->bursting = !burst_go_on(live);
+	if (live->bursting || !live->offset.known ||
+	    !offset_from_exchange(&live->offset, &live->exchange))
+		return;
+	live->refresh_us = 0;
+	log_offset(&live->offset, &live->exchange, live_period_ns(live));
+}
+
 static void watch_mailbox(struct live *live)
 {
+	if (live->bursting) {
+		end_burst(live);
+		return;
+	}
 	switch (ask_mailbox(live)) {
 	case EXCHANGE_SILENT:
 		return; /* asked again at the next look */

@@ -77,6 +77,14 @@ static u64 rate_frac(const struct vmclock_line *line, double relative)
 	return (u64)ceill((long double)line->period_frac * relative);
 }
 
+void lines_state_generation(struct live *live)
+{
+	if (!live->options->generation_known)
+		return;
+	live->line.flags |= VMCLOCK_FLAG_VM_GEN_COUNTER;
+	live->line.vm_generation_counter = live->generation;
+}
+
 static void state_errors(struct live *live, const struct steered *steered)
 {
 	struct vmclock_line *line = &live->line;
@@ -96,6 +104,7 @@ static void state_errors(struct live *live, const struct steered *steered)
 	line->period_maxerror = rate_frac(line, 4 * fit->period_error + excess + wander);
 	line->flags = VMCLOCK_FLAG_PERIOD_ESTERROR | VMCLOCK_FLAG_PERIOD_MAXERROR |
 		      VMCLOCK_FLAG_TIME_ESTERROR | VMCLOCK_FLAG_TIME_MAXERROR;
+	lines_state_generation(live);
 	line->time_type = VMCLOCK_TIME_UTC;
 	line->leap_indicator = live->leap.indicator;
 	if (live->leap.known) {
@@ -168,6 +177,7 @@ static void publish_device(struct live *live)
 	if (live->published)
 		keep_replaced(live, offset_to_guest(&live->offset, host_counter()));
 	live->line = line;
+	lines_state_generation(live);
 	live->line.disruption_marker += live->marker;
 	live->line.counter_value = offset_to_guest(&live->offset, line.counter_value);
 	if (live->offset.ratio_bits)
@@ -243,6 +253,8 @@ void lines_guard(struct live *live)
 	page->seq_count = was->seq_count;
 	live->marker++;
 	live->line.disruption_marker++;
+	live->generation++;
+	lines_state_generation(live);
 	write_page(live);
 }
 

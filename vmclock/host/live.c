@@ -60,7 +60,7 @@ static void sample_clock(struct live *live)
 
 	watch_leap(live);
 	tai_sec = live->leap.kernel_tai_sec;
-	hostclock_pair(&live->leap, PAIR_TRIES, &pair);
+	live_pair(live, &pair);
 	watch_leap(live);
 	/* Which second this pair belongs to is not known. */
 	if (live->leap.kernel_tai_sec != tai_sec)
@@ -108,6 +108,8 @@ static void one_poll(struct live *live)
 	s64 now = monotonic_us();
 
 	lines_guard(live);
+	if (stop_guest_restored())
+		guest_offset_forget(live);
 	watch_leap(live);
 	if (now >= live->pair_us) {
 		live->pair_us = now + PAIR_US;
@@ -133,6 +135,9 @@ static bool open_all(struct live *live)
 	char why[512];
 
 	live->line.clock_status = VMCLOCK_STATUS_INITIALIZING;
+	live->line.disruption_marker = options->line.disruption_marker;
+	live->generation = options->generation;
+	lines_state_generation(live);
 	if (!publish_open(options, &file, &live->line))
 		return false;
 	live->page = file.memory;

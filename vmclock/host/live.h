@@ -49,7 +49,8 @@ struct live {
 	s64 stated_doubt_us; /* what is added to time_maxerror for the guest's silence */
 	bool lost;	     /* the page says "unknown" */
 	u32 device_seq;
-	u64 marker; /* ours; what a device says is added */
+	u64 marker;	/* ours; what a device says is added */
+	u64 generation; /* vm_generation_counter, if options->generation_known */
 	u64 lines, judged;
 
 	s64 started_us, pair_us, ask_us, refresh_us, tampered_us; /* monotonic; when due */
@@ -58,6 +59,13 @@ struct live {
 static inline double live_period_ns(const struct live *live)
 {
 	return (double)live->fit.period_ns;
+}
+
+/* The host's clock against its counter, with the error that --clock-error gives it. */
+static inline void live_pair(const struct live *live, struct pair *pair)
+{
+	hostclock_pair(&live->leap, PAIR_TRIES, pair);
+	pair->time_ns += live->options->clock_error_ns;
 }
 
 /* --- guest_offset.c --- */
@@ -70,6 +78,10 @@ void guest_offset_find(struct live *live);
  * and "initializing", until guest_offset_find() has the new one.
  */
 void guest_offset_watch(struct live *live);
+
+/* The guest was restored from a snapshot: another generation, and nothing is known of its counter.
+ */
+void guest_offset_forget(struct live *live);
 
 /* --- doubt.c --- */
 
@@ -92,6 +104,9 @@ void verdict_give(struct live *live);
  * was replaced: the larger of both errors counts.
  */
 long double lines_stated_ns(const struct live *live, u64 counter);
+
+/* Puts the VM generation counter into the line, where --generation gave one. */
+void lines_state_generation(struct live *live);
 
 /* Writes the next line: of the fit, or of the host's device. */
 void lines_refresh(struct live *live);

@@ -68,6 +68,9 @@ enum exchange_result {
 enum exchange_result exchange_once(struct exchange *exchange, volatile struct mailbox *mailbox,
 				   u64 patience);
 
+/* Nothing is known of the guest's counter any more: the next answer counts as the first one. */
+void exchange_forget(struct exchange *exchange);
+
 /*
  * Cycles: how long the guest may have been stopped without any answer's having shown it. It grows
  * with the host's counter, `now`, and each answer brings it down to its own width.

@@ -41,6 +41,13 @@ static const char help[] =
 	"  --leap-list FILE    leap seconds from there, not from the kernel or the system's list\n"
 	"  --debugfs FOLDER    where KVM tells (default /sys/kernel/debug/kvm; never mounted by "
 	"us)\n"
+	"  --clock-error NS    add this to the host's clock: a host whose clock is wrong "
+	"(-1000000000 to\n"
+	"                      1000000000)\n"
+	"  --marker N          the first disruption marker of a new page (default 0)\n"
+	"  --generation N      state this VM generation counter; it grows by one when a snapshot "
+	"is\n"
+	"                      restored (default: none)\n"
 	"  --json              one JSON object a line, for programs\n"
 	"  --die-with-parent   end when the process that started this one does\n"
 	"\n"
@@ -68,6 +75,9 @@ enum {
 	OPT_DEVICE,
 	OPT_LEAP,
 	OPT_DEBUGFS,
+	OPT_CLOCK_ERROR,
+	OPT_MARKER,
+	OPT_GENERATION,
 	OPT_JSON,
 	OPT_PARENT,
 	OPT_HELP,
@@ -90,6 +100,9 @@ static const struct option table[] = {
 	{ "host-device", required_argument, NULL, OPT_DEVICE },
 	{ "leap-list", required_argument, NULL, OPT_LEAP },
 	{ "debugfs", required_argument, NULL, OPT_DEBUGFS },
+	{ "clock-error", required_argument, NULL, OPT_CLOCK_ERROR },
+	{ "marker", required_argument, NULL, OPT_MARKER },
+	{ "generation", required_argument, NULL, OPT_GENERATION },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "die-with-parent", no_argument, NULL, OPT_PARENT },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -274,6 +287,28 @@ static bool take_switch(struct options *options, int option)
 	}
 }
 
+/* What tells one host from another. */
+static bool parse_host(struct options *options, int option, const char *value)
+{
+	switch (option) {
+	case OPT_CLOCK_ERROR:
+		if (str_to_fixed(value, 0, &options->clock_error_ns) &&
+		    options->clock_error_ns >= -1000000000 && options->clock_error_ns <= 1000000000)
+			return true;
+		return refuse("--clock-error", value, "nanoseconds from -1000000000 to 1000000000");
+	case OPT_MARKER:
+		return str_to_u64(value, &options->line.disruption_marker) ||
+		       refuse("--marker", value, "a number below 2^64");
+	case OPT_GENERATION:
+		options->generation_known = str_to_u64(value, &options->generation);
+		return options->generation_known ||
+		       refuse("--generation", value, "a number below 2^64");
+	default:
+		fprintf(stderr, "vmclock-host: see --help\n");
+		return false;
+	}
+}
+
 static bool parse_one(struct options *options, int option, char *value)
 {
 	u64 number;
@@ -322,8 +357,7 @@ static bool parse_one(struct options *options, int option, char *value)
 		options->debugfs = value;
 		return true;
 	default:
-		fprintf(stderr, "vmclock-host: see --help\n");
-		return false;
+		return parse_host(options, option, value);
 	}
 }
 

@@ -38,7 +38,10 @@ struct options {
 	s32 status; /* enum vmclock_status, or -1: by itself */
 	bool json;
 	bool die_with_parent;
-	struct vmclock_line line; /* of --static */
+	s64 clock_error_ns; /* added to the host's clock */
+	bool generation_known;
+	u64 generation;		  /* of the VM */
+	struct vmclock_line line; /* of --static; the first marker of a new page */
 };
 
 enum options_result {

@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t caught;
+static volatile sig_atomic_t caught, restored;
 static s64 deadline_us;
 
 static void on_signal(int number)
@@ -16,15 +16,31 @@ static void on_signal(int number)
 	caught = number;
 }
 
+static void on_restored(int number)
+{
+	(void)number;
+	restored = 1;
+}
+
+bool stop_guest_restored(void)
+{
+	bool was = restored;
+
+	restored = 0;
+	return was;
+}
+
 void stop_prepare(bool die_with_parent, s64 duration_us)
 {
 	struct sigaction catch = { .sa_handler = on_signal }; /* no SA_RESTART: sleeps end */
+	struct sigaction note = { .sa_handler = on_restored };
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	pid_t parent = getppid();
 
 	sigaction(SIGTERM, &catch, NULL);
 	sigaction(SIGINT, &catch, NULL);
 	sigaction(SIGHUP, &catch, NULL);
+	sigaction(SIGUSR1, &note, NULL);
 	sigaction(SIGPIPE, &ignore, NULL);
 	if (die_with_parent) {
 		prctl(PR_SET_PDEATHSIG, SIGTERM);

@@ -23,7 +23,7 @@ static bool judge(const struct live *live, u64 counter, u64 sec, u64 frac,
 
 	if (sec >= POST_SEC_MAX)
 		return false;
-	hostclock_pair(&live->leap, PAIR_TRIES, &pair);
+	live_pair(live, &pair);
 	age_ns = (s64)(pair.counter - offset_to_host(&live->offset, counter)) * live->fit.period_ns;
 	if (fabsl(age_ns) > POST_AGE_NS)
 		return false;
