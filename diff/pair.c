@@ -234,16 +234,22 @@ void pair_readings(u32 sets, struct difference *difference)
 		compare_readings(cores, pair.now, sets, difference);
 }
 
-void pair_tick(struct difference *difference)
+/* A tick of both cores, and their states after it. */
+static void tick(struct difference *difference)
 {
-	if (pair.ticks % READINGS_EVERY == 0)
-		pair_readings(1U << pair.ticks / READINGS_EVERY % TK_SETS, difference);
 	for (int i = 0; i < CORES; i++)
 		cores[i]->tick(pair.now);
 	/* Less than a tick's cycles are left over; max_idle has room for them. */
 	pair.since_tick = 0;
 	pair.ticks++;
 	pair_compare(difference);
+}
+
+void pair_tick(struct difference *difference)
+{
+	if (pair.ticks % READINGS_EVERY == 0)
+		pair_readings(1U << pair.ticks / READINGS_EVERY % TK_SETS, difference);
+	tick(difference);
 }
 
 void pair_read(struct difference *difference)
@@ -392,7 +398,7 @@ void pair_far(u32 times, struct difference *difference)
 	pair.now += cycles < most ? (u64)cycles : most;
 	pair_readings(TK_SET_ALL & ~TK_SET_VDSO, difference);
 	pair_read(difference);
-	pair_tick(difference);
+	tick(difference);
 }
 
 void pair_behind(u64 cycles, struct difference *difference)
@@ -408,7 +414,7 @@ void pair_behind(u64 cycles, struct difference *difference)
 	pair_readings(TK_SET_ALL & ~(TK_SET_VDSO | TK_SET_SNAPSHOT), difference);
 	pair_read(difference);
 	if (both_check())
-		pair_tick(difference);
+		tick(difference);
 	pair.now = now;
 	pair.since_tick = since_tick; /* that tick accumulated nothing */
 }

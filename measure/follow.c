@@ -182,7 +182,8 @@ bool run_start_core(struct run *run)
 	run->target_fs = 0;
 	run->moved_fs = run->moved_max_fs = 0;
 	run->account_max_fs = 0;
-	if (clock->page && run_read_page(run) && run_page_time_fits(run))
+	/* Where the page is refused for a moment, its last line tells the time as well. */
+	if (clock->page && (run_read_page(run) || run->line.period_frac) && run_page_time_fits(run))
 		instant_to_timespec(vmclock_utc_at(&run->line, setup.now), &setup.sec, &setup.nsec);
 	error = run->tk->init(&setup);
 	if (error)

@@ -19,7 +19,7 @@ static struct {
 /* The told time at cycle_last, ns * 2^32. */
 static s128 told(const struct tk_state *state)
 {
-	return ((s128)state->xtime_sec * TB_NSEC_PER_SEC << 32) +
+	return (s128)state->xtime_sec * TB_NSEC_PER_SEC * ((s128)1 << 32) +
 	       ((s128)state->xtime_nsec << (32 - state->shift));
 }
 
@@ -27,7 +27,7 @@ static s128 told(const struct tk_state *state)
 static s128 slewed(const struct run *run, const struct tk_state *state)
 {
 	return (s128)state->time_offset * run->params->hz +
-	       ((s128)state->time_adjust * 1000 << 32) + state->time_adjust_frac;
+	       (s128)state->time_adjust * 1000 * ((s128)1 << 32) + state->time_adjust_frac;
 }
 
 static s128 going(const struct run *run, const struct tk_state *state)

@@ -77,6 +77,8 @@ def make(goal: str) -> Path:
     build.mkdir(parents=True, exist_ok=True)
     # As the user's make names it: its dependency files name objects as make was told to.
     word = build.relative_to(ROOT) if build.is_relative_to(ROOT) else build
+    if goal.startswith(f"{build}/"):
+        goal = f"{word}{goal[len(str(build)):]}"
     with (build / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         made = subprocess.run(["make", "-C", str(ROOT), f"BUILD={word}", goal],

@@ -56,6 +56,7 @@ class Varied:
 # Whatever accumulates or adjusts without the remainder of a tick: the series' second to fourth version.
 PLAIN_REMOVAL: tuple[Edit, ...] = (
     (TIMEKEEPING, r"\s-\s+tk->xtime_remainder", ""),
+    (TIMEKEEPING, r"tk->xtime_remainder = [^;]*;", "tk->xtime_remainder = 0;"),
     (TIMEKEEPING, r"\(tk->xtime_interval \+ tk->xtime_remainder\)", "tk->xtime_interval"))
 NO_CLAWBACK: tuple[Edit, ...] = ((TIMEKEEPING, r"tk->ntp_error \+= offset << tk->ntp_error_shift;", ""),)
 # `tail` in words that the source's look does not know, and without it. What is replaced is the merged one.

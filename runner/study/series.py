@@ -125,8 +125,8 @@ def base_repository(word: str, series: Sequence[patches.Patch], build: Path) -> 
         found = trees.resolve(word, (build / "lift").resolve())
         name, source = found.label, found.path
     also = sorted({file for patch in series for file in named_files(patch.mail)})
-    folder = work / key_of(str(source)) / _plain(name)
-    made = own_git.create(folder)
+    folder = work / key_of(str(source), *also) / _plain(name)
+    made = own_git.keep(folder)
     return made, own_git.take_files(made, source, also), name, str(source)
 
 
