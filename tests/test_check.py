@@ -61,6 +61,15 @@ def test_an_edit_that_changes_no_behaviour_is_equal_to_head(checkout: Path, buil
     assert said["head"]["equal"] and said["head"]["ticks"] >= TICKS and said["head"]["fields"] > 20
 
 
+def test_an_edit_that_is_undone_and_made_again_is_judged_anew(checkout: Path, built: Path) -> None:
+    """Its object was kept: nothing is compiled, and the comparison's program must be linked all the same."""
+    for before, after, expected in ((BEFORE, AFTER, 3), (AFTER, BEFORE, 0), (BEFORE, AFTER, 3), (AFTER, BEFORE, 0)):
+        replace(checkout / detect.TIMEKEEPING, before, after)
+        status, said = judged(checkout, built)
+        assert status == expected, said["verdict"]
+        assert said["native"]["equal"] is (expected == 0)
+
+
 def test_a_claim_that_fails_is_named_with_its_scenario(checkout: Path, built: Path) -> None:
     # Ticks accumulate an error of a nanosecond's 1024th each.
     replace(checkout / detect.TIMEKEEPING, "tk->ntp_error += tk->ntp_tick << shift;",

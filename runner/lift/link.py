@@ -125,7 +125,8 @@ class Linker:
         steps = [step for step in self.steps if not self._is_object(step)]
         if any(self._stale(step) for step in self.steps if self._is_object(step)):
             return False
-        programs = {f"{HERE}/{name}" for name in self.programs}
+        # Whether a program is stale is known once its objects are made: also one that was asked for by name.
+        programs = {f"{HERE}/{name}" for name in self.programs if not name.endswith(".o")}
         for step in steps:
             if step.target not in programs and self._stale(step) and self._failed([step]):
                 return False
