@@ -85,18 +85,6 @@ static void report_kvmclock(struct run *run, const struct kvmclock *kvm, instant
 	run_metric_ns(run, "kvmclock_error_ns", error_fs);
 }
 
-/*
- * The core starts at the page's time, also if its publisher had no answer for a moment: a core that
- * starts elsewhere is so far off that its error has no digits left for its drift.
- */
-static void await_page(struct run *run)
-{
-	u32 waits = 0;
-
-	while (run->clock->page && !run_read_page(run) && run_await_page(run, &waits))
-		;
-}
-
 static void compare_run(struct run *run)
 {
 	const struct clock *clock = run->clock;
@@ -108,7 +96,6 @@ static void compare_run(struct run *run)
 	u128 rest;
 	instant told, page;
 
-	await_page(run);
 	if (!run_start_core(run))
 		return;
 	run_ticks_start(run);

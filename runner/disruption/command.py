@@ -105,8 +105,3 @@ def claim(run: dict[str, object], sentence: str, ok: bool) -> None:
     assert isinstance(claims, list)
     claims.append({"sentence": sentence, "ok": ok, "skipped": None, "todo": None})
     run["ok"] = bool(run["ok"]) and ok
-
-
-def quiet(given: argparse.Namespace) -> Console:
-    """Where progress and remarks go."""
-    return Console(stderr=True, highlight=False)

@@ -84,7 +84,7 @@ def main(arguments: Sequence[str]) -> int:
         if name not in KINDS:
             raise CannotRun(Problem.USAGE, f"\"{name}\" is none of {', '.join(KINDS)}")
     names = given.kinds or list(KINDS)
-    console = command.quiet(given)
+    console = progress.stderr()
     first, image = command.prepare(given, 1, given.away, console)
     done: Done = []
     with output.prepared(first.output):

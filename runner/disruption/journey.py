@@ -392,8 +392,3 @@ def document(journey: Journey, made: ktap.Report) -> Document:
                               "seen": [asdict(saw) for saw in seen(run["notes"])]}
         run["notes"] = [note for note in run["notes"] if not NOTE.match(note)]
     return whole
-
-
-def figures(rows: Sequence[dict[str, Any]], name: str) -> list[float]:
-    """The values of one column that are there."""
-    return [row[name] for row in rows if row.get(name) is not None]

@@ -26,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
     given.command = "migrate"
     if given.count > 1000 or not 2 <= len(given.clock_error) <= 8:
         raise CannotRun(Problem.USAGE, "--count is at most 1000, and --clock-error names two to eight hosts")
-    console = command.quiet(given)
+    console = progress.stderr()
     seconds = given.count * (given.interval + ABOUT_SECONDS)
     options, image = command.prepare(given, given.count, seconds, console)
     with output.prepared(options.output), progress.Show(console, image.label) as show:
