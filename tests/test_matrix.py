@@ -229,10 +229,14 @@ def kept_safely(home: Path) -> list[str]:
             for line in [json.loads(each)["name"] for each in path.read_text().split("\n")[:-1]]]
 
 
-def remote(home: Path, logins: str, text: str = SMALL) -> subprocess.CompletedProcess[str]:
+def remote(home: Path, logins: str, text: str = SMALL, **shell: str) -> subprocess.CompletedProcess[str]:
+    """shell: SHELL, where it is not to be this process's own."""
     need("rsync", "rsync")
     (home / "hosts").mkdir(exist_ok=True)
-    return run(home, text, "--sshlogin", logins, "--ssh", str(ROOT / "tests/stub-ssh.sh"), "--json")
+    words, environment = command(home, text, "--sshlogin", logins, "--ssh", str(ROOT / "tests/stub-ssh.sh"),
+                                 "--json")
+    environment.pop("SHELL", None)
+    return subprocess.run(words, env={**environment, **shell}, capture_output=True, text=True, timeout=100, cwd=home)
 
 
 def test_programs_travel_to_hosts_and_are_removed_there(home: Path) -> None:
@@ -246,6 +250,12 @@ def test_programs_travel_to_hosts_and_are_removed_there(home: Path) -> None:
     left = [path for path in (home / "hosts").rglob("*") if path.is_file() and path.name != "log"
             and ".parallel" not in path.parts]
     assert not left
+
+
+def test_the_user_s_shell_changes_nothing(home: Path) -> None:
+    ended = remote(home, "1/alpha", SHELL="/bin/false")
+    assert ended.returncode == 0, ended.stderr
+    assert len(json.loads(ended.stdout)["runs"]) == 4
 
 
 @pytest.mark.parametrize("logins", ["1/downhost,1/alpha", "1/broken,1/alpha", "1/broken,1/:"])
