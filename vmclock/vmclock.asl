@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The ACPI table by which a guest finds the page and the mailbox. build.mk puts the
-// addresses in, which must be those of QEMU's pc-dimm devices.
+// addresses in, which must be those at which QEMU maps the files.
 DefinitionBlock ("", "SSDT", 2, "TKBNCH", "VMCLOCK", 1)
 {
 	Scope (\_SB)

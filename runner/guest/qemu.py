@@ -17,6 +17,8 @@ from runner.guest.accel import Accel
 from runner.guest.addresses import addresses
 
 OLDEST = (7, 2)
+# Maps a file at an address which no table of the firmware calls RAM. Linux would add a pc-dimm's memory to its own.
+MAPPER = "virtio-pmem-pci"
 EXIT_DEVICE = "isa-debug-exit,iobase=0xf4,iosize=4"
 
 
@@ -96,10 +98,10 @@ class Pages:
         args = ["-acpitable", f"file={quote(self.table)}",
                 # The guest reads the page, and must not be able to change it.
                 "-object", f"{backend},readonly=on,id=vc,mem-path={quote(self.page)}",
-                "-device", f"pc-dimm,memdev=vc,addr={page:#x}"]
+                "-device", f"{MAPPER},memdev=vc,memaddr={page:#x}"]
         if self.mailbox:
             args += ["-object", f"{backend},id=mb,mem-path={quote(self.mailbox)}",
-                     "-device", f"pc-dimm,memdev=mb,addr={mailbox:#x}"]
+                     "-device", f"{MAPPER},memdev=mb,memaddr={mailbox:#x}"]
         if self.pid:
             args += ["-pidfile", str(self.pid)]
         return args

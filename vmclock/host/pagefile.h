@@ -5,7 +5,7 @@
 
 #include "lib/types.h"
 
-/* What QEMU's pc-dimm wants at the least: a multiple of 2 MiB. */
+/* What QEMU's device that maps the file wants at the least: a multiple of 2 MiB. */
 #define PAGEFILE_SIZE (2U << 20)
 
 struct pagefile {
