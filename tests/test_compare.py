@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import struct
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from conftest import ROOT, need, plain_environment
+from runner import simulate
 from runner.errors import CannotRun, Problem
 from runner.report import plot, report, samples
 from runner.report.reasons import figure
@@ -186,6 +187,32 @@ class TestReports:
         assert labels(("a.json", "native"), ("b.json", "native")) == ["native (a.json)", "native (b.json)"]
         assert labels(("native", "native"), ("native", "native")) == ["native", "native #2"]
         assert labels(("7.2", "linux-7.2.1"), ("7.3", "linux-7.3.4")) == ["linux-7.2.1", "linux-7.3.4"]
+
+
+def test_an_interrupted_comparison_goes_on_with_what_it_measured(
+        monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path, built: Path) -> None:
+    """It stops in the second measurement. The next command measures that one alone, has the samples of both, and
+    leaves nothing for the one after it."""
+    words = [*folders(built, tmp_path), "--json", "native", "native:-skew", "scenario=lock", "duration=3", "seed=77"]
+    ran: list[str] = []
+    watched = simulate.watched
+
+    def counted(program: Path, of: Sequence[str], log: Path, heard: Callable[[bytes], object]) -> tuple[str, int]:
+        ran.append(log.name)
+        if ran == ["serial-native-1.log", "serial-native_-skew-2.log"]:
+            raise KeyboardInterrupt
+        return watched(program, of, log, heard)
+
+    monkeypatch.setattr(simulate, "watched", counted)
+    with pytest.raises(KeyboardInterrupt):
+        compare.main(words)
+    assert compare.main(words) == 0 and ran[2:] == ["serial-native_-skew-2.log"]
+    said = json.loads(capfd.readouterr().out)
+    assert "1 of the measurements are of an earlier command that was interrupted" in said["notes"]
+    assert list(said["experiments"][0]["curves"]) == ["native", "native:-skew"]
+    assert compare.main(words) == 0 and len(ran) == 5
+    again = json.loads(capfd.readouterr().out)
+    assert again["experiments"] == said["experiments"] and not again["notes"]
 
 
 @pytest.mark.parametrize("more", [[], ["native", "native:none", "clock=tsc", "scenario=lock"]])

@@ -52,6 +52,18 @@ def test_what_was_kept_says_nothing_of_the_speed(clock: Clock) -> None:
         assert work.left_s() == pytest.approx(190.0) and "81 of 100, about 3 min left" in work.words()
 
 
+def test_before_the_first_unit_the_estimate_in_seconds_counts(clock: Clock) -> None:
+    with progress.Work(Console(file=io.StringIO()), "compare", 3, cost=60.0, seconds=True) as work:
+        clock.now += 5
+        assert work.left_s() == pytest.approx(55.0)
+        work.skip(cost=20.0)
+        assert work.left_s() == pytest.approx(35.0) and work.words() == "compare: 1 of 3, about 35 s left"
+        clock.now += 5
+        work.add(cost=20.0)
+        clock.now += 4  # of the next unit, which will take 10
+        assert work.left_s() == pytest.approx(6.0)
+
+
 def test_without_a_terminal_lines_are_plain_and_seldom(clock: Clock) -> None:
     out = io.StringIO()
     with progress.Work(Console(file=out), "soak", None) as work:

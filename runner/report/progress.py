@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TaskID, TextColumn,
+                           TimeElapsedColumn)
+from rich.text import Text
 
 from runner.report import ktap
 from runner.scenarios import expected_seconds
@@ -115,21 +117,34 @@ class Show:
 PLAIN_EVERY_S = 5.0  # where there is no terminal
 
 
+class _Left(ProgressColumn):
+    """The time left, as it is when the bar is drawn."""
+
+    def __init__(self, work: Work) -> None:
+        super().__init__()
+        self._work = work
+
+    def render(self, task: Task) -> Text:
+        left = self._work.left_s()
+        return Text("" if left is None else f"{duration_words(left)} left")
+
+
 class Work:
     """A context that shows how much of some work is done, and how long the rest will take: a bar on a
     terminal, else a plain line every few seconds. For stderr: stdout has the results. Safe to call from
     several threads.
 
     total: how many units there are; None if nobody knows. Units that were done before (kept by an
-    interrupted command) are given as `kept`, and do not count for the speed. cost: of all that is still to
-    be done, where units differ much; add() is told the cost of each then."""
+    interrupted command) are given as `kept` or to skip(), and do not count for the speed. cost: of all that is
+    still to be done, where units differ much; add() is told the cost of each then. seconds: costs are estimates in
+    seconds, which count until the first unit is done."""
 
     def __init__(self, console: Console, title: str, total: int | None, kept: int = 0, unit: str = "",
-                 cost: float | None = None) -> None:
+                 cost: float | None = None, seconds: bool = False) -> None:
         self.console, self.title, self.total, self.unit = console, title, total, unit
         self.done = self.kept = kept
-        self.cost, self._spent = cost, 0.0
-        self.began = self._said = time.monotonic()
+        self.cost, self._spent, self._seconds = cost, 0.0, seconds
+        self.began = self._said = self._added = time.monotonic()
         self._words = ""
         self._lock = threading.Lock()
         self._bar: Progress | None = None
@@ -138,9 +153,9 @@ class Work:
     def __enter__(self) -> Work:
         if self.console.is_terminal:
             self._bar = Progress(
-                TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
-                TextColumn("{task.fields[left]}"), console=self.console, transient=True)
-            self._task = self._bar.add_task(self.title, total=self.total, completed=self.done, left="")
+                TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), _Left(self),
+                console=self.console, transient=True)
+            self._task = self._bar.add_task(self.title, total=self.total, completed=self.done)
             self._bar.start()
         return self
 
@@ -152,12 +167,17 @@ class Work:
 
     def left_s(self) -> float | None:
         """The seconds that the rest takes at the speed so far; None if that is not known yet."""
-        fresh = self.done - self.kept
-        if self.total is None or fresh <= 0:
+        if self.total is None or self.done == self.total:
             return None
+        now, fresh = time.monotonic(), self.done - self.kept
+        if fresh <= 0:
+            return max(0.0, self.cost - (now - self.began)) if self.cost is not None and self._seconds else None
+        spent_s = self._added - self.began
         if self.cost is not None and self._spent > 0:
-            return (time.monotonic() - self.began) / self._spent * max(0.0, self.cost - self._spent)
-        return (time.monotonic() - self.began) / fresh * max(0, self.total - self.done)
+            whole = spent_s / self._spent * max(0.0, self.cost - self._spent)
+        else:
+            whole = spent_s / fresh * max(0, self.total - self.done)
+        return max(0.0, whole - (now - self._added))
 
     def words(self) -> str:
         """The state in one line: matrix: 40 of 216 cells, about 12 s left."""
@@ -172,15 +192,31 @@ class Work:
         with self._lock:
             self.done += count
             self._spent += cost
-            self._words = words
-            if self._bar:
-                left = self.left_s()
-                title = f"{self.title}: {words}" if words else self.title
-                self._bar.update(self._task, completed=self.done, description=title,
-                                 left="" if left is None else f"{duration_words(left)} left")
-            elif time.monotonic() - self._said >= PLAIN_EVERY_S and self.done != self.total:
-                self._said = time.monotonic()
-                self.console.print(self.words(), markup=False, highlight=False, soft_wrap=True)
+            self._added = time.monotonic()
+            self._show(words)
+
+    def skip(self, count: int = 1, cost: float = 0.0) -> None:
+        """`count` more were done by an earlier command."""
+        with self._lock:
+            self.done += count
+            self.kept += count
+            if self.cost is not None:
+                self.cost -= cost
+            self._show(self._words)
+
+    def say(self, words: str) -> None:
+        """What is done now."""
+        with self._lock:
+            self._show(words)
+
+    def _show(self, words: str) -> None:
+        self._words = words
+        if self._bar:
+            title = f"{self.title}: {words}" if words else self.title
+            self._bar.update(self._task, completed=self.done, description=title)
+        elif time.monotonic() - self._said >= PLAIN_EVERY_S and self.done != self.total:
+            self._said = time.monotonic()
+            self.console.print(self.words(), markup=False, highlight=False, soft_wrap=True)
 
 
 def duration_words(seconds: float) -> str:
