@@ -133,6 +133,7 @@ static void page_changed(struct run *run)
 			disruption_notice(run);
 		return;
 	}
+	run->changes++;
 	disrupted = run->line.disruption_marker != before.disruption_marker ||
 		    run->line.vm_generation_counter != before.vm_generation_counter;
 	if (disrupted || run->time_unknown) {

@@ -39,6 +39,12 @@ struct run {
 	void (*tick)(u64 now); /* in place of the core's own; NULL: that */
 	/* Called after the core was handed a line, with the tick disabled; NULL: nobody asks. */
 	void (*told)(struct run *run);
+	/*
+	 * The true time, where that is not the page's line: errors are against it. sampled: handed
+	 * each error, and that against the page's line. NULL: the page's line is the true time.
+	 */
+	instant (*truth)(struct run *run, u64 counter);
+	void (*sampled)(struct run *run, u64 counter, s64 error_fs, s64 line_error_fs);
 	bool following;	   /* feed each change of the page to the core */
 	bool time_unknown; /* a disruption was noticed, and no line taken since */
 	bool sampling;
@@ -49,6 +55,7 @@ struct run {
 	u32 named;	    /* missing switches that a note of this run has named */
 	u64 start;	    /* counter at the start of the window */
 	u64 feeds, disruptions;
+	u64 changes;  /* of the page that were read */
 	u64 refusals; /* refusals of the page, except those that may end by themselves */
 	/*
 	 * How far a new line of the page was from the one before, when the core got it, fs: the sum

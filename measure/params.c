@@ -29,6 +29,7 @@ struct field {
 static const char *const clocks[] = { "virtual", "tsc", NULL };
 static const char *const registers[] = { "hz", "khz", NULL };
 static const char *const ticks[] = { "auto", "deadline", "oneshot", NULL };
+static const char *const policies[] = { "reference", "phc2sys", "free", "ideal", NULL };
 
 #define AT(member) \
 	offsetof(struct scenario_params, member), sizeof(((struct scenario_params *)0)->member)
@@ -75,6 +76,42 @@ static const struct field fields[] = {
 	  "a claim that fails for want of a switch is known to, and fails nothing" },
 	{ "disruptions", KIND_U32, AT(disruptions), 0, 1000, 0, NULL,
 	  "disrupted: ends after so many disruptions; 0: after the duration" },
+	{ "policy", KIND_CHOICE, AT(discipline.policy), 0, 0, 0, policies,
+	  "discipline: reference (the kernel is told the page's lines), phc2sys (its PI servo), "
+	  "free "
+	  "(nobody), ideal (told the true line at every tick)" },
+	{ "white_ns", KIND_FIXED, AT(discipline.noise.white_ps), 0, 1000000000, 3, NULL,
+	  "discipline: white noise of the host's measurements of the phase, standard deviation" },
+	{ "flicker_ppb", KIND_FIXED, AT(discipline.noise.flicker_e15), 0, 1000000000, 6, NULL,
+	  "discipline: flicker of the true frequency, its Allan deviation" },
+	{ "walk_ppb", KIND_FIXED, AT(discipline.noise.walk_e15), 0, 1000000000, 6, NULL,
+	  "discipline: random walk of the true frequency in a second, standard deviation" },
+	{ "wander_ppb", KIND_FIXED, AT(discipline.noise.wander_e15), 0, 100000000000, 6, NULL,
+	  "discipline: periodic wander of the true frequency, as by temperature, amplitude" },
+	{ "wander_s", KIND_U32, AT(discipline.noise.wander_s), 1, 1000000, 0, NULL,
+	  "discipline: and its period" },
+	{ "page_s", KIND_U32, AT(discipline.publisher.page_s), 1, 3600, 0, NULL,
+	  "discipline: seconds between two updates of the page" },
+	{ "page_at_ms", KIND_U32, AT(discipline.publisher.at_ms), 0, 999, 0, NULL,
+	  "discipline: at which moment of the true second the host measures and updates the page" },
+	{ "page_late_ms", KIND_U32, AT(discipline.publisher.late_ms), 0, 1000, 0, NULL,
+	  "discipline: an update comes up to this late, at random" },
+	{ "page_missed", KIND_U32, AT(discipline.publisher.missed), 0, 100, 0, NULL,
+	  "discipline: per cent of the updates that do not come, at random" },
+	{ "page_repeated", KIND_U32, AT(discipline.publisher.repeated), 0, 100, 0, NULL,
+	  "discipline: per cent of the seconds without an update in which the page is written "
+	  "again as it is" },
+	{ "read_ms", KIND_U32, AT(discipline.read_ms), 0, 1000000, 0, NULL,
+	  "discipline: between two readings of a daemon; 0: as the policy has it" },
+	{ "read_delay_ns", KIND_U32, AT(discipline.read_delay_ns), 0, 1000000, 0, NULL,
+	  "discipline: from a daemon's first reading of the clock to its second; 0: clock and page "
+	  "are read at one value of the counter" },
+	{ "read_jitter_ns", KIND_U32, AT(discipline.read_jitter_ns), 0, 1000000, 0, NULL,
+	  "discipline: up to so much more, at random" },
+	{ "step_ppb", KIND_FIXED, AT(discipline.step_e15), -100000000000, 100000000000, 6, NULL,
+	  "discipline: step of the true frequency" },
+	{ "jump_ns", KIND_FIXED, AT(discipline.jump_ns), -100000000, 100000000, 0, NULL,
+	  "discipline: step of the true phase" },
 	{ "samples", KIND_BOOL, AT(samples), 0, 1, 0, NULL, "ship the samples" },
 };
 
@@ -86,6 +123,11 @@ static const char *const sentences[PARAMS_ERRORS] = {
 	[PARAMS_LONG] = "longer than any value of a parameter",
 	[PARAMS_CHOICE] = "not one of the words this parameter takes",
 };
+
+const char *policy_name(u32 policy)
+{
+	return policies[policy];
+}
 
 const char *params_strerror(enum params_error error)
 {
@@ -110,6 +152,12 @@ void params_defaults(struct scenario_params *params)
 		.step_ns = 1000000,
 		.readings = 100,
 		.samples = true,
+		.discipline = {
+			.noise = { .wander_s = 600 },
+			.publisher = { .page_s = 1, .at_ms = 500 },
+			.step_e15 = 100000000,
+			.jump_ns = 1000,
+		},
 	};
 }
 

@@ -9,6 +9,30 @@
 #include "clock/clock.h"
 #include "lib/print.h"
 #include "lib/types.h"
+#include "measure/publisher.h"
+
+/* Who disciplines the core in `discipline` (scenario/policy.c). */
+enum policy_kind {
+	POLICY_REFERENCE,
+	POLICY_PHC2SYS,
+	POLICY_FREE,
+	POLICY_IDEAL,
+	POLICIES,
+};
+
+/* A policy's word. */
+const char *policy_name(u32 policy);
+
+/* Of scenario `discipline`. Frequencies in 10^-15, given in ppb. */
+struct discipline_params {
+	u32 policy; /* enum policy_kind */
+	struct noise_params noise;
+	struct publisher_params publisher; /* but for its rate */
+	u32 read_ms; /* between two readings of a daemon; 0: as the policy has it */
+	u32 read_delay_ns, read_jitter_ns;
+	s64 step_e15; /* of the true frequency */
+	s64 jump_ns;  /* of the true phase */
+};
 
 enum clock_kind {
 	CLOCK_VIRTUAL, /* a simulated counter, advanced as fast as the CPU allows */
@@ -45,6 +69,7 @@ struct scenario_params {
 	u32 readings;	 /* regress: of the clock at each frequency */
 	bool known;	 /* a claim that rests on a switch which the core lacks may fail */
 	bool samples;	 /* ship the samples */
+	struct discipline_params discipline;
 };
 
 /* How a core is told the virtual counter's frequency; the real one's is always told in kHz. */

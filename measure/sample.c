@@ -46,6 +46,15 @@ void run_sample(struct run *run)
 	disruption_sample(run, time.counter, run->last_error_fs);
 	if (!run->sampling)
 		return;
+	if (run->truth) {
+		const s64 line_error_fs = run->last_error_fs;
+
+		run->last_error_fs = instant_to_fsec(time.instant - run->truth(run, time.counter));
+		run->sampled(run, time.counter, run->last_error_fs, line_error_fs);
+		stats_add(run->stats, time.counter, window_us(run, time.counter),
+			  run->last_error_fs);
+		return;
+	}
 	run_account_sample(run, time.counter, run->last_error_fs - run->target_fs);
 	stats_add(run->stats, time.counter, window_us(run, time.counter),
 		  run->last_error_fs - run->target_fs);

@@ -49,6 +49,7 @@ COMMANDS = {
     "mutants": Command("study.mutants", "break a kernel's core, and count what is reported"),
     "coverage": Command("study.coverage", "count the lines of a kernel's core that the default checks run"),
     "matrix": Command("study.matrix", "measure many experiments on many cores, also on other hosts"),
+    "discipline": Command("study.discipline", "ways of disciplining a clock, on the same core and noise"),
     "bisect": Command("study.bisect", "find the commit that broke a claim"),
     "series": Command("study.series", "measure what each patch of a series is worth"),
     "bench": Command("study.bench", "measure the speed of tickbench itself"),
@@ -57,7 +58,7 @@ COMMANDS = {
 
 def usage() -> str:
     """`tickbench --help`."""
-    lines = [f"  {name:<10}{command.help}" for name, command in COMMANDS.items()]
+    lines = [f"  {name:<11}{command.help}" for name, command in COMMANDS.items()]
     return "\n".join(["usage: tickbench COMMAND [options]", "", *lines, "",
                       "`tickbench COMMAND --help` describes the options of a command, with examples.",
                       "`source <(./tickbench --completion bash)` completes all this in bash.", "",

@@ -27,5 +27,6 @@ extern const struct scenario scenario_getters;
 extern const struct scenario scenario_vdso;
 extern const struct scenario scenario_told;
 extern const struct scenario scenario_disrupted;
+extern const struct scenario scenario_discipline;
 
 #endif

@@ -56,7 +56,7 @@ class Row:
 
 # What bench.c claims in every scenario that starts a core, takes a line, and looks at the page.
 STARTING = ("lock", "compare", "slew", "nohz", "late", "step", "freq", "recalibrate", "trace", "smp", "rate", "clocks",
-            "regress", "disrupted")
+            "regress", "disrupted", "discipline")
 FOLLOWING = tuple(name for name in STARTING if name not in ("clocks", "regress"))
 # These drive a core by hand, without a line.
 DRIVING = ("adjust", "leap", "sleep", "aux", "getters", "vdso", "told")
@@ -214,6 +214,9 @@ OWN = (
     Row("regress", FITTED, "adjtimex-off"),
     Row("regress", FITTED, "mult-above"),
     Row("regress", "each reading is near its line: a ns, and one mult step over a gap", "reader-back"),
+    Row("discipline", "the core is set off the true time", "settime-refused"),
+    Row("discipline", "the core takes all that the policy asks of it", "adjtimex-refused", ("policy=phc2sys",)),
+    Row("discipline", ACCOUNT, "error-lost"),
     Row("rate", "the rate is measured", "stopwatch-stands"),
     Row("clocks", "the counter runs at its nominal frequency, as far as a second counter can tell", "second-slow"),
 )
