@@ -9,6 +9,7 @@
  * phase steps.
  */
 #include "lib/math.h"
+#include "lib/stability.h"
 #include "lib/string.h"
 #include "measure/reading.h"
 #include "scenario/list.h"
@@ -42,6 +43,7 @@ static struct {
 	struct daemon daemon;
 	const struct policy *policy;
 	struct stats part; /* of the present one */
+	struct stability stability;
 	u64 part_start;
 	struct strays strays;
 	u128 page_squares; /* of the page's own errors, ps */
@@ -73,6 +75,7 @@ static void sampled(struct run *run, u64 counter, s64 error_fs, s64 line_error_f
 	stats_add(&discipline.part, counter,
 		  (s64)div_u128((u128)passed * 1000000, run->clock->counter.hz, NULL), error_fs);
 	discipline.strays.last[octave(error_fs)] = passed;
+	stability_sample(&discipline.stability, counter, error_fs);
 	discipline.page_squares += (u128)((s128)page_ps * page_ps);
 }
 
@@ -81,6 +84,7 @@ static void part_begin(struct run *run)
 	stats_init(&discipline.part, NULL, 0);
 	discipline.part_start = counter_now(run);
 	discipline.page_squares = 0;
+	stability_init(&discipline.stability, run->ticker.interval, run->clock->counter.hz);
 	memset(&discipline.strays, 0, sizeof(discipline.strays));
 }
 
@@ -143,6 +147,28 @@ static s64 page_rms_fs(void)
 	return (s64)root(mean) * 1000;
 }
 
+static void metric_at(struct run *run, const char *what, u32 k, u64 value, u32 scale,
+		      const char *unit)
+{
+	char name[32];
+
+	str_printf(name, sizeof(name), "%s_1e%u_%s", what, k, !strcmp(unit, "ppb") ? "ppb" : "ns");
+	ktap_metric(run->ktap, name, value, scale, scale, unit);
+}
+
+/* ADEV, MDEV, TDEV and MTIE over each decade of tau, of 10^k ticks. */
+static void report_stability(struct run *run)
+{
+	struct stability_values values;
+
+	for (u32 k = 0; stability_values(&discipline.stability, k, &values); k++) {
+		metric_at(run, "adev", k, values.adev_e21, 12, "ppb");
+		metric_at(run, "mdev", k, values.mdev_e21, 12, "ppb");
+		metric_at(run, "tdev", k, values.tdev_zs, 12, "ns");
+		metric_at(run, "mtie", k, (u64)values.mtie_fs, 6, "ns");
+	}
+}
+
 /* The metrics of the settled part, and what can be told of the first one now. */
 static s64 report_settled(struct run *run, const struct strays *locking)
 {
@@ -153,6 +179,7 @@ static s64 report_settled(struct run *run, const struct strays *locking)
 	run_metric_ns(run, "mean_ns", stats_mean_fs(part));
 	ktap_metric(run->ktap, "drift_ns_per_s", stats_drift_fs_per_s(part), 6, 6, "ns/s");
 	run_metric_ns(run, "page_rms_ns", page_rms_fs());
+	report_stability(run);
 	run_metric_since(run, "lock_s", within_us(run, locking, octave(part->max_abs_fs) + 1));
 	return part->max_abs_fs;
 }

@@ -10,6 +10,7 @@
 #include "lib/instant.h"
 #include "lib/parse.h"
 #include "lib/print.h"
+#include "lib/stability.h"
 #include "lib/stats.h"
 #include "tk/reference.h"
 #include "tk/tk.h"
@@ -67,6 +68,28 @@ static void statistics(void)
 	printf(" %lld", stats_drift_error_fs_per_s(&stats, number(2) ? number(2) : 1000, scratch));
 	for (u32 i = 0; i < stats.kept; i++)
 		printf(" %llu", stats.samples[i].counter);
+}
+
+/* "stability TAU0 HZ", then a line for each sample (error, or counter and error), then a dot. */
+static void stabilities(void)
+{
+	static struct stability stability;
+	struct stability_values values;
+	char line[128];
+
+	stability_init(&stability, (u64)number(1), (u64)number(2));
+	while (fgets(line, sizeof(line), stdin) && line[0] != '.') {
+		u64 counter;
+		s64 error_fs;
+
+		if (sscanf(line, "%llu %lld", &counter, &error_fs) == 2)
+			stability_sample(&stability, counter, error_fs);
+		else if (sscanf(line, "%lld", &error_fs) == 1)
+			stability_add(&stability, error_fs);
+	}
+	for (u32 k = 0; stability_values(&stability, k, &values); k++)
+		printf("%llu %llu %llu %llu %lld ", values.m, values.adev_e21, values.mdev_e21,
+		       values.tdev_zs, values.mtie_fs);
 }
 
 static void tick_length(void)
@@ -149,6 +172,8 @@ static void answer(void)
 			   words[2][0], number(1), words[2]);
 	} else if (!strcmp(name, "stats")) {
 		statistics();
+	} else if (!strcmp(name, "stability")) {
+		stabilities();
 	} else if (!strcmp(name, "conversion")) {
 		counter = (struct tk_counter){ .hz = strtoull(words[1], NULL, 10),
 					       .mask = ~0ULL >> (64 - number(2)) };

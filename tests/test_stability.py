@@ -6,12 +6,15 @@ from __future__ import annotations
 
 import math
 import os
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, strategies
 
+from conftest import make
 from runner.report import stability
 
 # SP 1065, table 30: nine frequencies; table 31: their deviations at tau 1 and 2.
@@ -188,3 +191,86 @@ def test_curves_reach_as_far_as_the_samples() -> None:
     assert list(found.tdev.tau) == [0.5, 1, 2, 4, 8, 16]  # 3m <= 100
     assert list(found.mtie.tau) == [0.5, 1, 2, 4, 8, 16, 32]  # m + 1 <= 100
     assert found.oadev.value[2] == stability.oadev(x, 0.5, 4)
+
+
+# The freestanding code's statistics, which keep no samples (lib/stability.c).
+Streamed = dict[int, dict[str, float]]
+
+
+@pytest.fixture(scope="session")
+def lib_tool() -> Path:
+    return make("lib-tests") / "lib-tool"
+
+
+def streamed(tool: Path, samples: Sequence[str], tau0_cycles: int, hz: int) -> Streamed:
+    """By averaging factor. Of samples in fs; deviations of the frequency in ns/s, of the time in ns."""
+    lines = [f"stability {tau0_cycles} {hz}", *samples, "."]
+    words = subprocess.run([str(tool)], input="\n".join(lines) + "\n", capture_output=True, text=True).stdout.split()
+    numbers = [int(word) for word in words]
+    return {numbers[at]: {"adev": numbers[at + 1] * 1e-12, "mdev": numbers[at + 2] * 1e-12,
+                          "tdev": numbers[at + 3] * 1e-12, "mtie": numbers[at + 4] * 1e-6}
+            for at in range(0, len(numbers), 5)}
+
+
+def strided(x: stability.Array, tau0: float, m: int) -> dict[str, float]:
+    """The same by their definitions, of windows that begin at every stride-th sample."""
+    stride = max(1, m // 10)
+    x = x[:len(x) // stride * stride]
+    second = (x[2 * m:] - 2 * x[m:-m] + x[:-2 * m])[::stride]
+    sums = np.concatenate((np.zeros(1), np.cumsum(x)))
+    averages = ((sums[m:] - sums[:-m]) / m)[::stride]
+    step = m // stride
+    modified = averages[2 * step:] - 2 * averages[step:-step] + averages[:-2 * step]
+    mdev = math.sqrt(np.mean(modified**2) / 2) / (m * tau0)
+    windows = np.lib.stride_tricks.sliding_window_view(x, m + 1)[::stride]
+    return {"adev": math.sqrt(np.mean(second**2) / 2) / (m * tau0), "mdev": mdev,
+            "tdev": m * tau0 * mdev / math.sqrt(3), "mtie": float(np.max(windows.max(1) - windows.min(1)))}
+
+
+def walk(seed: int, count: int) -> np.typing.NDArray[np.int64]:
+    """A phase in fs: white noise of a nanosecond on a random walk of the frequency, from a microsecond off."""
+    random = np.random.default_rng(seed)
+    frequency = np.cumsum(random.normal(0, 1e3, count))
+    return (1e9 + random.normal(0, 1e6, count) + np.cumsum(frequency)).astype(np.int64)
+
+
+@pytest.mark.parametrize("count", [9, 10, 99, 100, 1234, 10_000, 25_001])
+def test_streaming_statistics_are_numpys_on_the_same_samples(lib_tool: Path, count: int) -> None:
+    x = walk(count, count)
+    found = streamed(lib_tool, [str(each) for each in x], 2_596_146, 2_596_146_000)
+    assert list(found) == [m for m in (1, 10, 100, 1000) if count >= 10 * m]
+    for m, values in found.items():
+        assert values == pytest.approx(strided(x / 1e6, 1e-3, m), rel=1e-9)
+
+
+def test_streaming_windows_are_all_windows_up_to_ten(lib_tool: Path) -> None:
+    x = walk(1, 2000)
+    found = streamed(lib_tool, [str(each) for each in x], 1000, 1_000_000)
+    for m in (1, 10):
+        ns = x / 1e6
+        assert found[m] == pytest.approx({
+            "adev": stability.oadev(ns, 1e-3, m), "mdev": stability.mdev(ns, 1e-3, m),
+            "tdev": stability.tdev(ns, 1e-3, m), "mtie": stability.mtie(ns, m)}, rel=1e-9)
+
+
+def test_streaming_keeps_the_digits_of_small_and_of_large_errors(lib_tool: Path) -> None:
+    """Alternating by a fs, and by 900 s: what the largest term is shifted by costs no more than 2^-40."""
+    for size, tau0 in ((1, 0.001), (9 * 10**17, 10**6)):
+        found = streamed(lib_tool, [str(size if n % 2 else -size) for n in range(1000)], round(tau0 * 1e6), 1_000_000)
+        assert found[1]["adev"] == pytest.approx(math.sqrt(8) * size * 1e-6 / tau0, rel=1e-9)
+        assert found[10]["adev"] == 0.0 and found[100]["mtie"] == pytest.approx(2 * size * 1e-6, rel=1e-12)
+    absurd = streamed(lib_tool, [str(10**18 if n % 2 else -10**18) for n in range(1000)], 1000, 1_000_000)
+    assert absurd[1]["adev"] == pytest.approx(2**64 * 1e-12)  # it does not fit, and does not wrap
+
+
+def test_streaming_statistics_of_uneven_samples_are_of_the_line_between_them(lib_tool: Path) -> None:
+    """Samples of late ticks: a broken line with its corners on the grid has the same values there."""
+    corners = walk(3, 300) // 1000 * 1000
+    uneven = [f"{1000 * n + extra} {corners[n] + (corners[n + 1] - corners[n]) * extra // 1000}"
+              for n in range(299) for extra in (0, *([250, 750] if n % 3 else []))]
+    uneven.append(f"{1000 * 299} {corners[299]}")
+    even = streamed(lib_tool, [str(each) for each in corners], 1000, 1_000_000)
+    assert streamed(lib_tool, uneven, 1000, 1_000_000)[10] == pytest.approx(even[10], rel=1e-6)
+    skipped = [f"{1000 * n} {1000 * n}" for n in (0, 7, 8, 100, 2000)]
+    flat = streamed(lib_tool, skipped, 1000, 1_000_000)
+    assert list(flat) == [1, 10, 100] and flat[100]["adev"] == 0.0 and flat[100]["mtie"] == pytest.approx(0.1)
