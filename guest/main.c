@@ -13,6 +13,7 @@
 #include "guest/memory.h"
 #include "guest/provoke.h"
 #include "guest/samples.h"
+#include "guest/second.h"
 #include "lib/samples.h"
 
 static struct machine machine;
@@ -64,6 +65,7 @@ void kernel_main(struct boot_info *boot)
 			     .stats = &stats,
 			     .ship = samples_ship,
 			     .stopwatch_ns = stopwatch_ns,
+			     .second = &guest_second,
 			     .guard = guard };
 	struct sample *samples;
 
@@ -86,6 +88,7 @@ void kernel_main(struct boot_info *boot)
 		bail_out("fault=%s: there is no such fault to provoke", wanted.fault);
 	machine_find(&machine, &ktap, boot);
 	experiments_check(&experiments, &machine);
+	guest_second_init(&machine, boot);
 
 	samples = memory_claim(boot, SAMPLES_KEPT * sizeof(*samples));
 	io.scratch = memory_claim(boot, SAMPLES_KEPT * sizeof(*io.scratch));

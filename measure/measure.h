@@ -15,9 +15,12 @@
 #include "tk/tk.h"
 #include "vmclock/vmclock.h"
 
-/* A CPU beside the one that runs a scenario. join() waits until the body has returned. */
+/*
+ * A CPU beside the one that runs a scenario. start() returns NULL, or says why there is none.
+ * join() waits until the body has returned.
+ */
 struct second_cpu {
-	bool (*start)(void (*body)(void *context), void *context);
+	const char *(*start)(void (*body)(void *context), void *context);
 	void (*join)(void);
 };
 

@@ -70,8 +70,9 @@ static const struct field fields[] = {
 	{ "seed", KIND_U64, AT(seed), 0, 0, 0, NULL, "of all that is random" },
 	{ "step_ns", KIND_U32, AT(step_ns), 0, 500000000, 0, NULL,
 	  "a phase error beyond this is stepped, not slewed" },
-	{ "readings", KIND_U32, AT(readings), 3, 100000, 0, NULL,
-	  "regress: how often the clock is read at each frequency" },
+	{ "readings", KIND_U32, AT(readings), 3, 1000000000, 0, NULL,
+	  "regress: how often the clock is read at each frequency; smp: how often by the second "
+	  "CPU" },
 	{ "known", KIND_BOOL, AT(known), 0, 1, 0, NULL,
 	  "a claim that fails for want of a switch is known to, and fails nothing" },
 	{ "disruptions", KIND_U32, AT(disruptions), 0, 1000, 0, NULL,
@@ -150,7 +151,6 @@ void params_defaults(struct scenario_params *params)
 		.rate_ppt = 12345678,
 		.seed = 1,
 		.step_ns = 1000000,
-		.readings = 100,
 		.samples = true,
 		.discipline = {
 			.noise = { .wander_s = 600 },

@@ -66,7 +66,7 @@ struct scenario_params {
 	u64 seed;	 /* of all that is random */
 	u32 disruptions; /* disrupted: ends after so many; 0: after the duration */
 	u32 step_ns;	 /* threshold between slew and step */
-	u32 readings;	 /* regress: of the clock at each frequency */
+	u32 readings;	 /* regress: of the clock at each frequency; smp: 0: the scenario's own */
 	bool known;	 /* a claim that rests on a switch which the core lacks may fail */
 	bool samples;	 /* ship the samples */
 	struct discipline_params discipline;

@@ -17,7 +17,9 @@
 #define FREE_TICKS    200    /* before the frequency is set */
 #define SETTLE_TICKS  2000   /* and after it: one by one, or (tickless) a hundred at a time */
 #define SETTLE_GAP    100
-#define GAP_MAX	      4095	  /* tickless: ticks between two readings */
+#define GAP_MAX	      4095 /* tickless: ticks between two readings */
+#define READINGS      100
+#define READINGS_MAX  100000
 #define RESIDUAL_FS   (1LL << 40) /* larger errors count as 1.1 ms, so that no sum can overflow */
 #define FRACTION_BITS 24	  /* of a slope */
 
@@ -53,6 +55,14 @@ struct total {
 	s64 deviation_fs, max_fs, worst_fs;
 	bool within, near;
 };
+
+/* How often the clock is read at each frequency: what struct fit's sums can hold, at most. */
+static u32 readings_of(const struct run *run)
+{
+	const u32 wanted = run->params->readings ? run->params->readings : READINGS;
+
+	return wanted < READINGS_MAX ? wanted : READINGS_MAX;
+}
 
 static u64 held(void *context)
 {
@@ -168,7 +178,7 @@ static void collect(struct series *series, struct fit *fit)
 	u64 first, t;
 
 	*fit = (struct fit){ 0 };
-	for (u32 i = 0; i < series->run->params->readings; i++) {
+	for (u32 i = 0; i < readings_of(series->run); i++) {
 		const s64 e = take(series, i, &first, &t);
 
 		fit->n++;
@@ -243,7 +253,7 @@ static void measure(struct series *series, const struct fit *fit, struct total *
 	s64 worst = 0;
 	u64 first, t;
 
-	for (u32 i = 0; i < series->run->params->readings; i++) {
+	for (u32 i = 0; i < readings_of(series->run); i++) {
 		const s64 e = take(series, i, &first, &t);
 		const s64 off = magnitude((s64)(e - at_zero - (slope * (s128)t >> FRACTION_BITS)));
 
@@ -264,7 +274,7 @@ static void measure(struct series *series, const struct fit *fit, struct total *
 
 static void report(struct run *run, const struct total *total)
 {
-	ktap_metric(run->ktap, "readings", run->params->readings, 0, 0, "readings");
+	ktap_metric(run->ktap, "readings", readings_of(run), 0, 0, "readings");
 	ktap_metric(run->ktap, "frequency_error_ppb",
 		    (s128)root_up(div_u128(total->error_squares, FREQUENCIES, NULL)), 6, 6, "ppb");
 	ktap_metric(run->ktap, "frequency_error_max_ppb", total->error_max, 6, 6, "ppb");

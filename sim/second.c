@@ -16,19 +16,19 @@ static void *second(void *context)
 }
 
 /* The guard's signals are the first thread's: its handlers leave that one's functions. */
-static bool start(void (*body)(void *context), void *context)
+static const char *start(void (*body)(void *context), void *context)
 {
 	sigset_t all, before;
 	bool started;
 
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
-		return false;
+		return "the machine has one CPU";
 	thread_body = body;
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &before);
 	started = !pthread_create(&thread, NULL, second, context);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return started;
+	return started ? NULL : "a second thread cannot be started";
 }
 
 static void join(void)

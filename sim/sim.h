@@ -25,7 +25,7 @@ void use_page(struct clock *clock, const char *path);
 /* json.c: a struct output's function: takes KTAP, and prints one JSON object a run on stdout. */
 void to_json(void *context, const char *text, size_t length);
 
-/* second.c: a thread; start() is false where there is one CPU. */
+/* second.c: a thread, where there is more than one CPU. */
 extern const struct second_cpu second_cpu;
 
 /* list.c: every scenario as a JSON document on stdout, for the runner. */

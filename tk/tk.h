@@ -305,6 +305,16 @@ struct tk_ops {
 	void (*readings)(u64 now, u32 sets, struct tk_readings *readings);
 
 	/*
+	 * From here to live(NULL, NULL) or init(), the core reads the counter as a kernel does:
+	 * counter(context), on whichever CPU it runs. Then ask() may be called from any CPU at any
+	 * time, also while another is in tick(), whose `now` is what counter() gave. ask() reads
+	 * one clock (enum tk_reading); false: this core does not have it, or it is none that may be
+	 * read so. NULL: this core cannot.
+	 */
+	void (*live)(u64 (*counter)(void *context), void *context);
+	bool (*ask)(u32 which, s64 *value);
+
+	/*
 	 * timekeeping_suspend() and timekeeping_resume(). Between the two only tick() (which does
 	 * nothing), read(), readings() and state() may be called, and the counter may have any
 	 * value at the resume. NULL: this core cannot sleep.

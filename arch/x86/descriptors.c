@@ -49,16 +49,15 @@ struct table_pointer {
 
 extern const u8 vector_stubs[];
 
-static u8 stacks[STACK_COUNT][8192] __attribute__((aligned(16)));
-static struct task_state tss;
-static struct gate idt[VECTOR_COUNT];
-static u64 gdt[] = {
-	0,
-	0x00af9b000000ffff,
-	0x00cf93000000ffff, /* as in boot/start.asm */
-	0,
-	0, /* the task state's 16 bytes */
+/* What each CPU has of its own. */
+struct cpu_tables {
+	_Alignas(16) u8 stacks[STACK_COUNT][8192];
+	struct task_state tss;
+	u64 gdt[TSS / 8 + 2];
 };
+
+static struct cpu_tables first_cpu, second_cpu;
+static struct gate idt[VECTOR_COUNT];
 static void (*handlers[VECTOR_COUNT])(void);
 static void (*report)(const struct frame *frame);
 
@@ -71,21 +70,32 @@ static u8 stack_of(u32 vector)
 	return vector < VECTOR_EXCEPTIONS ? STACK_FAULT : STACK_INTERRUPT;
 }
 
+static void load(struct cpu_tables *cpu)
+{
+	struct table_pointer gdt_pointer = { sizeof(cpu->gdt) - 1, (u64)cpu->gdt };
+	struct table_pointer idt_pointer = { sizeof(idt) - 1, (u64)idt };
+	u64 base = (u64)&cpu->tss;
+	u32 i;
+
+	for (i = 1; i < STACK_COUNT; i++)
+		cpu->tss.ist[i - 1] = (u64)(cpu->stacks[i] + sizeof(cpu->stacks[i]));
+	cpu->tss.io_map = sizeof(cpu->tss);
+	/* As in boot/start.asm, and the task state's 16 bytes. */
+	cpu->gdt[CODE64 / 8] = 0x00af9b000000ffff;
+	cpu->gdt[DATA / 8] = 0x00cf93000000ffff;
+	cpu->gdt[TSS / 8] = (sizeof(cpu->tss) - 1) | (base & 0xffffff) << 16 | TSS_AVAILABLE << 40 |
+			    (base >> 24 & 0xff) << 56;
+	cpu->gdt[TSS / 8 + 1] = base >> 32;
+	asm volatile("lgdt %0" : : "m"(gdt_pointer));
+	asm volatile("ltr %w0" : : "r"(TSS));
+	asm volatile("lidt %0" : : "m"(idt_pointer));
+}
+
 void descriptors_init(void (*unexpected)(const struct frame *frame))
 {
-	struct table_pointer gdt_pointer = { sizeof(gdt) - 1, (u64)gdt };
-	struct table_pointer idt_pointer = { sizeof(idt) - 1, (u64)idt };
-	u64 base = (u64)&tss;
 	u32 i;
 
 	report = unexpected;
-	for (i = 1; i < STACK_COUNT; i++)
-		tss.ist[i - 1] = (u64)(stacks[i] + sizeof(stacks[i]));
-	tss.io_map = sizeof(tss);
-	gdt[TSS / 8] = (sizeof(tss) - 1) | (base & 0xffffff) << 16 | TSS_AVAILABLE << 40 |
-		       (base >> 24 & 0xff) << 56;
-	gdt[TSS / 8 + 1] = base >> 32;
-
 	for (i = 0; i < VECTOR_COUNT; i++) {
 		u64 stub = (u64)vector_stubs + i * STUB_SIZE;
 
@@ -98,9 +108,12 @@ void descriptors_init(void (*unexpected)(const struct frame *frame))
 			.offset_high = (u32)(stub >> 32),
 		};
 	}
-	asm volatile("lgdt %0" : : "m"(gdt_pointer));
-	asm volatile("ltr %w0" : : "r"(TSS));
-	asm volatile("lidt %0" : : "m"(idt_pointer));
+	load(&first_cpu);
+}
+
+void descriptors_init_second(void)
+{
+	load(&second_cpu);
 }
 
 void interrupt_handler_set(u32 vector, void (*handler)(void))

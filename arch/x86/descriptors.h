@@ -31,6 +31,9 @@ struct frame {
  */
 void descriptors_init(void (*unexpected)(const struct frame *frame));
 
+/* The same on a second CPU: the first one's interrupt table, and stacks of its own. */
+void descriptors_init_second(void);
+
 /*
  * Sets the handler of a device's vector. It is called with interrupts off, on the interrupt stack.
  * NULL: an interrupt at this vector is reported as unexpected, and ends the run.

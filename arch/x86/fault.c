@@ -7,6 +7,7 @@
 #include "arch/x86/fault.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/power.h"
+#include "arch/x86/second.h"
 #include "lib/string.h"
 
 #define TRACE_WORDS 256
@@ -98,7 +99,7 @@ void fault_report(const struct frame *f)
 	const char *name =
 		f->vector < VECTOR_EXCEPTIONS ? names[f->vector] : "unexpected interrupt";
 
-	if (landing_set && f->vector == 0) {
+	if (landing_set && f->vector == 0 && !second_owns(f->rsp)) {
 		landing_set = false;
 		if (f->rflags & RFLAGS_INTERRUPTS)
 			interrupts_on();

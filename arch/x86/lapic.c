@@ -13,9 +13,12 @@
 
 /* Register numbers: an MSR at X2APIC_MSRS + number, or memory at number * 16. */
 #define X2APIC_MSRS	 0x800
+#define IDENTITY	 0x02
 #define TASK_PRIORITY	 0x08
 #define END_OF_INTERRUPT 0x0b
 #define SPURIOUS	 0x0f
+#define COMMAND		 0x30 /* x2APIC: one register of 64 bits */
+#define COMMAND_TO	 0x31
 #define LVT_TIMER	 0x32
 #define TIMER_INITIAL	 0x38
 #define TIMER_CURRENT	 0x39
@@ -25,11 +28,14 @@
 #define LVT_MASKED	(1u << 16)
 #define LVT_DEADLINE	(2u << 17)
 #define DIVIDE_BY_1	0x0b
+#define COMMAND_INIT	0x4500u /* asserted, to one CPU */
+#define COMMAND_STARTUP 0x4600u
+#define COMMAND_PENDING (1u << 12)
 
 #define RATE_MEASURE_HZ 100 /* the measurement lasts 1/100 s */
 #define COUNT_MAX	0xffffffffULL
 
-static bool x2apic;
+static bool x2apic, ready;
 static u64 base;
 static enum lapic_timer timer;
 static u64 counts_per_cycle; /* APIC timer counts per TSC cycle, 32.32 fixed point */
@@ -74,7 +80,40 @@ bool lapic_init(const struct cpu_features *features)
 	interrupt_handler_set(VECTOR_LAPIC_SPURIOUS, spurious);
 	write(SPURIOUS, SOFTWARE_ENABLE | VECTOR_LAPIC_SPURIOUS);
 	write(TASK_PRIORITY, 0);
-	return (read(SPURIOUS) & SOFTWARE_ENABLE) != 0;
+	ready = (read(SPURIOUS) & SOFTWARE_ENABLE) != 0;
+	return ready;
+}
+
+bool lapic_ready(void)
+{
+	return ready;
+}
+
+u32 lapic_id(void)
+{
+	return x2apic ? read(IDENTITY) : read(IDENTITY) >> 24;
+}
+
+static void send(u32 id, u32 command)
+{
+	if (x2apic) {
+		wrmsr(X2APIC_MSRS + COMMAND, (u64)id << 32 | command);
+		return;
+	}
+	write(COMMAND_TO, id << 24);
+	write(COMMAND, command);
+	while (read(COMMAND) & COMMAND_PENDING)
+		cpu_relax();
+}
+
+void lapic_send_init(u32 id)
+{
+	send(id, COMMAND_INIT);
+}
+
+void lapic_send_startup(u32 id, u64 page)
+{
+	send(id, COMMAND_STARTUP | (u32)(page >> 12));
 }
 
 /* Measures the one-shot timer's rate: a masked count-down against the TSC. */

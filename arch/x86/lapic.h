@@ -18,6 +18,18 @@ enum lapic_timer {
  * accessed.
  */
 bool lapic_init(const struct cpu_features *features);
+/* Whether it was called, and found one. */
+bool lapic_ready(void);
+
+/* This CPU's ID. */
+u32 lapic_id(void);
+
+/*
+ * Resets another CPU, and starts it in real mode at `page`, which is 4 KiB aligned and below 1 MiB.
+ * Each waits until the interrupt was accepted. Not from an interrupt.
+ */
+void lapic_send_init(u32 id);
+void lapic_send_startup(u32 id, u64 page);
 
 /*
  * Takes the timer, and calls `handler` at each of its interrupts, with interrupts off. For the

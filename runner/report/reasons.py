@@ -35,6 +35,12 @@ def _slew(m: dict[str, Any]) -> str:
             f" {m['minus_end_mean_ns']:+.3f} ns")
 
 
+def _smp(m: dict[str, Any]) -> str:
+    low, high = m.get("second_tsc_low_ns"), m.get("second_tsc_high_ns")
+    tsc = f"; its TSC is {low:+.0f} to {high:+.0f} ns off" if low is not None and high is not None else ""
+    return f"{m['reads_second_cpu']} readings by the second CPU{tsc}"
+
+
 def _count(name: str, words: str) -> Callable[[dict[str, Any]], str]:
     """words with how many there were; nothing if there were none."""
     return lambda metrics: words.format(metrics[name]) if metrics[name] else ""
@@ -52,6 +58,7 @@ OF_SCENARIO: dict[str, Callable[[dict[str, Any]], str]] = {
     "trace": _count("going_moved_ticks", "C moved by itself in {} ticks"),
     "recalibrate": _count("recalibrations", "{} recalibrations of the counter"),
     "disrupted": _count("disruptions", "{} disruptions"),
+    "smp": _smp,
     "freq": _count("period_changes", "{} changes of the page's period"),
 }
 

@@ -45,7 +45,14 @@ static void fault_tick(u64 now)
 	while (fault_is("tick-endless") && ticks == 100)
 		;
 	spoil_before_tick();
-	native_tick(now);
+	if (fault_is("sequence-late")) {
+		/* The count that readers look at changes after what it is to guard. */
+		timekeeping_advance(&core, now, TK_ADV_TICK);
+		write_begin(&core);
+		write_end(&core);
+	} else {
+		native_tick(now);
+	}
 	spoil_after_tick(maxerror, tai);
 	if (fault_is("error-sign"))
 		core.ntp_error = -core.ntp_error;
@@ -88,6 +95,17 @@ static void fault_read(u64 (*counter)(void *context), void *context, struct tk_t
 		time->instant += instant_from_nsec(1000000);
 	if (fault_is("reader-ahead"))
 		time->instant += instant_from_nsec(SECOND_NS);
+}
+
+static bool fault_ask(u32 which, s64 *value)
+{
+	bool known = native_ask(which, value);
+
+	if (fault_is("ask-torn") && ++reads % 50 == 0)
+		*value += 1000000;
+	if (fault_is("ask-back") && ++reads % 50 == 0)
+		*value -= SECOND_NS;
+	return known;
 }
 
 static enum tk_error fault_set_reference(u64 now, const struct tk_reference *given)
@@ -164,6 +182,8 @@ const struct tk_ops tk_native = {
 	.recalibrate = fault_recalibrate,
 	.state = native_state,
 	.readings = fault_readings,
+	.live = native_live,
+	.ask = fault_ask,
 	.suspend = fault_suspend,
 	.resume = fault_resume,
 	.inject_sleep = fault_inject_sleep,

@@ -449,4 +449,6 @@ const struct tk_ops tk_linux = {
 	.warp = lift_warp,
 	.aux = LINUX_AUX,
 	.readings = lift_readings,
+	.live = lift_live,
+	.ask = lift_ask,
 };

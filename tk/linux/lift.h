@@ -122,10 +122,14 @@ int lift_own_reference(u64 now, const struct lift_reference *reference);
 #define LIFT_NO_REFERENCE 1
 /* wrap_clocks.h: struct tk_ops' readings. */
 void lift_readings(u64 now, u32 sets, struct tk_readings *readings);
+void lift_live(u64 (*counter)(void *context), void *context);
+bool lift_ask(u32 which, s64 *value);
 
 /* wrap_vdso.c: the readings of TK_SET_VDSO, at the counter's value that is held. */
 void lift_vdso_readings(struct tk_readings *readings);
 s64 lift_vdso_monotonic(void);
+/* One clock of TK_SET_VDSO, as user space reads it at any time; false: it is none of them. */
+bool lift_vdso_ask(u32 which, s64 *value);
 /* wrap_inside.h: to be called around update_vsyscall() while lift_inside. */
 extern bool lift_inside;
 void lift_inside_before(void);

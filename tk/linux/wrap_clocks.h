@@ -345,3 +345,75 @@ void lift_readings(u64 now, u32 sets, struct tk_readings *readings)
 	if (sets & TK_SET_VDSO)
 		lift_vdso_readings(readings);
 }
+
+void lift_live(u64 (*counter)(void *context), void *context)
+{
+	lift_watch_wanted = false;
+	lift_live_context = context;
+	lift_live_counter = counter;
+}
+
+static bool lift_ask_fast(u32 which, s64 *value)
+{
+	switch (which) {
+	case TKR_MONO_FAST:
+		*value = (s64)ktime_get_mono_fast_ns();
+		return true;
+	case TKR_RAW_FAST:
+		*value = (s64)ktime_get_raw_fast_ns();
+		return true;
+	case TKR_BOOT_FAST:
+		*value = (s64)ktime_get_boot_fast_ns();
+		return true;
+	case TKR_TAI_FAST:
+		*value = (s64)ktime_get_tai_fast_ns();
+		return true;
+	case TKR_REAL_FAST:
+		*value = (s64)ktime_get_real_fast_ns();
+		return true;
+	default:
+		return lift_vdso_ask(which, value);
+	}
+}
+
+bool lift_ask(u32 which, s64 *value)
+{
+	struct timespec64 ts;
+
+	switch (which) {
+	case TKR_KTIME_GET:
+		*value = ktime_get();
+		return true;
+	case TKR_KTIME_GET_OFFS_REAL:
+		*value = ktime_get_with_offset(TK_OFFS_REAL);
+		return true;
+	case TKR_KTIME_GET_OFFS_BOOT:
+		*value = ktime_get_with_offset(TK_OFFS_BOOT);
+		return true;
+	case TKR_KTIME_GET_OFFS_TAI:
+		*value = ktime_get_with_offset(TK_OFFS_TAI);
+		return true;
+	case TKR_KTIME_GET_RAW:
+		*value = ktime_get_raw();
+		return true;
+	case TKR_KTIME_GET_REAL_TS64:
+		ktime_get_real_ts64(&ts);
+		break;
+	case TKR_KTIME_GET_TS64:
+		ktime_get_ts64(&ts);
+		break;
+	case TKR_KTIME_GET_RAW_TS64:
+		ktime_get_raw_ts64(&ts);
+		break;
+	case TKR_COARSE_REAL_TS64:
+		ktime_get_coarse_real_ts64(&ts);
+		break;
+	case TKR_COARSE_TS64:
+		ktime_get_coarse_ts64(&ts);
+		break;
+	default:
+		return lift_ask_fast(which, value);
+	}
+	*value = lift_ns(ts);
+	return true;
+}

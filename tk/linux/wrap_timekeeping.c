@@ -36,9 +36,16 @@ static unsigned int lift_current;
 /* Called once, when the counter is read next: something that happens in the middle of a read. */
 static void (*lift_when_read)(void);
 
+/* The counter itself, in place of a value that is held; NULL: a value is held. */
+static u64 (*lift_live_counter)(void *context);
+static void *lift_live_context;
+
 static u64 lift_source_read(struct clocksource *clocksource)
 {
 	void (*happen)(void) = lift_when_read;
+
+	if (lift_live_counter)
+		return lift_live_counter(lift_live_context);
 
 	if (unlikely(happen)) {
 		lift_when_read = NULL;
@@ -168,7 +175,8 @@ static void lift_hold(u64 now)
 unsigned long long lift_counter_now(void);
 unsigned long long lift_counter_now(void)
 {
-	return lift_sources[lift_current].now;
+	return lift_live_counter ? lift_live_counter(lift_live_context)
+				 : lift_sources[lift_current].now;
 }
 
 struct clocksource *clocksource_default_clock(void)

@@ -157,3 +157,32 @@ void lift_vdso_readings(struct tk_readings *readings)
 	lift_zones(readings);
 	tk_readings_add(readings, TKR_VDSO_UPDATE_SECTION, lift_update_section());
 }
+
+bool lift_vdso_ask(u32 which, s64 *value)
+{
+	switch (which) {
+	case TKR_VDSO_REALTIME:
+		*value = lift_gettime(CLOCK_REALTIME);
+		return true;
+	case TKR_VDSO_MONOTONIC:
+		*value = lift_gettime(CLOCK_MONOTONIC);
+		return true;
+	case TKR_VDSO_BOOTTIME:
+		*value = lift_gettime(CLOCK_BOOTTIME);
+		return true;
+	case TKR_VDSO_TAI:
+		*value = lift_gettime(CLOCK_TAI);
+		return true;
+	case TKR_VDSO_RAW:
+		*value = lift_gettime(CLOCK_MONOTONIC_RAW);
+		return true;
+	case TKR_VDSO_REALTIME_COARSE:
+		*value = lift_gettime(CLOCK_REALTIME_COARSE);
+		return true;
+	case TKR_VDSO_MONOTONIC_COARSE:
+		*value = lift_gettime(CLOCK_MONOTONIC_COARSE);
+		return true;
+	default:
+		return false;
+	}
+}

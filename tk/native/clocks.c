@@ -415,3 +415,52 @@ void timekeeping_readings(struct timekeeper *tk, u64 now, u32 sets, struct tk_re
 	if (sets & TK_SET_VDSO)
 		vdso(tk, now, readings);
 }
+
+static s64 coarse_real(const struct timekeeper *tk)
+{
+	return tk->xtime_sec * NSEC + tk_coarse_nsec(tk);
+}
+
+bool timekeeping_ask(const struct timekeeper *tk, u64 now, u32 which, s64 *value)
+{
+	switch (which) {
+	case TKR_KTIME_GET_REAL_TS64:
+	case TKR_KTIME_GET_OFFS_REAL:
+	case TKR_REAL_FAST:
+	case TKR_VDSO_REALTIME:
+		*value = realtime(tk, now);
+		return true;
+	case TKR_KTIME_GET:
+	case TKR_KTIME_GET_TS64:
+	case TKR_MONO_FAST:
+	case TKR_VDSO_MONOTONIC:
+		*value = realtime(tk, now) - offs_real(tk);
+		return true;
+	case TKR_KTIME_GET_OFFS_BOOT:
+	case TKR_BOOT_FAST:
+	case TKR_VDSO_BOOTTIME:
+		*value = realtime(tk, now) - offs_real(tk) + tk->offs_boot;
+		return true;
+	case TKR_KTIME_GET_OFFS_TAI:
+	case TKR_TAI_FAST:
+	case TKR_VDSO_TAI:
+		*value = realtime(tk, now) - offs_real(tk) + offs_tai(tk);
+		return true;
+	case TKR_KTIME_GET_RAW:
+	case TKR_KTIME_GET_RAW_TS64:
+	case TKR_RAW_FAST:
+	case TKR_VDSO_RAW:
+		*value = raw(tk, now);
+		return true;
+	case TKR_COARSE_REAL_TS64:
+	case TKR_VDSO_REALTIME_COARSE:
+		*value = coarse_real(tk);
+		return true;
+	case TKR_COARSE_TS64:
+	case TKR_VDSO_MONOTONIC_COARSE:
+		*value = coarse_real(tk) - offs_real(tk);
+		return true;
+	default:
+		return false;
+	}
+}

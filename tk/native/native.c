@@ -93,6 +93,30 @@ static void native_read(u64 (*counter)(void *context), void *context, struct tk_
 	time->instant = instant_from_snsec(sec, snsec, shift);
 }
 
+static u64 (*live_counter)(void *context);
+static void *live_context;
+
+static void native_live(u64 (*counter)(void *context), void *context)
+{
+	live_counter = counter;
+	live_context = context;
+}
+
+static bool native_ask(u32 which, s64 *value)
+{
+	const struct timekeeper *tk = &core;
+	bool known;
+	u32 seq;
+
+	do {
+		while ((seq = __atomic_load_n(&tk->seq, __ATOMIC_ACQUIRE)) & 1)
+			;
+		known = timekeeping_ask(tk, live_counter(live_context), which, value);
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	} while (__atomic_load_n(&tk->seq, __ATOMIC_RELAXED) != seq);
+	return known;
+}
+
 static enum tk_error native_set_reference(u64 now, const struct tk_reference *reference)
 {
 	enum tk_error error;
@@ -270,6 +294,8 @@ const struct tk_ops tk_native = {
 	.recalibrate = native_recalibrate,
 	.state = native_state,
 	.readings = native_readings,
+	.live = native_live,
+	.ask = native_ask,
 	.suspend = native_suspend,
 	.resume = native_resume,
 	.inject_sleep = native_inject_sleep,

@@ -133,6 +133,8 @@ void tk_sub_wall_to_mono(struct timekeeper *tk, s64 sec, s64 nsec);
  * core they change mg_floor and history alone.
  */
 void timekeeping_readings(struct timekeeper *tk, u64 now, u32 sets, struct tk_readings *readings);
+/* One of those that ask() of tk.h may read; it changes nothing. */
+bool timekeeping_ask(const struct timekeeper *tk, u64 now, u32 which, s64 *value);
 
 /* ntp.c */
 void ntp_init(struct ntp_data *ntp);
