@@ -168,6 +168,31 @@ def test_a_patch_that_does_not_apply_is_told_in_gits_words_and_the_next_goes_on(
     assert own_git.apply(repository, of_text(diff_of("kernel/time/g", "one", "ONE"))).ok
 
 
+def test_a_patch_of_another_state_that_was_seen_is_merged(tmp_path: Path) -> None:
+    """Also in a tree that is no git tree: as git am --3way does with the object that the patch was made of. The
+    second patch stands beside what the first changed; without the first it applies by a merge alone."""
+    tree = plain_tree(tmp_path)
+    repository, base = based_on(tree, tmp_path)
+    first = own_git.apply(repository, of_text(diff_of("kernel/time/f", "two", "2")))
+    assert first.ok and not first.merged
+    index = repository.ask("rev-parse", "HEAD:kernel/time/f")
+    second = diff_of("kernel/time/f", "six", "6").replace(" two", " 2")
+    mail_ = of_text(second.replace("--- a/", f"index {index}..{'1' * 40} 100644\n--- a/", 1))
+    own_git.start_at(repository, base)
+    done = own_git.apply(repository, mail_)
+    assert done.ok and done.merged == ("kernel/time/f",), done.said
+    assert repository.ask("show", f"{done.commit}:kernel/time/f") + "\n" == TEXT.replace("six", "6")
+    assert not [path for path in (tmp_path / "own").iterdir() if path.name != ".git" and path.name != "kernel"]
+    # Where both changed the same line, git says so, and nothing is changed.
+    own_git.start_at(repository, base)
+    assert own_git.apply(repository, of_text(diff_of("kernel/time/f", "six", "SIX"))).ok
+    at = repository.ask("rev-parse", "HEAD")
+    refused = own_git.apply(repository, mail_)
+    assert not refused.ok and "Merge conflict in kernel/time/f" in refused.said and refused.commit == at
+    assert repository.ask("rev-parse", "HEAD") == at
+    assert own_git.apply(repository, of_text(diff_of("kernel/time/g", "one", "ONE"))).ok
+
+
 def test_files_in_folders_that_a_part_of_a_tree_lacks_are_left_out(tmp_path: Path) -> None:
     repository, base = based_on(plain_tree(tmp_path), tmp_path)
     driver = diff_of("drivers/clocksource/x.c", "one", "ONE")

@@ -223,3 +223,40 @@ def test_every_metric_is_documented(built: Path, root: Path, scenario: str) -> N
     names = {re.sub(r"_after_\d+s_", "_after_10s_", name).replace("minus_", "plus_") for name in names}
     assert names
     assert [name for name in sorted(names) if f"`{name}`" not in text] == []
+
+
+class TestComparisons:
+    """A lifted core beside others, as `run` has it: rows below those of the runs."""
+
+    WORDS = {True: "native: equal over 1,000,000 ticks: 28 fields, 140 readings", False: "HEAD: differs in mult",
+             None: "HEAD: not compared: it does not compile"}
+
+    def compared(self, equal: bool | None, decides: bool = True) -> dict[str, Any]:
+        words = self.WORDS[equal]
+        kernel = {"tree": "work", "release": "7.3.4", "revision": None}
+        return {"core": "linux", "kernel": kernel, "hz": 1000, "against": words.split(":")[0], "decides": decides,
+                "equal": equal, "words": words}
+
+    def test_a_row_says_whether_it_is_equal_and_over_what(self, capsys: pytest.CaptureFixture[str]) -> None:
+        runs = document(("lock", ["ok a"]))["runs"]
+        table.show(runs, table.console(118), [self.compared(True), self.compared(False), self.compared(None)])
+        rows = [line for line in capsys.readouterr().out.splitlines() if " as " in line]
+        assert ["as native" in rows[0], "pass" in rows[0], "equal over 1,000,000" in rows[0]] == [True] * 3
+        assert "as HEAD" in rows[1] and "differs" in rows[1] and "work 7.3.4" in rows[1]
+        assert "as HEAD" in rows[2] and "pass" not in rows[2] and "differs" not in rows[2]
+
+    def test_only_the_one_that_decides_makes_the_status_3(self) -> None:
+        runs = document(("lock", ["ok a"]))["runs"]
+        failed = document(("lock", ["not ok a"]))["runs"]
+        differs, aside = self.compared(False), self.compared(False, decides=False)
+        assert table.status(runs, [differs]) is Status.DIFFERS and table.status(failed, [differs]) is Status.FAILED
+        assert table.status(runs, [aside, self.compared(True)]) is Status.PASSED
+        assert table.status(runs, [self.compared(None)]) is Status.PASSED
+
+    def test_they_survive_a_file_and_a_merge_and_are_checked(self, tmp_path: Path) -> None:
+        one = document(("lock", ["ok a"])) | {"comparisons": [self.compared(True)]}
+        report.write(one, tmp_path / "report.json")
+        assert report.merge([report.read(tmp_path / "report.json")] * 2)["comparisons"] == [self.compared(True)] * 2
+        assert "comparisons" not in report.merge([document(("lock", ["ok a"]))])
+        assert report.faults(one | {"comparisons": [{**self.compared(True), "equal": "yes"}]}) == [
+            "comparisons[0]: equal is missing or wrong"]

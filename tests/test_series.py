@@ -4,7 +4,6 @@ change nothing. series, bisect and the comparison must name the one that changes
 
 from __future__ import annotations
 
-import difflib
 import json
 import random
 import shutil
@@ -16,68 +15,56 @@ import pytest
 
 from conftest import ROOT, plain_environment
 from liftable import NEWEST, Kernel, git, lifted
-from runner.lift import detect, trees
+from runner.lift import trees
+from runner.study import hunks
 from runner.study.store import key_of
 
 OLDER = Kernel("7.2")
-FILES = ("kernel/time/timekeeping.c", "kernel/time/ntp.c", "kernel/time/ntp_internal.h",
-         "kernel/time/timekeeping_internal.h", "include/linux/timekeeper_internal.h", "include/linux/timekeeping.h",
-         "include/linux/posix-timers.h")
 SEED = 20260520
 
 
-def code(text: str) -> list[str]:
-    """What a compiler sees of a file, less its line breaks."""
-    return detect.without_comments(text).split()
-
-
-def hunks(old: list[str], new: list[str]) -> list[tuple[int, int, list[str]]]:
-    """The places of `old` that are replaced, and with what."""
-    return [(a, b, new[c:d]) for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, False).get_opcodes()
-            if kind != "equal"]
-
-
-def with_hunks(old: list[str], chosen: list[tuple[int, int, list[str]]]) -> str:
-    lines = list(old)
-    for a, b, text in sorted(chosen, reverse=True):
-        lines[a:b] = text
-    return "".join(lines)
-
-
 class History:
-    """Commits on the newest kernel that take it, hunk by hunk, to what the older one has in these files."""
+    """Commits on the newest kernel that take it, patch by patch, towards what the older one has: one of comments,
+    three of code, and some elsewhere, in an order that a seed gives."""
 
     def __init__(self, tree: Path, older: Path) -> None:
-        self.tree = tree
-        self.before = {name: (tree / name).read_text().splitlines(True) for name in FILES}
-        self.hunks = {name: hunks(self.before[name], (older / name).read_text().splitlines(True)) for name in FILES}
-        self.done: dict[str, list[tuple[int, int, list[str]]]] = {name: [] for name in FILES}
-        words = [(name, hunk) for name in FILES for hunk in self.hunks[name] if self._is_words(name, hunk)]
-        self.words = words[:3]
+        self.tree, self.before = tree, hunks.read(tree)
+        found = hunks.patches(self.before, hunks.read(older))
+        # The fixes of the tick and of the second need each other: the patch with the most hunks is the culprit.
+        *self.code, self.big = sorted((patch for patch in found if not patch.words),
+                                      key=lambda patch: len(patch.hunks))
+        self.words = [patch for patch in found if patch.words]
         self.culprit = ""
 
-    def _is_words(self, name: str, hunk: tuple[int, int, list[str]]) -> bool:
-        return code("".join(self.before[name])) == code(with_hunks(self.before[name], [hunk]))
-
-    def _commit(self, subject: str, chosen: list[tuple[str, tuple[int, int, list[str]]]]) -> None:
-        for name, hunk in chosen:
-            self.done[name].append(hunk)
-        for name in {name for name, _ in chosen}:
-            (self.tree / name).write_text(with_hunks(self.before[name], self.done[name]))
-        git(self.tree, "commit", "-q", "-a", "-m", subject)
-
     def make(self) -> None:
-        """In an order that a seed gives: hunks of comments, edits elsewhere, and all that changes the code."""
-        code_hunks = [(name, hunk) for name in FILES for hunk in self.hunks[name] if (name, hunk) not in self.words]
-        steps = [("words", [each]) for each in self.words] + [("code", code_hunks)] + [("else", [])] * 3
-        random.Random(SEED).shuffle(steps)
-        for number, (kind, chosen) in enumerate(steps, 1):
-            if kind == "else":
+        """The commits."""
+        draw = random.Random(SEED)
+        steps = [("culprit", self.big), *(("code", patch) for patch in draw.sample(self.code, 2)),
+                 ("words", draw.choice(self.words)), ("else", None), ("else", None)]
+        draw.shuffle(steps)
+        done: list[hunks.Hunk] = []
+        for number, (kind, patch) in enumerate(steps, 1):
+            if patch:
+                done += patch.hunks
+                for name, lines in hunks.with_hunks(self.before, done).items():
+                    (self.tree / name).write_text("".join(lines))
+            else:
                 path = self.tree / "kernel/fork.c"
                 path.write_text(path.read_text() + f"/* {number} */\n")
-            self._commit(f"{kind}: number {number}", chosen)
-            if kind == "code":
+            git(self.tree, "commit", "-q", "-a", "-m", f"{kind}: number {number}")
+            if kind == "culprit":
                 self.culprit = git(self.tree, "rev-parse", "HEAD")
+
+
+def test_a_kernels_difference_is_cut_into_patches_that_lead_to_the_other() -> None:
+    """All that two kernels differ by in these files is in exactly one patch; none but the fixes of the series is
+    large, and those of words change nothing that a compiler sees."""
+    old, new = (hunks.read(lifted(each, 1000).tree.path) for each in (OLDER, NEWEST))
+    found = hunks.patches(old, new)
+    assert hunks.with_hunks(old, [hunk for patch in found for hunk in patch.hunks]) == new
+    assert sum(not patch.words for patch in found) >= 8 and sum(patch.words for patch in found) >= 8
+    *others, big = sorted(found, key=lambda patch: len(patch.hunks))
+    assert "kernel/time/ntp.c" in big.files and max(len(patch.hunks) for patch in others) <= 4
 
 
 @pytest.fixture
@@ -99,7 +86,8 @@ def tickbench(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_series_and_bisect_name_the_commit_that_changes_the_core(
         history: History, built: Path, tmp_path: Path) -> None:
-    """Of seven commits one changes the code: it loses three switches, and all others are equal to the row before."""
+    """Of six commits three change the code. One of these loses three switches; all others are equal to the row
+    before."""
     lifted(NEWEST, 1000)
     tree = history.tree
     state = (git(tree, "rev-parse", "HEAD"), git(tree, "status", "--porcelain"), git(tree, "for-each-ref"))
@@ -109,16 +97,16 @@ def test_series_and_bisect_name_the_commit_that_changes_the_core(
                      str(box))
     assert done.returncode == 1, done.stdout[-2000:] + done.stderr
     rows = json.loads(done.stdout)["rows"]
-    assert [row["patch"] for row in rows] == list(range(8))
-    assert len({row["runs"][0]["params"]["tree"] for row in rows if row["lifted"]}) == 1 + len(history.words) + 1
+    assert [row["patch"] for row in rows] == list(range(7))
+    assert len({row["runs"][0]["params"]["tree"] for row in rows if row["lifted"]}) == 1 + 4
     for row in rows[1:]:
         kind = row["subject"].split(":")[0]
         assert row["problem"] is None, row["said"]
-        if kind == "code":
+        if kind == "culprit":
             assert row["equal"]["differs"] and row["changes"] and row["new_failed_claims"]
             assert row["switches_removed"] == ["remainder", "skew", "tail"] and row["switches_added"] == []
-            assert set(row["files"]) == {name for name in FILES if history.hunks[name]}
-        elif kind == "words":
+            assert set(row["files"]) == history.big.files
+        elif kind in ("code", "words"):
             assert row["lifted"] and not row["equal"]["differs"] and not row["changes"]
         else:
             assert not row["lifted"] and row["files"] == ["kernel/fork.c"] and row["switches"]

@@ -31,24 +31,28 @@ def main(arguments: Sequence[str]) -> Status:
             suffix = f"-{image.label}" if len(made) > 1 else ""
             _boot(chosen, image, suffix, given, console, results)
         status = results.write(folder)
-        if not given.raw:
-            results.show(folder, console)
-            if wanted.linux and not given.words and _compare(wanted, given, console) and status is Status.PASSED:
-                status = Status.DIFFERS
+        if given.raw:
+            return status
+        if wanted.linux and not given.words:
+            _compare(wanted, given, results)
+            status = results.write(folder)
+        results.show(folder, console)
         return status
 
 
-def _compare(wanted: plan.Plan, given: options.argparse.Namespace, console: Console) -> bool:
-    """A line for each tree: whether its core does as the native one does at its stage. True if one does not."""
+def _compare(wanted: plan.Plan, given: options.argparse.Namespace, results: Results) -> None:
+    """Adds to the results whether each tree's core does as the native one at its stage and, if it was edited in a
+    git checkout, as its HEAD."""
     from runner.lift.kbuild import Variant
+    from runner.report.progress import Work, stderr
     from runner.study import check
 
-    differs = False
     for word in wanted.linux:
-        name, found = check.with_native(word, Variant("um", plan.hz(wanted), not given.periodic), given.build)
-        console.print("\n".join([f"{name}: beside {found.words()}", *found.details()]), markup=False, soft_wrap=True)
-        differs |= found.differs
-    return differs
+        with Work(stderr(), "comparison", None, unit="programs") as work:
+            found = check.beside(word, Variant("um", plan.hz(wanted), not given.periodic), given.build, work)
+        results.comparisons += found.documents()
+        results.details += [line for each in found.comparisons if each.differs
+                            for line in (f"{found.lifted.tree.name()}, beside {each.words()}", *each.details())]
 
 
 def _boot(

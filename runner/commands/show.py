@@ -13,6 +13,7 @@ from runner.report import report, table
 def main(arguments: Sequence[str]) -> Status:
     """The status is the one that `run` or `sim` ended with."""
     given = options.show_parser().parse_args(list(arguments))
-    runs = report.merge([report.read(path) for path in given.reports])["runs"]
-    table.show(runs, table.console())
-    return table.status(runs)
+    whole = report.merge([report.read(path) for path in given.reports])
+    compared = whole.get("comparisons", [])
+    table.show(whole["runs"], table.console(), compared)
+    return table.status(whole["runs"], compared)

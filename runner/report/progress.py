@@ -195,6 +195,14 @@ class Work:
             self._added = time.monotonic()
             self._show(words)
 
+    def expect(self, total: int, cost: float) -> None:
+        """Tells how many units there are, and what they cost in seconds, once that is known."""
+        with self._lock:
+            self.total, self.cost, self._seconds = total, cost, True
+            self.began = self._added = time.monotonic()
+            if self._bar:
+                self._bar.update(self._task, total=total)
+
     def skip(self, count: int = 1, cost: float = 0.0) -> None:
         """`count` more were done by an earlier command."""
         with self._lock:

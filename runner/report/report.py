@@ -44,6 +44,10 @@ FIELDS: Mapping[str, tuple[type, ...]] = {
     "samples": _maybe_text,
     "seconds": (int, float, type(None)),
 }
+# Of a lifted core with another: the least that the table needs.
+COMPARISON: Mapping[str, tuple[type, ...]] = {
+    "core": _text, "kernel": (dict,), "hz": (int,), "against": _text, "decides": (bool,),
+    "equal": (bool, type(None)), "words": _text}
 CHOICES = {"core": ("native", "linux"), "vehicle": ("guest", "sim"), "clock": ("tsc", "virtual")}
 
 
@@ -126,8 +130,10 @@ def document(
 
 
 def merge(documents: Sequence[Document]) -> Document:
-    """One document with the runs of all, in order."""
-    return {"schema": SCHEMA, "runs": [run for each in documents for run in each["runs"]]}
+    """One document with the runs of all, and the comparisons of those that have some, in order."""
+    whole = {"schema": SCHEMA, "runs": [run for each in documents for run in each["runs"]]}
+    compared = [one for each in documents for one in each.get("comparisons", [])]
+    return whole | ({"comparisons": compared} if compared else {})
 
 
 def faults(value: Any) -> list[str]:
@@ -139,6 +145,13 @@ def faults(value: Any) -> list[str]:
     found = []
     for number, run in enumerate(value["runs"]):
         found += [f"runs[{number}]: {fault}" for fault in _run_faults(run)]
+    compared = value.get("comparisons", [])
+    if not isinstance(compared, list):
+        return [*found, "comparisons is no list"]
+    for number, one in enumerate(compared):
+        wrong = [name for name, types in COMPARISON.items() if not isinstance(one, dict) or name not in one
+                 or not isinstance(one[name], types)]
+        found += [f"comparisons[{number}]: {name} is missing or wrong" for name in wrong]
     return found
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -21,6 +22,8 @@ class Results:
     documents: list[report.Document] = field(default_factory=list)
     records: list[samples.Samples] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    comparisons: list[dict[str, Any]] = field(default_factory=list)  # of lifted cores with others
+    details: list[str] = field(default_factory=list)  # of those that differ
 
     def add(self, document: report.Document, path: Path) -> None:
         """One vehicle's report, and the file of its samples."""
@@ -31,14 +34,18 @@ class Results:
     def write(self, folder: Path) -> Status:
         """Writes report.json; the status of all runs together."""
         whole = report.merge(self.documents)
+        if self.comparisons:
+            whole["comparisons"] = self.comparisons
         report.write(whole, folder / output.REPORT)
-        return table.status(whole["runs"])
+        return table.status(whole["runs"], self.comparisons)
 
     def show(self, folder: Path, console: Console) -> None:
         """Draws the picture, and prints the table, the notes and the names of the files."""
         runs = report.merge(self.documents)["runs"]
         drawn = plot.draw(self.records, runs, folder / output.PICTURE)
-        table.show(runs, console)
+        table.show(runs, console, self.comparisons)
+        for line in self.details:
+            console.print(line, markup=False, soft_wrap=True)
         for note in self.notes:
             console.print(f"note: {note}", markup=False, soft_wrap=True)
         files = [output.REPORT, *([output.PICTURE] if drawn else []), *output.logs(folder)]

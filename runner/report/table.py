@@ -46,7 +46,15 @@ def verdict(run: Run) -> Text:
     return Text(f"pass, {expected} known" if expected else "pass", style="green")
 
 
-def table(runs: Sequence[Run], reasons: bool = True) -> Table:
+def _comparison(compared: Run, reasons: bool) -> list[str | Text]:
+    """The row of a lifted core that was compared with another."""
+    verdict_ = {True: Text("pass", style="green"), False: Text("differs", style="bold yellow"), None: Text("-")}
+    words = compared["words"].removeprefix(f"{compared['against']}: ")
+    return ["virtual", core_words(compared), str(compared["hz"]), f"as {compared['against']}", *["-"] * 4,
+            verdict_[compared["equal"]], *([Text(words)] if reasons else [])]
+
+
+def table(runs: Sequence[Run], reasons: bool = True, comparisons: Sequence[Run] = ()) -> Table:
     """The table itself; reasons: with the column that says why."""
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     made.add_column("clock", no_wrap=True)
@@ -66,28 +74,40 @@ def table(runs: Sequence[Run], reasons: bool = True) -> Table:
             figure(metrics.get("drift_ns_per_s")), within_1ns(run), verdict(run),
         ]
         made.add_row(*row, *([Text(why(run))] if reasons else []))
+    for compared in comparisons:
+        made.add_row(*_comparison(compared, reasons))
     return made
 
 
-def show(runs: Sequence[Run], to: Console) -> None:
+def show(runs: Sequence[Run], to: Console, comparisons: Sequence[Run] = ()) -> None:
     """The table and a line for all of it. The reasons go below where they do not fit beside; where there is
     no terminal, whose width cannot be changed, nothing is cut."""
-    bare = table(runs, reasons=False)
+    bare = table(runs, False, comparisons)
     least = console(1000).measure(bare).maximum
     wide = to.width >= max(NARROW, least + 2 + REASON)
     if to.is_terminal or to.width >= least:
-        to.print(table(runs, reasons=True) if wide else bare)
+        to.print(table(runs, True, comparisons) if wide else bare)
     else:
         to.print(bare, width=least)
     for run in [] if wide else runs:
-        to.print(f"{run['scenario']}, {run['clock']} clock, {core_words(run)}: {why(run)}", markup=False)
+        if reason := why(run):
+            to.print(f"{run['scenario']}, {run['clock']} clock, {core_words(run)}: {reason}", markup=False)
+    for each in [] if wide else comparisons:
+        to.print(f"{core_words(each)}, beside {each['words']}", markup=False, soft_wrap=True)
     for line in switches_lines(runs):
         to.print(line, markup=False, soft_wrap=True)
     to.print(verdict_line(runs), markup=False, soft_wrap=True)
 
 
-def status(runs: Sequence[Run]) -> Status:
-    """Of all runs together: failed if one did, skipped if all were."""
+def status(runs: Sequence[Run], comparisons: Sequence[Run] = ()) -> Status:
+    """Of all runs together: failed if one did, skipped if all were; DIFFERS if all hold, and a lifted core does not
+    behave as the one that decides."""
+    found = _status(runs)
+    differs = any(each["decides"] and each["equal"] is False for each in comparisons)
+    return Status.DIFFERS if differs and found is Status.PASSED else found
+
+
+def _status(runs: Sequence[Run]) -> Status:
     if not runs:
         return Status.CANNOT_RUN
     if any(run["ok"] is False for run in runs):

@@ -12,7 +12,6 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,11 +21,12 @@ from typing import Any
 
 from rich.console import Console
 
-from runner import BUILD, options, plan, process, scenarios, simulate
+from runner import BUILD, options, plan, scenarios, simulate
 from runner.errors import need_built, CannotRun, Problem, Status
 from runner.lift import kbuild, lift, trees, words
 from runner.lift.kbuild import Variant
 from runner.report import progress
+from runner.study.ahead import Ahead
 from runner.study.claim import Claim, Measured, parse as parse_claim
 from runner.study.store import Store, key_of
 
@@ -133,6 +133,10 @@ class Repository:
             raise CannotRun(Problem.LIFT_TREE, f"{self.tree} has no revision {revision}")
         return found
 
+    def word(self, commit: str) -> str:
+        """What to lift for a commit."""
+        return f"{self.tree}@{commit}"
+
     def subject(self, commit: str) -> str:
         return self._ask(self.tree, "log", "-1", "--format=%s", commit) or ""
 
@@ -174,38 +178,6 @@ class Repository:
         return self.commit(f"{commit}^")
 
 
-class Ahead:
-    """A context: lifts revisions before they are asked for, in processes of their own. A lift holds a lock on
-    its folder, so whoever wants the result waits for it."""
-
-    def __init__(self, tree: Path, hz: int, build: Path) -> None:
-        self._command = [sys.executable, "-IS", str(lift.ROOM / "tickbench"), "lift", "--arch", "um", "--hz", str(hz),
-                         "--build", str(build.resolve())]
-        self._tree = tree
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
-
-    def __enter__(self) -> Ahead:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for child in self._children.values():
-            process.end(child)
-
-    def want(self, commits: Sequence[str]) -> None:
-        """Lifts these, and gives up the others."""
-        for commit in [each for each in self._children if each not in commits]:
-            process.end(self._children.pop(commit))
-        for commit in commits:
-            if commit not in self._children:
-                self._children[commit] = process.start([*self._command, f"{self._tree}@{commit}"],
-                                                       subprocess.DEVNULL, subprocess.DEVNULL)
-
-    def wait(self, commit: str) -> None:
-        """Until this one is lifted, if it was wanted."""
-        if child := self._children.pop(commit, None):
-            child.wait()
-
-
 @contextmanager
 def judging(repository: Repository, judge: Judge, store: Store, build: Path) -> Iterator[Callable[[str], Judged]]:
     """A function that judges a commit, or gives the verdict that is kept."""
@@ -215,7 +187,7 @@ def judging(repository: Repository, judge: Judge, store: Store, build: Path) -> 
             return Judged(commit, subject, kept["good"], tuple(kept["figures"]), kept["seconds"], True)
         good: bool | None
         try:
-            good, figures = judge.tree(f"{repository.tree}@{commit}")
+            good, figures = judge.tree(repository.word(commit))
         except CannotRun as error:
             if error.problem is Problem.BAD_CLAIM:
                 raise
@@ -248,8 +220,8 @@ def search(repository: Repository, judge: Callable[[str], Judged], bad: str, goo
             return Found(re.findall(r"^([0-9a-f]{40,})$", said, re.MULTILINE), None, None, steps)
         commit = repository.head()
         after = [repository.halfway(commit, oldest, paths), repository.halfway(newest, [*oldest, commit], paths)]
-        ahead.wait(commit)
-        ahead.want([each for each in after if each][:AHEAD])
+        ahead.wait(repository.word(commit))
+        ahead.want([repository.word(each) for each in after if each][:AHEAD])
         judged = judge(commit)
         steps.append(judged)
         by_name[commit] = judged
@@ -346,11 +318,11 @@ def _tree(given: Any, judge: Judge, console: Console) -> int:
         spent.extend([] if judged.kept else [judged.seconds])
         console.print(_line(judged, left, spent, fixed), markup=False)
 
-    with judging(repository, judge, store, given.build) as one, Ahead(tree, given.hz, given.build) as ahead:
-        ahead.want([newer])
+    with judging(repository, judge, store, given.build) as one, Ahead(given.hz, given.build) as ahead:
+        ahead.want([repository.word(newer)])
         ends = []
         for commit, wanted in ((older, fixed is False), (newer, fixed)):
-            ahead.wait(commit)
+            ahead.wait(repository.word(commit))
             judged = one(commit)
             say(judged, 0)
             ends.append(judged)

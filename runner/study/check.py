@@ -22,12 +22,14 @@ from runner import BUILD, options, process, scenarios, simulate
 from runner.errors import CannotRun, Problem, Status
 from runner.lift import lift, overlay, trees, words
 from runner.lift.kbuild import Variant
+from runner.report.progress import Work, stderr
 from runner.study import differ, pairs
 
 SIM = "tickbench-sim"
 # What an edit can change of a lifted core.
 WATCHED = ("kernel/time", "include", "arch/x86", "arch/um", "lib/vdso")
 HUNK = re.compile(r"^@@ [^@]* @@ .*?(\w+)\(", re.MULTILINE)
+TICKS_PER_S = 10_000_000  # of a lifted core, for the estimate of the time left
 SCENARIO_SECONDS = 60.0  # a core whose tick does not end
 
 
@@ -79,6 +81,25 @@ class Comparison:
             lines.append(f"  as the native core does without or with {', '.join(found.because)}")
         return [*lines, "  script:", *(f"    {line}" for line in found.script), f"  replay: {found.replay}"]
 
+    def document(self) -> dict[str, Any]:
+        """For programs."""
+        found = self.result
+        if not found:
+            return {"equal": None, "reason": self.reason}
+        return {
+            "equal": not found.differs, "ticks": found.ticks, "seed": found.seed, "fields": found.fields,
+            "readings": found.readings, "left_out": list(found.left_out),
+            "different": [{"field": one.name, self.against.lower(): one.a, "tree": one.b, "by": one.b - one.a}
+                          for one in found.different],
+            "operation": found.operation, "tick": found.tick, "script": list(found.script), "replay": found.replay,
+        }
+
+
+def deciding(native: Comparison, head: Comparison | None) -> Comparison:
+    """The comparison that decides whether a core behaves as it should: with HEAD after an edit, else with the
+    native core."""
+    return head if head and head.result else native
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -101,8 +122,7 @@ class Verdict:
 
     @property
     def deciding(self) -> Comparison:
-        """With HEAD after an edit, else with the native core."""
-        return self.head if self.head and self.head.result else self.native
+        return deciding(self.native, self.head)
 
     @property
     def differing(self) -> Comparison | None:
@@ -150,26 +170,12 @@ class Verdict:
 
     def document(self) -> dict[str, Any]:
         """For programs."""
-        def of(each: Comparison | None) -> dict[str, Any] | None:
-            if not each:
-                return None
-            found = each.result
-            if not found:
-                return {"equal": None, "reason": each.reason}
-            return {
-                "equal": not found.differs, "ticks": found.ticks, "seed": found.seed, "fields": found.fields,
-                "readings": found.readings, "left_out": list(found.left_out),
-                "different": [{"field": one.name, each.against.lower(): one.a, "tree": one.b, "by": one.b - one.a}
-                              for one in found.different],
-                "operation": found.operation, "tick": found.tick, "script": list(found.script),
-                "replay": found.replay,
-            }
-
         return {
             "tree": self.tree, "hz": self.hz, "status": int(self.status), "verdict": self.sentence(),
             "edited": {"files": list(self.edit.files), "functions": list(self.edit.functions)} if self.edit else None,
             "failed": [{"scenario": name, "claim": sentence} for name, sentence in self.failed],
-            "native": of(self.native), "head": of(self.head), "seconds": round(self.seconds, 3),
+            "native": self.native.document(), "head": self.head.document() if self.head else None,
+            "seconds": round(self.seconds, 3),
             "timing": {name: round(value, 3) for name, value in self.timing.items()}, "runs": self.runs,
         }
 
@@ -201,11 +207,13 @@ class Task:
 
     name: str
     command: tuple[str, ...]
+    seconds: float = 0.3  # about what it takes
 
 
-def run_tasks(tasks: Sequence[Task], jobs: int) -> list[tuple[Task, int, str, str]]:
+def run_tasks(tasks: Sequence[Task], jobs: int, work: Work) -> list[tuple[Task, int, str, str]]:
     """Runs programs, `jobs` at a time: each with its status, and what it wrote to stdout and stderr. One that does
     not end in time is ended. Call it from the main thread."""
+    work.expect(len(tasks), sum(task.seconds for task in tasks))
     waiting, done = list(reversed(tasks)), []
     running: dict[int, tuple[Task, subprocess.Popen[bytes], float, list[bytes]]] = {}
     with selectors.DefaultSelector() as ready:
@@ -228,6 +236,7 @@ def run_tasks(tasks: Sequence[Task], jobs: int) -> list[tuple[Task, int, str, st
                     del running[key.data]
                     done.append((task, child.returncode, b"".join(heard).decode(errors="replace"),
                                  errors.decode(errors="replace")))
+                    work.add(words=task.name, cost=task.seconds)
                 for task, child, until, _ in running.values():
                     if time.monotonic() > until:
                         child.kill()
@@ -276,20 +285,63 @@ def _native(word: str, done: lift.Lifted, build: Path) -> pairs.Pair:
                       (str(done.folder / differ.PROGRAM),), build, done.variant.hz)
 
 
-def with_native(word: str, variant: Variant, build: Path, ticks: int = 1_000_000, seed: int = 1) -> tuple[
-        str, Comparison]:
-    """The name of a tree, and its comparison with the native core at its stage alone."""
-    done = lift.lift(word, variant, build, (differ.PROGRAM,))
-    pair = _native(word, done, build)
-    results = run_tasks(_pair_tasks("native", pair, ticks, seed), os.cpu_count() or 1)
-    return done.tree.name(), _comparison("native", pair, seed, results)
+@dataclass(frozen=True)
+class Beside:
+    """A tree's core beside others."""
+
+    lifted: lift.Lifted
+    native: Comparison
+    head: Comparison | None
+
+    @property
+    def comparisons(self) -> list[Comparison]:
+        return [each for each in (self.native, self.head) if each]
+
+    def documents(self) -> list[dict[str, Any]]:
+        """The comparisons as a report has them (docs/report.md)."""
+        tree, stage = self.lifted.tree, self.lifted.stage
+        kernel = {"tree": tree.label, "release": tree.kernel, "revision": tree.revision or None,
+                  "timekeeping_sha256": stage.timekeeping_sha256, "ntp_sha256": stage.ntp_sha256}
+        return [{"core": "linux", "kernel": kernel, "hz": self.lifted.variant.hz, "against": each.against,
+                 "decides": each is deciding(self.native, self.head), "words": each.words(), **each.document()}
+                for each in self.comparisons]
 
 
-def _head(tree: Path, variant: Variant, build: Path) -> lift.Lifted:
-    return lift.lift(f"{tree}@HEAD", variant, build, ("core_a.o",))
+def _edited(word: str) -> tuple[Path, Edit] | None:
+    """The checkout that a word names, and what was edited there."""
+    path = Path(word).expanduser()
+    edit = edit_of(path.resolve()) if path.is_dir() else None
+    return (path.resolve(), edit) if edit else None
 
 
-def check(word: str, variant: Variant, build: Path, ticks: int, seed: int, jobs: int) -> Verdict:
+def _with_head(edited: tuple[Path, Edit] | None, tree: pairs.Side, variant: Variant, build: Path,
+               ) -> tuple[pairs.Pair | None, str]:
+    """HEAD and the edited tree in one program; None, and why, if HEAD cannot be lifted."""
+    if not edited:
+        return None, ""
+    try:
+        kept = lift.lift(f"{edited[0]}@HEAD", variant, build, ("core_a.o",))
+        return pairs.link(pairs.Side(words.Core("HEAD", False), "HEAD", kept.folder, kept), tree, variant.hz, build), ""
+    except CannotRun as error:
+        return None, error.sentence
+
+
+def beside(word: str, variant: Variant, build: Path, work: Work, ticks: int = 1_000_000, seed: int = 1) -> Beside:
+    """A tree's core beside the native one at its stage and, after an edit, its own HEAD; without scenarios."""
+    work.say(f"lift {word}")
+    done = lift.lift(word, variant, build, (differ.PROGRAM, "core_b.o"))
+    native = _native(word, done, build)
+    edited = _edited(word)
+    head, reason = _with_head(edited, native.b, variant, build)
+    tasks = [task for name, pair in (("native", native), ("HEAD", head)) if pair
+             for task in _pair_tasks(name, pair, ticks, seed)]
+    results = run_tasks(tasks, os.cpu_count() or 1, work)
+    return Beside(done, _comparison("native", native, seed, results),
+                  _comparison("HEAD", head, seed, results) if head else
+                  Comparison("HEAD", None, reason) if edited else None)
+
+
+def check(word: str, variant: Variant, build: Path, ticks: int, seed: int, jobs: int, work: Work) -> Verdict:
     """The verdict on the tree that a word names. CannotRun if it cannot be lifted."""
     began = time.monotonic()
     timing: dict[str, float] = {}
@@ -299,20 +351,16 @@ def check(word: str, variant: Variant, build: Path, ticks: int, seed: int, jobs:
         timing[name] = now - since
         return now
 
+    work.say("lift")
     done = lift.lift(word, variant, build, (SIM, differ.PROGRAM, "core_b.o"))
     at = lap("lift", began)
     native = _native(word, done, build)
-    path = Path(word).expanduser()
-    edit = edit_of(path.resolve()) if path.is_dir() else None
-    head: pairs.Pair | None = None
-    reason = ""
-    if edit:
-        try:
-            kept = _head(path.resolve(), variant, build)
-            head = pairs.link(pairs.Side(words.Core("HEAD", False), "HEAD", kept.folder, kept), native.b,
-                              variant.hz, build)
-        except CannotRun as error:
-            reason = error.sentence
+    edited = _edited(word)
+    edit = edited[1] if edited else None
+    if edited:
+        work.say("lift HEAD")
+    head, reason = _with_head(edited, native.b, variant, build)
+    if edited:
         at = lap("HEAD", at)
     program = done.folder / SIM
     tasks = _scenario_tasks(build, program, variant.hz)
@@ -320,7 +368,7 @@ def check(word: str, variant: Variant, build: Path, ticks: int, seed: int, jobs:
     for name, pair in (("native", native), ("HEAD", head)):
         if pair:
             tasks += _pair_tasks(name, pair, ticks, seed)
-    results = run_tasks(tasks, jobs)
+    results = run_tasks(tasks, jobs, work)
     runs = _runs(program, results, order)
     at = lap("run", at)
     beside = _comparison("native", native, seed, results)
@@ -348,8 +396,9 @@ def main(arguments: Sequence[str]) -> int:
     given = parse(arguments)
     if len(trees.words(given.tree)) != 1:
         raise CannotRun(Problem.USAGE, f"check judges one tree, and \"{given.tree}\" names several")
-    verdict = check(given.tree, Variant("um", given.hz, not given.periodic), given.build, given.ticks, given.seed,
-                    given.jobs)
+    with Work(stderr(), "check", None, unit="programs") as work:
+        verdict = check(given.tree, Variant("um", given.hz, not given.periodic), given.build, given.ticks, given.seed,
+                        given.jobs, work)
     if given.json:
         print(json.dumps(verdict.document(), indent=1))
     else:

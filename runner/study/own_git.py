@@ -115,9 +115,14 @@ def start_at(made: Repository, commit: str) -> None:
         if left.name != ".git":
             shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
     made.ask("config", "core.sparseCheckout", "true")
+    checkout(made, [])
+
+
+def checkout(made: Repository, names: Sequence[str]) -> None:
+    """Makes these files of HEAD stand in the folder: a merge is made of files."""
     (made.path / ".git/info").mkdir(exist_ok=True)
-    (made.path / ".git/info/sparse-checkout").write_text("/.nothing\n")
-    made.ask("read-tree", "-m", "-u", commit)
+    (made.path / ".git/info/sparse-checkout").write_text("".join(f"/{name}\n" for name in [".nothing", *names]))
+    made.ask("read-tree", "-m", "-u", "HEAD")
 
 
 @dataclass(frozen=True)
@@ -128,6 +133,7 @@ class Applied:
     ok: bool
     said: str  # git's own words
     left_out: tuple[str, ...] = ()  # files that the tree lacks
+    merged: tuple[str, ...] = ()  # files to which it applies by a three-way merge only
 
 
 def _touched(made: Repository, mail: Path) -> list[tuple[str, bool]]:
@@ -140,8 +146,9 @@ def _touched(made: Repository, mail: Path) -> list[tuple[str, bool]]:
 
 
 def apply(made: Repository, mail: bytes) -> Applied:
-    """git am of one mail on what HEAD is; the state stays as it was if it fails. Files that the tree lacks and
-    the patch does not make are left out, for a tree may be a part of a kernel's."""
+    """git am --3way of one mail on what HEAD is; the state stays as it was if it fails. A merge needs the files
+    that the patch was made of: those of a borrowed tree, and of this tree with any of the patches applied before.
+    Files that the tree lacks and the patch does not make are left out, for a tree may be a part of a kernel's."""
     before = made.ask("rev-parse", "HEAD")
     file = made.path / ".git/patch"
     file.write_bytes(mail)
@@ -153,16 +160,32 @@ def apply(made: Repository, mail: bytes) -> Applied:
                    and str(Path(name).parent) not in parts)
     if touched and len(absent) == len(touched):
         return Applied(before, True, "", absent)
-    status, said = made.run("am", "--quiet", "--no-gpg-sign", "--no-3way", "--patch-format=mboxrd",
-                            "--committer-date-is-author-date", *(f"--exclude={name}" for name in absent), str(file))
+    status, said = _am(made, file, absent, "--no-3way")
+    merged: tuple[str, ...] = ()
     if status:
-        made.run("am", "--abort")
-        made.run("am", "--quit")
-        start_at(made, before)
+        _give_up(made, before)
+        checkout(made, names)
+        status, words = _am(made, file, absent, "--3way")
+        merged = tuple(MERGED.findall(words))
+        said = words if merged else said  # else there was nothing to merge with
+    if status:
+        _give_up(made, before)
         return Applied(before, False, _plain(said), absent)
-    return Applied(made.ask("rev-parse", "HEAD"), True, "", absent)
+    return Applied(made.ask("rev-parse", "HEAD"), True, "", absent, merged)
 
 
+def _am(made: Repository, mail: Path, absent: Sequence[str], how: str) -> tuple[int, str]:
+    return made.run("am", "--no-gpg-sign", how, "--patch-format=mboxrd", "--committer-date-is-author-date",
+                    *(f"--exclude={name}" for name in absent), str(mail))
+
+
+def _give_up(made: Repository, before: str) -> None:
+    made.run("am", "--abort")
+    made.run("am", "--quit")
+    start_at(made, before)
+
+
+MERGED = re.compile(r"^Auto-merging (.*)$", re.MULTILINE)
 HINTS = ("hint:", "When you have", "If you", "To restore")
 
 

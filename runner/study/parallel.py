@@ -77,8 +77,8 @@ def staged(programs: Mapping[str, Path]) -> Iterator[Path]:
 def _command(folder: Path, programs: Mapping[str, Path], hosts: Hosts, log: Path) -> list[str]:
     # --plain: no profile and no $PARALLEL of the user's changes what is run.
     # PARALLEL_SHELL: else jobs run in $SHELL, whatever that is, and none where it is not set.
-    made = ["env", "PARALLEL_SHELL=/bin/sh", find(), "--plain", "--will-cite", "--line-buffer", "--tagstring", "{#}", "--joblog", str(log),
-            "--retries", str(RETRIES)]
+    made = ["env", "PARALLEL_SHELL=/bin/sh", find(), "--plain", "--will-cite", "--line-buffer", "--tagstring", "{#}",
+            "--joblog", str(log), "--retries", str(RETRIES)]
     if hosts.ssh:
         made += ["--ssh", hosts.ssh]
     if not hosts.logins:

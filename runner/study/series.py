@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from runner.lift import lift, trees
 from runner.lift.kbuild import Variant
 from runner.report import progress
 from runner.study import judge, own_git, pairs, patches, series_report
+from runner.study.ahead import Ahead
 from runner.study.own_git import Repository
 from runner.study.store import Store, key_of
 
@@ -31,6 +33,7 @@ BUILD_FILES = re.compile(
     r"(^|/)(Kconfig[^/]*|Kbuild(\.include)?)$|^Makefile$|^(kernel|kernel/time|arch/x86|arch/um)/Makefile[^/]*$|"
     r"^scripts/(Makefile\.[^/]*|Kbuild\.include|Kconfig\.include)$|^kernel/bounds\.c$|/asm-offsets[^/]*\.c$|"
     r"^kernel/time/timeconst\.bc$")
+AHEAD = 2  # steps that are lifted before they are asked for
 ALWAYS = ("kernel/time/timekeeping.c", "kernel/time/ntp.c", "kernel/time/vsyscall.c", "lib/vdso/gettimeofday.c")
 
 
@@ -159,17 +162,29 @@ def steps_of(series: Sequence[patches.Patch], alone: bool) -> list[Step]:
 
 def _row(step: Step) -> dict[str, Any]:
     return {"group": step.group, "patch": step.number, "subject": step.subject, "commit": None, "files": [],
-            "left_out": [], "problem": None, "said": None, "lifted": False, "switches": [], "runs": [],
+            "left_out": [], "merged": [], "problem": None, "said": None, "lifted": False, "switches": [], "runs": [],
             "failed_claims": [], "equal": None, "seconds": {}}
 
 
-class Walk:
-    """Makes the rows, one step after the other."""
+@dataclass(frozen=True)
+class Result:
+    """What the mails of a step make of a commit."""
 
-    def __init__(self, bench: Bench, base: str) -> None:
-        self.bench, self.base = bench, base
+    commit: str
+    files: list[str]  # in which it differs
+    left_out: list[str]
+    merged: list[str]  # files that took a three-way merge
+    problems: list[str]  # git's words about mails that do not apply
+
+
+class Walk:
+    """Makes the rows, one step after the other. While one is measured, those that may follow are lifted."""
+
+    def __init__(self, bench: Bench, base: str, ahead: Ahead) -> None:
+        self.bench, self.base, self.ahead = bench, base, ahead
         self.good = base  # the last commit of the series that compiles
         self.last: dict[str, tuple[str, lift.Lifted, dict[str, Any]]] = {}
+        self._results: dict[tuple[str, str, int], Result] = {}
 
     def first(self, name: str) -> dict[str, Any]:
         """The row of the base; CannotRun if it cannot be lifted."""
@@ -177,39 +192,61 @@ class Walk:
         self._measure(row, self.base, "base", None)
         return row
 
-    def next(self, step: Step) -> dict[str, Any]:
-        """The row of a patch."""
+    def _apply(self, step: Step, before: str) -> Result:
+        key = before, step.group, step.number
+        if key not in self._results:
+            own_git.start_at(self.bench.repository, before)
+            left_out: list[str] = []
+            merged: list[str] = []
+            problems = []
+            for mail in step.mails:
+                done = own_git.apply(self.bench.repository, mail)
+                left_out += [name for name in done.left_out if name not in left_out]
+                merged += [name for name in done.merged if name not in merged]
+                if not done.ok:
+                    problems.append(done.said)
+            commit = self.bench.repository.ask("rev-parse", "HEAD")
+            files = self.bench.repository.files(before, commit) if commit != before else []
+            self._results[key] = Result(commit, files, left_out, merged, problems)
+        return self._results[key]
+
+    def _lift_ahead(self, commit: str, coming: Sequence[Step]) -> None:
+        """Lifts the steps to come, as they will be if this commit compiles."""
+        wanted = []
+        for step in coming:
+            before = commit if step.group == "series" else self.base
+            made = self._apply(step, before)
+            if made.commit != before and not made.problems and self.bench.touches(made.files):
+                wanted.append(self.bench.word(made.commit, _tag(step)))
+            if step.group == "series":
+                commit = made.commit
+        self.ahead.want(wanted)
+
+    def next(self, step: Step, coming: Sequence[Step] = ()) -> dict[str, Any]:
+        """The row of a patch. coming: those after it."""
         row = _row(step)
         whole = step.group == "series"
         before = self.good if whole else self.base
-        own_git.start_at(self.bench.repository, before)
-        problems = []
-        for mail in step.mails:
-            done = own_git.apply(self.bench.repository, mail)
-            row["left_out"] += [name for name in done.left_out if name not in row["left_out"]]
-            if not done.ok:
-                problems.append(done.said)
-        commit = self.bench.repository.ask("rev-parse", "HEAD")
-        row["commit"] = commit
-        row["files"] = self.bench.repository.files(before, commit) if commit != before else []
-        if problems and (whole or step.group == "alone"):
-            row.update(problem="does not apply", said=problems[0])
+        made = self._apply(step, before)
+        row.update(commit=made.commit, files=made.files, left_out=made.left_out, merged=made.merged)
+        if made.problems and (whole or step.group == "alone"):
+            row.update(problem="does not apply", said=made.problems[0])
             return row
-        if problems:
-            row["said"] = "\n".join(problems)
-        against = before if whole else self.base
-        if commit == against or not self.bench.touches(row["files"]):
-            self._as_before(row, against)
-            self.good = commit if whole else self.good
+        if made.problems:
+            row["said"] = "\n".join(made.problems)
+        if made.commit == before or not self.bench.touches(row["files"]):
+            self._as_before(row, before)
+            self.good = made.commit if whole else self.good
             return row
+        self.ahead.wait(self.bench.word(made.commit, _tag(step)))
+        self._lift_ahead(made.commit if whole else self.good, coming)
         try:
-            self._measure(row, commit, f"{_plain(step.group)}-{step.number}" if not whole else f"patch-{step.number}",
-                          against)
+            self._measure(row, made.commit, _tag(step), before)
         except CannotRun as error:
             row.update(problem="does not compile" if error.problem is not Problem.PROGRAM_FAILED else "does not run",
                        said=error.detail or error.sentence)
             return row
-        self.good = commit if whole else self.good
+        self.good = made.commit if whole else self.good
         return row
 
     def _as_before(self, row: dict[str, Any], against: str) -> None:
@@ -229,18 +266,27 @@ class Walk:
         self.last[commit] = (commit, done, row)
 
 
+def _tag(step: Step) -> str:
+    """The name of a step's commit in our repository, which its reports carry."""
+    return f"patch-{step.number}" if step.group == "series" else f"{_plain(step.group)}-{step.number}"
+
+
 def study(bench: Bench, base: str, name: str, steps: Sequence[Step], quiet: bool) -> list[dict[str, Any]]:
     """All rows. Progress goes to stderr."""
     rows = []
     with ExitStack() as stack:
         work = None if quiet else stack.enter_context(
             progress.Work(progress.stderr(), "series", len(steps) + 1, unit="revisions"))
-        walk = Walk(bench, base)
+        walk = Walk(bench, base, stack.enter_context(Ahead(bench.variant.hz, bench.build)))
+        if work:
+            work.say(name)
         rows.append(walk.first(name))
-        for step in steps:
+        for number, step in enumerate(steps):
             if work:
                 work.add(words=step.subject)
-            rows.append(walk.next(step))
+            began = time.monotonic()
+            rows.append(walk.next(step, steps[number + 1:number + 1 + AHEAD]))
+            rows[-1]["seconds"]["row"] = time.monotonic() - began
     return rows
 
 

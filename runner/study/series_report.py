@@ -192,6 +192,8 @@ def notes(value: report.Document) -> list[str]:
             lines += [f"{name}: no longer holds: {claim}" for claim in row["new_failed_claims"]]
         if row["left_out"]:
             lines.append(f"{name}: left out, as the tree has no such folder: {', '.join(row['left_out'][:4])}")
+        if row["merged"]:
+            lines.append(f"{name}: applied by a three-way merge of {', '.join(row['merged'][:4])}")
         if row["equal"] and row["equal"]["differs"] and not row["changes"]:
             lines.append(f"{name}: no experiment shows it; the comparison does: {row['equal']['operation']}")
     return lines
