@@ -52,11 +52,29 @@ $function "$1" "${{COMP_WORDS[COMP_CWORD]}}"
     ("./tickbench sim tickless=", {"0", "1"}),
     ("./tickbench sim counter_h", {"counter_hz="}),
     ("./tickbench sim scenario=lock + rate", {"rate_ppm="}),
+    ("./tickbench sim clock=", {"virtual", "tsc"}),
+    ("./tickbench run tick=", {"auto", "deadline", "oneshot"}),
+    ("./tickbench sim registered=k", {"khz"}),
+    ("./tickbench run expect=", {"release", "any", "clawback"}),
+    ("./tickbench compare na", {"native"}),
+    ("./tickbench compare native READ", {"README.md"}),
+    ("./tickbench compare native native:none scen", {"scenario="}),
+    ("./tickbench compare scenario=l", {"lock", "late"}),
+    ("./tickbench series READ", {"README.md"}),
     ("./tickbench lift --arch ", {"um", "x86"}),
     ("./tickbench soak --as", {"--as-it-is"}),
 ])
 def test_a_line_is_completed(script: Path, line: str, some: set[str]) -> None:
     assert some <= set(offered(script, line)), offered(script, line)
+
+
+@pytest.mark.parametrize("name", sorted(completion.CHOICES))
+def test_a_value_that_is_offered_is_one_that_is_taken(built: Path, name: str) -> None:
+    """But for a lifted core: this program has none, and says so."""
+    for value in completion.CHOICES[name]:
+        ended = subprocess.run([str(built / "tickbench-sim"), "--check", f"{name}={value}"], capture_output=True,
+                               text=True)
+        assert ended.returncode == 0 or (value == "linux" and "where one was lifted" in ended.stderr), ended.stderr
 
 
 def test_exactly_what_fits_is_offered(script: Path) -> None:

@@ -17,8 +17,12 @@ from runner.errors import CannotRun
 from runner.lift.words import GROUPS, SWITCHES
 
 PARAMETER = re.compile(r"^  ([a-z]\w*) +(\S.*)$", re.MULTILINE)
-# What a value is, by its metavar or its name: a folder, a file, a core, or parameters of an experiment.
-FOLDERS, FILES, CORES, PARAMS = "folders", "files", "cores", "params"
+# What a value is, by its metavar or its name: a folder, a file, a core, parameters of an experiment, a core or a
+# file, or all of these.
+FOLDERS, FILES, CORES, PARAMS, EITHER, ALL = "folders", "files", "cores", "params", "either", "all"
+# Values of parameters that are one of a few words.
+CHOICES = {"core": ("native", "linux"), "clock": ("virtual", "tsc"), "tick": ("auto", "deadline", "oneshot"),
+           "registered": ("hz", "khz"), "expect": ("release", "any", *SWITCHES), "switches": (*GROUPS, *SWITCHES)}
 
 
 @dataclass
@@ -37,12 +41,12 @@ def _kind(action: argparse.Action) -> str:
         return " ".join(str(choice) for choice in action.choices)
     name = (action.metavar if isinstance(action.metavar, str) else action.dest) or ""
     if "name=value" in name:
-        return PARAMS
+        return ALL if "CORE" in name else PARAMS
     if re.search(r"\b(CORE|TREE|linux|tree|core|base)", name) or re.fullmatch(r"[AB]|REV", name):
         return CORES
     if "FOLDER" in name:
         return FOLDERS
-    return FILES if action.type is Path or re.search(r"FILE|PATH|json", name) else ""
+    return FILES if action.type is Path or re.search(r"FILE|PATH|json|patches", name, re.I) else ""
 
 
 def words_of(parser: argparse.ArgumentParser) -> Words:
@@ -50,7 +54,8 @@ def words_of(parser: argparse.ArgumentParser) -> Words:
     found = Words()
     for action in parser._actions:  # argparse has no other list of them
         if not action.option_strings:
-            found.operand = found.operand or _kind(action)
+            kind = _kind(action) or found.operand
+            found.operand = kind if found.operand in ("", kind) else EITHER
             continue
         found.options += [name for name in action.option_strings if name.startswith("--")]
         if action.nargs != 0:
@@ -67,8 +72,7 @@ def parameters(build: Path) -> dict[str, str]:
     said = subprocess.run([str(program), "--help"], capture_output=True, text=True).stdout
     section = said.partition("Parameters:\n")[2].partition("\n\n")[0]
     found = {name: "0 1" if meaning.startswith("0 or 1") else "" for name, meaning in PARAMETER.findall(section)}
-    found["switches"] = " ".join((*GROUPS, *SWITCHES))
-    found["core"] = "native linux"
+    found |= {name: " ".join(values) for name, values in CHOICES.items()}
     try:
         found["scenario"] = " ".join((*scenarios.read(build).by_name, "all"))
     except CannotRun:
@@ -78,7 +82,7 @@ def parameters(build: Path) -> dict[str, str]:
 
 def _case(label: str, kind: str) -> str:
     reply = {FOLDERS: "_tickbench_folders", FILES: "_tickbench_files", CORES: "_tickbench_cores",
-             PARAMS: "_tickbench_params"}.get(kind, f"_tickbench_words '{kind}'")
+             PARAMS: "_tickbench_params", EITHER: "_tickbench_either", ALL: "_tickbench_all"}.get(kind, f"_tickbench_words '{kind}'")
     return f"\t'{label}') {reply} ;;"
 
 
@@ -92,6 +96,16 @@ _tickbench_cores() {
 	case $cur in *,*) head=${cur%,*}, ;; esac
 	compopt -o filenames 2>/dev/null
 	mapfile -t COMPREPLY < <(compgen -P "$head" -W native -- "${cur#"$head"}"; compgen -P "$head" -d -- "${cur#"$head"}")
+}
+_tickbench_either() {
+	compopt -o filenames 2>/dev/null
+	mapfile -t COMPREPLY < <(compgen -W native -- "$cur"; compgen -f -- "$cur")
+}
+_tickbench_all() {
+	local -a files
+	mapfile -t files < <(compgen -W native -- "$cur"; compgen -f -- "$cur")
+	_tickbench_params
+	COMPREPLY+=("${files[@]}")
 }
 _tickbench_params() {
 	local name=${cur%%=*} head values=
