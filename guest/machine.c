@@ -88,6 +88,9 @@ void machine_turn_off(const struct machine *machine)
 	acpi_soft_off();
 	out_printf(&console,
 		   "# this machine does not turn itself off: power it off, or reset it\n");
+	/* Nobody looks at a virtual machine's screen, and its hypervisor may end by this. */
+	if (machine->cpu.hypervisor[0])
+		keyboard_reset();
 }
 
 u64 machine_stopwatch_ns(const struct machine *machine)

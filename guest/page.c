@@ -20,8 +20,9 @@ void guest_page_find(struct guest_page *page, const char *acpi_id)
 		return;
 	}
 	page->physical = region.base;
-	page->size = region.size < PAGE_MAX ? region.size : PAGE_MAX;
-	error = paging_map(region.base, page->size, CACHE_WRITE_BACK);
+	page->size = region.size;
+	error = paging_map(region.base, page->size < PAGE_MAX ? page->size : PAGE_MAX,
+			   CACHE_WRITE_BACK);
 	page->why = paging_strerror(error);
 	if (!error)
 		page->address = (volatile void *)region.base;

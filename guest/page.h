@@ -11,7 +11,7 @@
 struct guest_page {
 	volatile void *address; /* NULL: none, and why says so */
 	u64 physical;		/* 0: not found */
-	u64 size;		/* bytes that are mapped */
+	u64 size;		/* bytes, as its device says; of these, the first 4096 are mapped */
 	const char *why;	/* a sentence; never NULL */
 };
 

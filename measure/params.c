@@ -76,7 +76,8 @@ static const struct field fields[] = {
 	{ "known", KIND_BOOL, AT(known), 0, 1, 0, NULL,
 	  "a claim that fails for want of a switch is known to, and fails nothing" },
 	{ "disruptions", KIND_U32, AT(disruptions), 0, 1000, 0, NULL,
-	  "disrupted: ends after so many disruptions; 0: after the duration" },
+	  "disrupted: ends after so many disruptions, 0: after the duration; device: 1 waits to be "
+	  "restored" },
 	{ "policy", KIND_CHOICE, AT(discipline.policy), 0, 0, 0, policies,
 	  "discipline: reference (the kernel is told the page's lines), phc2sys (its PI servo), "
 	  "free "

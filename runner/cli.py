@@ -42,6 +42,7 @@ COMMANDS = {
     "check": Command("study.check", "judge an edited Linux tree: its claims, and whether it behaves as before"),
     "migrate": Command("disruption.migrate", "migrate a running guest between hosts"),
     "disrupt": Command("disruption.disrupt", "stop, restore, clone and reset a running guest"),
+    "device": Command("disruption.device", "judge the vmclock device of any hypervisor"),
     "lift": Command("lift.lift", "build the timekeeping core of a Linux tree"),
     "ladder": Command("study.ladder", "measure the effect of each change of the series"),
     "soak": Command("study.soak", "compare the native core with lifted ones over random operations"),

@@ -29,6 +29,10 @@ several experiments in one boot. The default is lock and compare on the real clo
 the virtual one. `./run-qemu.sh` is another name of `./tickbench run`.""",
     "sim": """\
 Experiments are name=value words, joined by a lone +, as for `tickbench run`. The default is all scenarios.""",
+    "device": """\
+Without a command line: QEMU, the publisher's page, and a snapshot that is restored. In a COMMAND, {elf} or {efi}
+stands for the guest's image and {cmdline} for its parameters; {file:PATH} is a copy of PATH with these replaced.
+The guest's serial port (0x3f8) must be COMMAND's stdout. docs/device.md lists the statements.""",
     "lift": """\
 A tree is a path, a git revision of one, or a release that Debian packages as linux-source.""",
 }
@@ -49,6 +53,11 @@ EXAMPLES = {
     "disrupt": ("./tickbench disrupt",
                 "./tickbench disrupt stop snapshot clone",
                 "./tickbench disrupt --away 10 stop"),
+    "device": ("./tickbench device",
+               "./tickbench device --qemu ~/qemu/build/qemu-system-x86_64 --stock",
+               "./tickbench device -- firecracker --no-api --config-file {file:vm.json}",
+               "./tickbench device -- cloud-hypervisor --kernel {elf} --cmdline '{cmdline}' --memory size=512M"
+               " --serial tty --console off"),
     "lift": ("./tickbench lift ~/src/linux",
              "./tickbench lift --arch x86 --hz 250 ~/src/linux@v7.3",
              "./tickbench lift 7.2,7.3"),

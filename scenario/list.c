@@ -9,7 +9,7 @@ const struct scenario *const scenarios[] = {
 	&scenario_adjust,  &scenario_leap,	&scenario_sleep,      &scenario_aux,
 	&scenario_getters, &scenario_vdso,	&scenario_told,	      &scenario_trace,
 	&scenario_smp,	   &scenario_torn,	&scenario_rate,	      &scenario_clocks,
-	&scenario_regress, &scenario_disrupted, &scenario_discipline,
+	&scenario_regress, &scenario_disrupted, &scenario_discipline, &scenario_device,
 };
 const u32 scenario_count = TB_ARRAY_SIZE(scenarios);
 

@@ -28,5 +28,6 @@ extern const struct scenario scenario_vdso;
 extern const struct scenario scenario_told;
 extern const struct scenario scenario_disrupted;
 extern const struct scenario scenario_discipline;
+extern const struct scenario scenario_device;
 
 #endif

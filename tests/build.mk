@@ -18,7 +18,8 @@ lib-tests: $(BUILD)/lib-tool $(BUILD)/native-tool
 # tests/fault/native.o in place of native.o, and with machine.o between the others by the linker's --wrap.
 FAULT_OBJ := $(BUILD)/free/tests/fault/native.o $(BUILD)/free/tests/fault/machine.o \
 	$(filter-out %/native/native.o,$(SHARED_OBJ))
-FAULT_WRAP := $(addprefix --wrap=,experiments_parse provoke_take ntp_drain_skew vmclock_read scenarios_run \
+FAULT_WRAP := $(addprefix --wrap=,experiments_parse provoke_take ntp_drain_skew vmclock_read vmclock_raw \
+	vmclock_page_update scenarios_run \
 	virtual_clock_init)
 comma := ,
 

@@ -33,7 +33,8 @@ LOCKED_RATE = "the locked core drifts less than 1 ppb from the line, or than a s
 DRIFT = "it does not drift: less than 0.001 ns/s, or than a short run can tell"
 FITTED = "each fitted frequency is the one set, as far as whole ns and one mult step tell"
 # As short as the claim's own bounds let a run be.
-BRIEF = {"smp": ("duration=0.1",), "slew": ("hz=100", "duration=400"), "step": ("duration=8",)}
+BRIEF = {"smp": ("duration=0.1",), "device": ("duration=0.5",),
+         "slew": ("hz=100", "duration=400"), "step": ("duration=8",)}
 USUAL = ("duration=10",)
 NO_REFERENCE = ("switches=remainder,clawback,tail,divzero,skew",)
 LATE = ("late_ns=100000",)
@@ -211,6 +212,34 @@ OWN = (
         ("a suspend stops the tick once, and is no step", "told-twice"),
         ("a resume tells timers once", "told-twice"),
         ("a sleep that the RTC measured tells the boot clock's timers too", "told-twice"))),
+    *(Row("device", claim, f"device-{fault}", ("disruptions=1",)) for claim, fault in (
+        ("there is a vmclock device with memory (UAPI.13, Discovery via ACPI)", "absent"),
+        ("the memory holds all fields (UAPI.13, Structure Fields)", "short"),
+        ("the page can be read: seq_count is even (UAPI.13, Calculating time)", "odd"),
+        ("seq_count is odd for less than 100 ms (UAPI.13, The vmclock_abi structure)", "stuck"),
+        ('the magic is 0x4b4c4356, "VCLK" (UAPI.13, 0x00)', "magic"),
+        ("the size holds the fields, and is within the region (UAPI.13, 0x04)", "size"),
+        ("the version is 1 (UAPI.13, 0x08)", "version"),
+        ("counter_id is the x86 TSC or INVALID (UAPI.13, 0x0a)", "counter"),
+        ("time_type is UTC, TAI or monotonic (UAPI.13, 0x0b)", "type"),
+        ("clock_status is one that is defined (UAPI.13, Clock Status)", "status"),
+        ("the smearing hint is one that is defined (UAPI.13, 0x23)", "smear"),
+        ("leap_indicator is one that is defined (UAPI.13, 0x26)", "leap"),
+        ("Linux's driver binds to it (ptp_vmclock)", "magic"),
+        ("the fields up to time_type do not change (UAPI.13, The vmclock_abi structure)", "constants"),
+        ("no field changes while seq_count is even (UAPI.13, 0x0c)", "silent"),
+        ("seq_count never goes back (UAPI.13, 0x0c)", "back"),
+        ("the time is one between 2020 and 2200 (UAPI.13, 0x48)", "year"),
+        ("tai_offset_sec is TAI's to UTC: 10 s in 1972, 37 s in 2017 (UAPI.13, 0x24)", "tai"),
+        ("the period is the counter's, within 0.1 % (UAPI.13, 0x30)", "period"),
+        ("the period's estimated error is no larger than its maximum (UAPI.13, 0x38)", "estimates"),
+        ("the time's estimated error is no larger than its maximum (UAPI.13, 0x58)", "estimates"),
+        ("a guest can follow its line (UAPI.13, Calculating time)", "status"),
+        ("Linux has a PTP clock of it: TAI, or UTC with its offset (ptp_vmclock)", "monotonic"),
+        ("past times stay within their stated error (UAPI.13, Time error calculation)", "jump"),
+        ("no update sets the time back (vmclock-abi.h, VMCLOCK_FLAG_TIME_MONOTONIC)", "setback"),
+        ("the marker changes when the guest is restored (UAPI.13, 0x10)", "restored"),
+        ("the generation counter changes when the guest is restored (UAPI.13, 0x64)", "restored"))),
     Row("torn", "no torn line is accepted", "stress-mixed", ("duration=0.05",)),
     Row("torn", "the page changed meanwhile", "stress-still", ("duration=0.05",)),
     Row("regress", "the core takes each frequency", "adjtimex-refused", note="adjtimex: "),

@@ -3,6 +3,7 @@
  * Reading and writing the page under its seq_count. Assumes that there is at most one writer. A
  * writer may die in mid-update, and a page may hold anything.
  */
+#include "lib/string.h"
 #include "vmclock/vmclock.h"
 
 #define AT(field, where) \
@@ -225,6 +226,17 @@ enum vmclock_error vmclock_read(const volatile struct vmclock_abi *page, u64 map
 	if (error)
 		*line = nothing;
 	return error;
+}
+
+void vmclock_raw(const volatile struct vmclock_abi *page, struct vmclock_abi *copy)
+{
+	/* Word by word, so that no field is read in halves. */
+	const volatile u64 *from = (const volatile u64 *)page;
+	u64 words[sizeof(*copy) / sizeof(u64)];
+
+	for (u32 i = 0; i < TB_ARRAY_SIZE(words); i++)
+		words[i] = from[i];
+	memcpy(copy, words, sizeof(*copy));
 }
 
 static void store_line(volatile struct vmclock_abi *page, const struct vmclock_line *line)

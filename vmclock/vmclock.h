@@ -141,6 +141,9 @@ struct vmclock_line {
 enum vmclock_error vmclock_read(const volatile struct vmclock_abi *page, u64 mapped, u64 now,
 				struct vmclock_line *line);
 
+/* Copies the fields of a page of any contents, without regard to seq_count. */
+void vmclock_raw(const volatile struct vmclock_abi *page, struct vmclock_abi *copy);
+
 /*
  * Identifies a state of the page. seq_count alone does not: if a snapshot is restored, the page's
  * memory may be restored too, and the count may return to an earlier value with another line.

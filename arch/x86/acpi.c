@@ -30,7 +30,9 @@
 #define FADT_FLAGS	  112
 #define FADT_X_DSDT	  140
 #define FADT_X_PM_TIMER	  208
+#define FADT_SLEEP	  244 /* a generic address: the sleep control register, */
 #define FADT_TIMER_32BIT  (1u << 8)
+#define FADT_REDUCED	  (1u << 20) /* of hardware-reduced ACPI, which has no PM1 block */
 
 #define HPET_ADDRESS                                                                \
 	40 /* a generic address: space (0: memory) ... then 4 bytes on, the address \
@@ -280,6 +282,18 @@ u64 acpi_hpet(void)
 	return read64(table + HPET_ADDRESS + GENERIC_ADDRESS);
 }
 
+/* The sleep control register of hardware-reduced ACPI: SLP_TYP in bits 2 to 4, SLP_EN in bit 5. */
+static void reduced_soft_off(const u8 *fadt, u32 size, u8 type)
+{
+	u64 port;
+
+	if (size < FADT_SLEEP + 12 || fadt[FADT_SLEEP] != 1)
+		return;
+	port = read64(fadt + FADT_SLEEP + GENERIC_ADDRESS);
+	if (port && port <= 0xffff)
+		outb((u16)port, (u8)(type << 2 | 1 << 5));
+}
+
 void acpi_soft_off(void)
 {
 	const u8 *fadt, *table;
@@ -289,6 +303,10 @@ void acpi_soft_off(void)
 	if (acpi_table("FACP", 0, &fadt, &size) || size < FADT_FLAGS + 4 || dsdt(&table, &length) ||
 	    !aml_find_soft_off(table, length, &type_a, &type_b))
 		return;
+	if (read32(fadt + FADT_FLAGS) & FADT_REDUCED) {
+		reduced_soft_off(fadt, size, type_a);
+		return;
+	}
 	a = read32(fadt + FADT_PM1A_CONTROL);
 	b = read32(fadt + FADT_PM1B_CONTROL);
 	if (a && a <= 0xffff)

@@ -7,6 +7,7 @@
 #define STATUS 0x64
 #define FULL   0x01
 #define ABSENT 0xff
+#define RESET  0xfe /* the command that pulses the CPU's reset line */
 
 bool keyboard_pressed(void)
 {
@@ -16,4 +17,9 @@ bool keyboard_pressed(void)
 		return false;
 	inb(DATA);
 	return true;
+}
+
+void keyboard_reset(void)
+{
+	outb(STATUS, RESET);
 }

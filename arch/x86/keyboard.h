@@ -8,4 +8,8 @@
 /* Whether a key was waiting at the controller; removes it. False if there is no controller. */
 bool keyboard_pressed(void);
 
+/* Asks the controller to reset the machine: some hypervisors end by that, and have no ACPI to do
+ * so. */
+void keyboard_reset(void);
+
 #endif

@@ -85,8 +85,9 @@ def seen(notes: Sequence[str]) -> list[Saw]:
 class Journey:
     """A guest under way. Made by begin()."""
 
-    def __init__(self, options: boot.Options, elf: Path, machines: Machines, scratch: Path, name: str) -> None:
-        self.options, self.machines = options, machines
+    def __init__(self, options: boot.Options, elf: Path, machines: Machines, scratch: Path, name: str,
+                 ready: bytes = FOLLOWS) -> None:
+        self.options, self.machines, self._ready = options, machines, ready
         self._elf = elf
         self._files = qemu.Boot("pvh", firmware.qboot(), elf=elf)
         self._scratch = scratch
@@ -109,7 +110,7 @@ class Journey:
         """Starts the guest, and waits until it follows the page."""
         self.stages.append(host.machine(self.machines, self.options, self._files, self._samples()))
         allowed = boot.FIRST_WORD_SECONDS["pvh"] + scenarios.quiet_seconds(0, self.options.accel.slow)
-        self._until(lambda: FOLLOWS in self.machine.serial, allowed, "did not begin to measure")
+        self._until(lambda: self._ready in self.machine.serial, allowed, "did not begin to measure")
         self._began = time.time()
 
     def _until(self, condition: Callable[[], bool], seconds: float, what: str, step: float = 0.02) -> None:
@@ -209,7 +210,7 @@ class Journey:
 
     def snapshot(self, away: float, host: Host) -> Cause:
         """Saves a snapshot, lets the guest run for `away` seconds, and restores it. The disk that keeps it
-        is made for it. The publisher is told, as a hypervisor would know."""
+        is made for it. The host is told."""
         path = str(self._scratch / "snapshot.qcow2")
         Path(path).touch()
         self.machines.execute(self.machine, "blockdev-add", driver="file", filename=path, node_name="file")
@@ -220,8 +221,7 @@ class Journey:
 
         def restore() -> None:
             self._job("snapshot-load", tag="tickbench", vmstate="disk", devices=["disk"])
-            host.publisher.signal(signal.SIGUSR1)
-            self.machines.wait(lambda: host.head().generation == (host.generation or 0) + 1, JOB_SECONDS, 0.001)
+            host.restored(self.machines)
 
         return self._paused("snapshot", host, 0.0, restore)
 
@@ -361,15 +361,16 @@ class Journey:
 @contextmanager
 def begin(
     options: boot.Options, elf: Path, hosts: Sequence[Host], show: progress.Show, name: str = "",
+    ready: bytes = FOLLOWS,
 ) -> Iterator[Journey]:
-    """A context: the hosts are there, and the guest runs on the first. All that was started is ended, and
-    the logs and samples are kept."""
+    """A context: the hosts are there, and the guest runs on the first, and has said `ready`. All that was started is
+    ended, and the logs and samples are kept."""
     with ExitStack() as stack:
         for host in hosts:
             stack.enter_context(host)
         scratch = hosts[0].folder
         machines = stack.enter_context(Machines(lambda machine, data: _shown(show, data)))
-        journey = Journey(options, elf, machines, scratch, name)
+        journey = Journey(options, elf, machines, scratch, name, ready)
         try:
             journey.boot(hosts[0])
             yield journey

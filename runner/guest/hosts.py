@@ -5,6 +5,7 @@ build/vmclock-host, and a guest that boots by PVH."""
 
 from __future__ import annotations
 
+import signal
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ MARKERS = 1 << 32
 CAPABILITIES = ({"capability": "x-ignore-shared", "state": True}, {"capability": "events", "state": True})
 # magic, seq_count, disruption_marker, clock_status, vm_generation_counter
 PAGE_HEAD = struct.Struct("<I8xIQ10xB69xQ")
+RESTORED_SECONDS = 60.0
 USABLE = (2, 3)  # clock_status: synchronized, freerunning
 
 
@@ -81,6 +83,12 @@ class Host:
         with self.pages.page.open("rb") as file:
             _, seq_count, marker, status, generation = PAGE_HEAD.unpack(file.read(PAGE_HEAD.size))
         return PageHead(seq_count, marker, status, generation)
+
+    def restored(self, machines: Machines) -> None:
+        """Tells the publisher that its guest was restored, as a hypervisor would know, and waits until the page
+        says so."""
+        self.publisher.signal(signal.SIGUSR1)
+        machines.wait(lambda: self.head().generation == (self.generation or 0) + 1, RESTORED_SECONDS, 0.001)
 
     def machine(self, machines: Machines, options: boot.Options, files: qemu.Boot, samples: Path,
                 extra: Sequence[str] = ()) -> Machine:

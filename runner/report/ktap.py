@@ -118,6 +118,7 @@ TODO = re.compile(r"#\s*todo\b\s*(.*)$", re.IGNORECASE)
 SUBTEST = re.compile(r"#\s*Subtest:\s*(.*)$")
 PARAM = re.compile(r"#\s*param (\S+)(?:\s+(.*))?$")
 METRIC = re.compile(r"#\s*metric (\S+) (\S+)(?:\s+(.*))?$")
+SAMPLES = "# samples "
 BAIL = re.compile(r"Bail out!\s*(.*)$")
 INDENT = "    "
 # What a report may have: memory and time for one that never ends are bounded by these.
@@ -183,6 +184,8 @@ class _Parser:
     def common(self, text: str, params: dict[str, str], notes: list[str]) -> bool:
         if found := PARAM.match(text):
             params[found[1]] = found[2] or ""
+        elif text.startswith(SAMPLES):
+            pass  # runner/report/samples.py reads them
         elif text.startswith("#"):
             notes.append(text[1:].strip())
         elif found := BAIL.match(text):

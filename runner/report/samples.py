@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from runner.report import ktap
+
 MAGIC, TRACE_MAGIC = b"TBSAMPL1", b"TBTRACE1"
 HEADER = struct.Struct("<8sIIIIQQ24s")
 PAIR = np.dtype([("counter", "<u8"), ("error_fs", "<i8")])
@@ -63,6 +65,19 @@ def _traces(data: bytes, at: int) -> tuple[Traces, int]:
     points = np.frombuffer(data, POINT, there, at)
     ahead = (points["counter"] - np.uint64(start)).astype(np.int64)
     return Traces(ahead / float(hz or 1), *(points[name] / 1e6 for name in (POINT.names or ())[1:])), at + points.nbytes
+
+
+def from_serial(log: str) -> bytes:
+    """The records that a guest without a debug console wrote into its report, as notes in hexadecimal. A note
+    that was cut short is left out."""
+    found = []
+    for line in map(ktap.clean, log.splitlines()):
+        if line.startswith(ktap.SAMPLES):
+            try:
+                found.append(bytes.fromhex(line[len(ktap.SAMPLES):]))
+            except ValueError:
+                continue
+    return b"".join(found)
 
 
 def parse(data: bytes) -> list[Samples]:

@@ -99,6 +99,29 @@ const char *const fault_names[] = {
 	"vdso-open",
 	"told-twice",
 	"told-always",
+	"device-absent",
+	"device-short",
+	"device-magic",
+	"device-size",
+	"device-version",
+	"device-counter",
+	"device-type",
+	"device-status",
+	"device-smear",
+	"device-leap",
+	"device-tai",
+	"device-period",
+	"device-year",
+	"device-estimates",
+	"device-monotonic",
+	"device-constants",
+	"device-silent",
+	"device-back",
+	"device-odd",
+	"device-stuck",
+	"device-jump",
+	"device-setback",
+	"device-restored",
 	NULL,
 };
 
@@ -220,6 +243,78 @@ enum vmclock_error __wrap_vmclock_read(const volatile struct vmclock_abi *page, 
 	return error;
 }
 
+/* What a look at the page finds in it, in place of what is there. */
+static void break_copy(struct vmclock_abi *copy)
+{
+	static u64 copies;
+
+	copies++;
+	if (fault_is("device-magic"))
+		copy->magic++;
+	if (fault_is("device-size"))
+		copy->size = sizeof(*copy) - 1;
+	if (fault_is("device-version"))
+		copy->version = 2;
+	if (fault_is("device-counter"))
+		copy->counter_id = VMCLOCK_COUNTER_ARM_VCNT;
+	if (fault_is("device-type"))
+		copy->time_type = 3;
+	if (fault_is("device-status"))
+		copy->clock_status = 5;
+	if (fault_is("device-smear"))
+		copy->leap_second_smearing_hint = 3;
+	if (fault_is("device-leap"))
+		copy->leap_indicator = 6;
+	if (fault_is("device-tai"))
+		copy->tai_offset_sec = 0;
+	if (fault_is("device-period"))
+		copy->counter_period_frac_sec -= copy->counter_period_frac_sec >> 9;
+	if (fault_is("device-year"))
+		copy->time_sec = 1;
+	if (fault_is("device-estimates"))
+		copy->counter_period_esterror_rate_frac_sec = copy->time_esterror_nanosec = 3;
+	if (fault_is("device-monotonic"))
+		copy->time_type = VMCLOCK_TIME_MONOTONIC;
+	if (fault_is("device-constants"))
+		copy->version += copy->seq_count >> 1 & 1;
+	if (fault_is("device-silent"))
+		copy->time_esterror_nanosec = copies & 1;
+}
+
+void __real_vmclock_raw(const volatile struct vmclock_abi *page, struct vmclock_abi *copy);
+void __wrap_vmclock_raw(const volatile struct vmclock_abi *page, struct vmclock_abi *copy);
+
+void __wrap_vmclock_raw(const volatile struct vmclock_abi *page, struct vmclock_abi *copy)
+{
+	__real_vmclock_raw(page, copy);
+	break_copy(copy);
+}
+
+/* A writer that does not keep to the rules. */
+void __real_vmclock_page_update(volatile struct vmclock_abi *page, const struct vmclock_line *line);
+void __wrap_vmclock_page_update(volatile struct vmclock_abi *page, const struct vmclock_line *line);
+
+void __wrap_vmclock_page_update(volatile struct vmclock_abi *page, const struct vmclock_line *line)
+{
+	struct vmclock_line wrong = *line;
+	static u64 updates;
+
+	updates++;
+	if (fault_is("device-jump"))
+		wrong.time += instant_from_nsec(1000);
+	if (fault_is("device-setback"))
+		wrong.time -= instant_from_nsec(20000000);
+	if (fault_is("device-restored")) {
+		wrong.disruption_marker = 1;
+		wrong.vm_generation_counter = 1;
+	}
+	__real_vmclock_page_update(page, &wrong);
+	if (fault_is("device-back") && updates > 3)
+		page->seq_count -= 4;
+	if (fault_is("device-odd") || (fault_is("device-stuck") && updates > 3))
+		page->seq_count++;
+}
+
 /* --- The clock. */
 
 static struct clock *running;
@@ -266,6 +361,10 @@ void __wrap_virtual_clock_init(struct clock *clock, const struct virtual_setup *
 static void break_clock(struct clock *clock)
 {
 	running = clock;
+	if (fault_is("device-absent"))
+		clock->page = NULL;
+	if (fault_is("device-short"))
+		clock->page_mapped = sizeof(*clock->page) - 1;
 	if (fault_is("page-broken")) {
 		sound_run_until = clock->run_until;
 		clock->run_until = run_until_page_breaks;
