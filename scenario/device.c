@@ -14,6 +14,7 @@
 #define ROUND_NS	  20000
 #define VIRTUAL_ROUND_NS  1000000
 #define OWN_UPDATE_ROUNDS 10
+#define LINE_MS		  10000
 #define RESTORE_MS	  60000 /* how long the host is waited for */
 #define ODD_MAX_MS	  100
 #define PERIOD_PPM	  1000
@@ -40,9 +41,9 @@
 #define MARKER	      "the marker changes when the guest is restored (UAPI.13, 0x10)"
 #define GENERATION    "the generation counter changes when the guest is restored (UAPI.13, 0x64)"
 
-static bool flag(const struct observation *seen, u64 flags)
+static bool flag(const struct vmclock_abi *page, u64 flags)
 {
-	return (seen->last.flags & flags) == flags;
+	return (page->flags & flags) == flags;
 }
 
 /* --- What is watched. */
@@ -81,6 +82,20 @@ static void one_round(struct run *run, struct observation *seen, u64 number)
 	clock->run_until(clock, counter_now(run) + clock->counter.hz / (TB_NSEC_PER_SEC / ns));
 }
 
+/* Looks until the page has a line, if it has a counter: its publisher may be initializing, or busy.
+ */
+static void await_line(struct run *run, struct observation *seen)
+{
+	const u64 until = counter_now(run) + run_cycles_in_ms(run, LINE_MS);
+
+	for (u64 number = 1; (s64)(until - counter_now(run)) > 0; number++) {
+		if (seen->any && (seen->last.counter_id == VMCLOCK_COUNTER_INVALID ||
+				  observe_claims_line(&seen->last)))
+			return;
+		one_round(run, seen, number);
+	}
+}
+
 static void watch(struct run *run, struct observation *seen)
 {
 	const u64 until = counter_now(run) + run_cycles_in_ms(run, run->params->duration_ms);
@@ -105,6 +120,7 @@ static void await_restore(struct run *run, struct observation *seen)
 		one_round(run, seen, number);
 	}
 	watch(run, seen);
+	await_line(run, seen);
 }
 
 static void report_watch(struct run *run, const struct observation *seen)
@@ -168,17 +184,13 @@ static void claim_sequence(struct run *run, const struct observation *seen)
 	ktap_report(ktap, !seen->seq_back, "seq_count never goes back (UAPI.13, 0x0c)");
 }
 
-/* The reason why the page's line cannot be judged; NULL: it can. */
+/* The reason why the page's line cannot be judged; NULL: it can. A page may be in doubt for a
+ * moment, as after a restore: the latest line that it had is judged. */
 static const char *no_line(const struct observation *seen)
 {
-	const u8 status = seen->last.clock_status;
-
-	if (seen->last.counter_id == VMCLOCK_COUNTER_INVALID)
-		return NO_LINE;
-	if (status == VMCLOCK_STATUS_UNKNOWN || status == VMCLOCK_STATUS_INITIALIZING ||
-	    status == VMCLOCK_STATUS_UNRELIABLE)
-		return NOT_COUNTED;
-	return NULL;
+	if (seen->lined)
+		return NULL;
+	return seen->last.counter_id == VMCLOCK_COUNTER_INVALID ? NO_LINE : NOT_COUNTED;
 }
 
 /* Whether hz = 2^(64 + shift) / frac is the counter's, within PERIOD_PPM. */
@@ -195,7 +207,7 @@ static bool period_fits(const struct vmclock_abi *page, u64 hz)
 
 static void claim_time(struct run *run, const struct observation *seen, const char *why_not)
 {
-	const struct vmclock_abi *page = &seen->last;
+	const struct vmclock_abi *page = &seen->line;
 	struct ktap *ktap = run->ktap;
 
 	if (why_not)
@@ -207,7 +219,7 @@ static void claim_time(struct run *run, const struct observation *seen, const ch
 			    TIME_NOW);
 	if (why_not)
 		ktap_skip(ktap, OFFSET_OF_TAI, why_not);
-	else if (!flag(seen, VMCLOCK_FLAG_TAI_OFFSET_VALID))
+	else if (!flag(page, VMCLOCK_FLAG_TAI_OFFSET_VALID))
 		ktap_skip(ktap, OFFSET_OF_TAI, NO_FLAG);
 	else
 		ktap_report(ktap,
@@ -224,17 +236,17 @@ static void claim_errors(struct run *run, const struct observation *seen, const 
 {
 	const u64 period = VMCLOCK_FLAG_PERIOD_ESTERROR | VMCLOCK_FLAG_PERIOD_MAXERROR;
 	const u64 time = VMCLOCK_FLAG_TIME_ESTERROR | VMCLOCK_FLAG_TIME_MAXERROR;
-	const struct vmclock_abi *page = &seen->last;
+	const struct vmclock_abi *page = &seen->line;
 	struct ktap *ktap = run->ktap;
 
-	if (why_not || !flag(seen, period))
+	if (why_not || !flag(page, period))
 		ktap_skip(ktap, EST_PERIOD, why_not ? why_not : NO_FLAG);
 	else
 		ktap_report(ktap,
 			    page->counter_period_esterror_rate_frac_sec <=
 				    page->counter_period_maxerror_rate_frac_sec,
 			    EST_PERIOD);
-	if (why_not || !flag(seen, time))
+	if (why_not || !flag(page, time))
 		ktap_skip(ktap, EST_TIME, why_not ? why_not : NO_FLAG);
 	else
 		ktap_report(ktap, page->time_esterror_nanosec <= page->time_maxerror_nanosec,
@@ -243,8 +255,8 @@ static void claim_errors(struct run *run, const struct observation *seen, const 
 
 static void claim_line(struct run *run, const struct observation *seen, const char *why_not)
 {
-	const bool tai = flag(seen, VMCLOCK_FLAG_TAI_OFFSET_VALID);
-	const u8 type = seen->last.time_type;
+	const bool tai = flag(&seen->line, VMCLOCK_FLAG_TAI_OFFSET_VALID);
+	const u8 type = seen->line.time_type;
 	struct ktap *ktap = run->ktap;
 	struct vmclock_line line;
 	enum vmclock_error error;
@@ -254,7 +266,7 @@ static void claim_line(struct run *run, const struct observation *seen, const ch
 		ktap_skip(ktap, PTP, why_not);
 		return;
 	}
-	error = vmclock_read(&seen->last, seen->mapped, seen->last_seen, &line);
+	error = vmclock_read(&seen->line, seen->mapped, seen->line_seen, &line);
 	if (error)
 		ktap_note(ktap, "line: %s", vmclock_strerror(error));
 	ktap_report(ktap, !error, FOLLOWED);
@@ -292,7 +304,7 @@ static void claim_restore(struct run *run, const struct observation *seen)
 		ktap_skip(ktap, MARKER, why_not);
 	else
 		ktap_report(ktap, seen->markers > 0, MARKER);
-	if (why_not || !flag(seen, VMCLOCK_FLAG_VM_GEN_COUNTER))
+	if (why_not || !flag(&seen->last, VMCLOCK_FLAG_VM_GEN_COUNTER))
 		ktap_skip(ktap, GENERATION, why_not ? why_not : NO_FLAG);
 	else
 		ktap_report(ktap, seen->generations > 0, GENERATION);
@@ -311,6 +323,7 @@ static void device_run(struct run *run)
 			 "the memory holds all fields (UAPI.13, Structure Fields)"))
 		return;
 	observe_begin(&seen, clock->page, clock->page_mapped);
+	await_line(run, &seen);
 	watch(run, &seen);
 	if (run->params->disruptions)
 		await_restore(run, &seen);

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT, need, plain_environment
-from pagetool import Page, shared_file
+from pagetool import LAYOUT, Page, shared_file
+from publishing import INITIALIZING, live
 from runner.errors import CannotRun
 from runner.guest import firmware, foreign
 from runner.guest.publisher import PAGE_BYTES
@@ -80,6 +81,19 @@ def test_the_publishers_page_is_judged_good_before_and_after_a_snapshot(built: P
             "past times stay within their stated error (UAPI.13, Time error calculation)"} <= said.holds
     # What the publisher does not promise, and nothing else.
     assert all("sets the time back" in sentence or "notification" in sentence for sentence in said.skips), said.skips
+
+
+def test_a_publishers_page_has_its_time_type_from_the_beginning(program: Path, page: Path, tmp_path: Path) -> None:
+    """The specification calls it constant, and a guest may look before the first line."""
+    (tmp_path / "leaps").write_text("#@ 3960057600\n2272060800 10\n3692217600 37\n")
+    with live(program, page, "--offset", "none", "--leap-list", tmp_path / "leaps") as publisher:
+        while not page.exists() or page.stat().st_size < LAYOUT.size or Page.read(page).magic != GOOD.magic:
+            assert publisher.child.poll() is None
+        first = Page.read(page)
+        publisher.wait_for("line")
+        later = Page.read(page)
+    assert first.clock_status == INITIALIZING and later.clock_status in (2, 3)
+    assert first.time_type == later.time_type == 1
 
 
 def test_a_page_with_markers_only_is_judged_by_what_it_has(built: Path, tmp_path: Path, page: Path) -> None:

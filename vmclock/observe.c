@@ -19,6 +19,14 @@ bool observe_line(const struct vmclock_abi *copy, u64 mapped, struct vmclock_lin
 	return vmclock_read(copy, mapped, 0, line) == VMCLOCK_OK;
 }
 
+bool observe_claims_line(const struct vmclock_abi *copy)
+{
+	return copy->counter_id != VMCLOCK_COUNTER_INVALID &&
+	       copy->clock_status != VMCLOCK_STATUS_UNKNOWN &&
+	       copy->clock_status != VMCLOCK_STATUS_INITIALIZING &&
+	       copy->clock_status != VMCLOCK_STATUS_UNRELIABLE;
+}
+
 static bool constants_differ(const struct vmclock_abi *a, const struct vmclock_abi *b)
 {
 	return memcmp(a, b, offsetof(struct vmclock_abi, seq_count)) != 0;
@@ -139,5 +147,10 @@ bool observe_look(struct observation *seen, u64 now)
 		seen->last = copy;
 	}
 	seen->last_seen = now;
+	if (observe_claims_line(&copy)) {
+		seen->lined = true;
+		seen->line = copy;
+		seen->line_seen = now;
+	}
 	return changed;
 }

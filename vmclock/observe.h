@@ -15,6 +15,9 @@ struct observation {
 	bool any;		  /* there was a whole copy: `first` and `last` are set */
 	struct vmclock_abi first; /* the first whole copy */
 	struct vmclock_abi last;  /* the latest one */
+	bool lined;		  /* one of them claimed to have a line: */
+	struct vmclock_abi line;  /* the latest of these */
+	u64 line_seen;		  /* counter, at the last look that found it */
 	u64 first_seen;		  /* counter, at the first and at the last look that found `last` */
 	u64 last_seen;
 	bool odd;      /* seq_count was odd at the last look, */
@@ -42,6 +45,10 @@ void observe_begin(struct observation *seen, const volatile struct vmclock_abi *
  * look found another whole copy than the one before.
  */
 bool observe_look(struct observation *seen, u64 now);
+
+/* Whether a whole copy claims to have a line: it has a counter, and its clock_status says that its
+ * fields are valid, or nothing that is defined. */
+bool observe_claims_line(const struct vmclock_abi *copy);
 
 /* Whether a whole copy, of a page of so many bytes, has a line that a guest may follow; the line.
  */

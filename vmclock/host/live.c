@@ -134,7 +134,14 @@ static bool open_all(struct live *live)
 	struct pagefile file;
 	char why[512];
 
+	if (pagefile_open(&file, options->host_device, why, sizeof(why)) &&
+	    file.size >= VMCLOCK_PAGE_SIZE)
+		live->device = file.memory;
 	live->line.clock_status = VMCLOCK_STATUS_INITIALIZING;
+	/* A constant field: what the first line has, the page has from its beginning. */
+	live->line.time_type = live->leap.known ? VMCLOCK_TIME_TAI : VMCLOCK_TIME_UTC;
+	if (live->device)
+		live->line.time_type = live->device->time_type;
 	live->line.disruption_marker = options->line.disruption_marker;
 	live->generation = options->generation;
 	lines_state_generation(live);
@@ -152,9 +159,6 @@ static bool open_all(struct live *live)
 		live->mailbox = file.memory;
 		mailbox_init(live->mailbox);
 	}
-	if (pagefile_open(&file, options->host_device, why, sizeof(why)) &&
-	    file.size >= VMCLOCK_PAGE_SIZE)
-		live->device = file.memory;
 	return true;
 }
 
@@ -165,12 +169,12 @@ enum status publish_live(const struct options *options)
 	s64 now;
 
 	live.options = options;
+	leap_find(&live.leap, options->leap_list);
 	if (!open_all(&live))
 		return STATUS_COULD_NOT;
 	if (!host_counter_invariant())
 		log_note("this processor does not promise that its TSC keeps its rate: the page's "
 			 "error bounds hold only as long as it does");
-	leap_find(&live.leap, options->leap_list);
 	if (!live.leap.known)
 		log_note("no TAI offset: neither the kernel nor a list of leap seconds has it, so "
 			 "the page carries UTC");
