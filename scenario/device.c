@@ -88,7 +88,7 @@ static void await_line(struct run *run, struct observation *seen)
 {
 	const u64 until = counter_now(run) + run_cycles_in_ms(run, LINE_MS);
 
-	for (u64 number = 1; (s64)(until - counter_now(run)) > 0; number++) {
+	for (u64 number = 0; (s64)(until - counter_now(run)) > 0; number++) {
 		if (seen->any && (seen->last.counter_id == VMCLOCK_COUNTER_INVALID ||
 				  observe_claims_line(&seen->last)))
 			return;

@@ -265,4 +265,5 @@ def test_addresses_of_the_table_can_be_changed(tmp_path: Path) -> None:
     assert (0x480000000).to_bytes(8, "little") + (0x480000FFF).to_bytes(8, "little") in aml
     # QEMU puts the page where the table says, not where it usually is.
     given = qemu.Pages(tmp_path / "page", tmp_path / "mailbox", tmp_path / "vmclock.aml").args()
-    assert {"virtio-pmem-pci,memdev=vc,memaddr=0x480000000", "virtio-pmem-pci,memdev=mb,memaddr=0x200200000"} < set(given)
+    assert {"virtio-pmem-pci,memdev=vc,memaddr=0x480000000",
+            "virtio-pmem-pci,memdev=mb,memaddr=0x200200000"} < set(given)
