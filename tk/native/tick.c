@@ -3,8 +3,14 @@
  * The native core: the tick. It accumulates whole ticks into the clock, keeps the difference of
  * intended and told time in ntp_error, and dithers mult between two neighbouring values to hold
  * ntp_error near zero.
+ *
+ * A tick that is neither late nor early takes the path that is inlined into timekeeping_advance():
+ * no call, and one branch for each thing that seldom happens. Those stand in functions of their
+ * own.
  */
 #include "tk/native/native.h"
+
+#define SELDOM __attribute__((noinline, cold))
 
 u64 timekeeping_get_delta(const struct timekeeper *tk, u64 now)
 {
@@ -37,12 +43,15 @@ u32 tk_coarse_nsec(const struct timekeeper *tk)
 	return tk->coarse_kept ? tk->coarse_nsec : (u32)(tk->xtime_nsec >> tk->shift);
 }
 
-/*
- * Carries whole seconds from xtime_nsec into xtime_sec. Each has its NTP step and may be a leap.
- */
-static void accumulate_nsecs_to_secs(struct timekeeper *tk)
+static u64 second_of(const struct timekeeper *tk)
 {
-	const u64 second = TB_NSEC_PER_SEC << tk->shift;
+	return TB_NSEC_PER_SEC << tk->shift;
+}
+
+/* Each second has its NTP step and may be a leap. */
+static SELDOM void carry_seconds(struct timekeeper *tk)
+{
+	const u64 second = second_of(tk);
 
 	while (tk->xtime_nsec >= second) {
 		s32 leap;
@@ -63,17 +72,29 @@ static void accumulate_nsecs_to_secs(struct timekeeper *tk)
 	}
 }
 
-/* Accumulates 2^k ticks at once. */
-static void logarithmic_accumulation(struct timekeeper *tk, u32 k)
+/* Carries whole seconds from xtime_nsec into xtime_sec. */
+static inline void accumulate_nsecs_to_secs(struct timekeeper *tk)
 {
-	const u64 second = TB_NSEC_PER_SEC << tk->shift;
+	if (tk->xtime_nsec >= second_of(tk))
+		carry_seconds(tk);
+}
 
+static SELDOM void carry_raw_seconds(struct timekeeper *tk)
+{
+	for (; tk->raw_nsec >= second_of(tk); tk->raw_sec++)
+		tk->raw_nsec -= second_of(tk);
+}
+
+/* Accumulates 2^k ticks at once. */
+static inline void logarithmic_accumulation(struct timekeeper *tk, u32 k)
+{
 	tk->cycle_last += tk->cycle_interval << k;
 	tk->xtime_nsec += tk->xtime_interval << k;
 	accumulate_nsecs_to_secs(tk);
 
-	for (tk->raw_nsec += tk->raw_interval << k; tk->raw_nsec >= second; tk->raw_sec++)
-		tk->raw_nsec -= second;
+	tk->raw_nsec += tk->raw_interval << k;
+	if (tk->raw_nsec >= second_of(tk))
+		carry_raw_seconds(tk);
 
 	/* Modulo 2^64: the difference fits, so it is right although its terms may overflow. */
 	tk->ntp_error +=
@@ -84,7 +105,7 @@ static void logarithmic_accumulation(struct timekeeper *tk, u32 k)
 }
 
 /* Changes mult without a jump of the told time, `off` cycles after cycle_last. */
-static void timekeeping_apply_adjustment(struct timekeeper *tk, s32 change, u64 off)
+static inline void timekeeping_apply_adjustment(struct timekeeper *tk, s32 change, u64 off)
 {
 	u64 moved = (u64)(s64)change * off;
 
@@ -97,35 +118,40 @@ static void timekeeping_apply_adjustment(struct timekeeper *tk, s32 change, u64 
 		tk->ntp_error += (s64)(moved << tk->ntp_error_shift);
 }
 
-static void timekeeping_adjust(struct timekeeper *tk, u64 off)
+/* The base mult for a new tick length, from which dithering departs. */
+static SELDOM u32 new_base_mult(struct timekeeper *tk)
+{
+	u64 wanted;
+
+	tk->ntp_tick = tk->ntp.tick_length;
+	tk->skew_delta = tk->ntp.skew_delta;
+	/* It is for the wanted rate with the skew, so that mult and mult + 1 bracket that rate. */
+	wanted = tk->ntp_tick + (u64)(tk->skew_delta * (s64)tk->hz);
+	return (u32)(((wanted >> tk->ntp_error_shift) - (u64)tk->xtime_remainder) /
+		     tk->cycle_interval);
+}
+
+/* The adjustment subtracted more than the new second has. */
+static SELDOM void borrow_second(struct timekeeper *tk)
+{
+	tk->xtime_nsec += second_of(tk);
+	tk->xtime_sec--;
+	tk->skip_second_overflow = true;
+}
+
+static inline void timekeeping_adjust(struct timekeeper *tk, u64 off)
 {
 	const struct ntp_data *ntp = &tk->ntp;
-	u32 mult;
+	u32 mult = tk->mult - tk->ntp_err_mult;
 
-	if (tk->ntp_tick == ntp->tick_length && tk->skew_delta == ntp->skew_delta) {
-		mult = tk->mult - tk->ntp_err_mult;
-	} else {
-		u64 wanted;
-
-		tk->ntp_tick = ntp->tick_length;
-		tk->skew_delta = ntp->skew_delta;
-		/* The base mult is for the wanted rate with the skew, so that mult and mult + 1
-		 * bracket that rate. */
-		wanted = tk->ntp_tick + (u64)(tk->skew_delta * (s64)tk->hz);
-		mult = (u32)(((wanted >> tk->ntp_error_shift) - (u64)tk->xtime_remainder) /
-			     tk->cycle_interval);
-	}
+	if (tk->ntp_tick != ntp->tick_length || tk->skew_delta != ntp->skew_delta)
+		mult = new_base_mult(tk);
 	tk->ntp_err_mult = tk->ntp_error > 0;
 	mult += tk->ntp_err_mult;
-	if (mult != tk->mult)
-		timekeeping_apply_adjustment(tk, (s32)(mult - tk->mult), off);
-
-	/* The adjustment may subtract more than the new second has. */
-	if ((s64)tk->xtime_nsec < 0) {
-		tk->xtime_nsec += TB_NSEC_PER_SEC << tk->shift;
-		tk->xtime_sec--;
-		tk->skip_second_overflow = true;
-	}
+	/* Not only if it differs: nobody can predict which way the dither goes. */
+	timekeeping_apply_adjustment(tk, (s32)(mult - tk->mult), off);
+	if ((s64)tk->xtime_nsec < 0)
+		borrow_second(tk);
 }
 
 static s32 log2_of(u64 n)
@@ -134,13 +160,38 @@ static s32 log2_of(u64 n)
 }
 
 /*
- * Accumulates the whole ticks up to `now` in power-of-two multiples, largest first, so that a long
- * idle takes O(log n) steps. Then adjusts mult.
+ * Accumulates the whole ticks of two or more in power-of-two multiples, largest first, so that a
+ * long idle takes O(log n) steps. Returns the cycles that are left over.
  */
+static SELDOM u64 accumulate_ticks(struct timekeeper *tk, u64 off)
+{
+	/* L << k must stay in 64 bits. */
+	s32 limit = 62 - log2_of(tk->ntp.tick_length);
+	s32 k = log2_of(off) - log2_of(tk->cycle_interval);
+
+	if (k > limit)
+		k = limit;
+	for (; off >= tk->cycle_interval; k--) {
+		for (; off >= tk->cycle_interval << k; off -= tk->cycle_interval << k)
+			logarithmic_accumulation(tk, (u32)k);
+	}
+	return off;
+}
+
+/*
+ * A change of mult in mid-tick may move xtime_nsec back, and a coarse clock must not go: until the
+ * next tick it is what it was.
+ */
+static SELDOM void keep_coarse(struct timekeeper *tk)
+{
+	tk->coarse_nsec = tk_coarse_nsec(tk);
+	tk->coarse_kept = true;
+}
+
+/* Accumulates the whole ticks up to `now`, then adjusts mult. */
 bool timekeeping_advance(struct timekeeper *tk, u64 now, enum timekeeping_adv_mode mode)
 {
 	u64 off = timekeeping_get_delta(tk, now);
-	s32 k, limit;
 
 	if (tk->sleep.suspended)
 		return false;
@@ -149,30 +200,16 @@ bool timekeeping_advance(struct timekeeper *tk, u64 now, enum timekeeping_adv_mo
 	if (off < tk->cycle_interval && mode != TK_ADV_FREQ)
 		return false;
 
-	/*
-	 * A change of mult in mid-tick may move xtime_nsec back, and a coarse clock must not go:
-	 * until the next tick it is what it was.
-	 */
-	if (off >= tk->cycle_interval) {
+	if (off < tk->cycle_interval) {
+		if (!tk->coarse_kept)
+			keep_coarse(tk);
+	} else {
 		tk->coarse_kept = false;
-	} else if (!tk->coarse_kept) {
-		tk->coarse_nsec = tk_coarse_nsec(tk);
-		tk->coarse_kept = true;
-	}
-	if (off < 2 * tk->cycle_interval) {
-		if (off >= tk->cycle_interval) {
+		if (off < 2 * tk->cycle_interval) {
 			off -= tk->cycle_interval;
 			logarithmic_accumulation(tk, 0);
-		}
-	} else if (tk->cycle_interval) {
-		/* L << k must stay in 64 bits. */
-		limit = 62 - log2_of(tk->ntp.tick_length);
-		k = log2_of(off) - log2_of(tk->cycle_interval);
-		if (k > limit)
-			k = limit;
-		for (; off >= tk->cycle_interval; k--) {
-			for (; off >= tk->cycle_interval << k; off -= tk->cycle_interval << k)
-				logarithmic_accumulation(tk, (u32)k);
+		} else if (tk->cycle_interval) {
+			off = accumulate_ticks(tk, off);
 		}
 	}
 	timekeeping_adjust(tk, off);
