@@ -6,46 +6,61 @@
 
 #include "diff/compare.h"
 
+/* Each field of struct tk_state. */
+#define STATE_FIELDS(X)              \
+	X(cycle_last)                \
+	X(cycle_interval)            \
+	X(xtime_interval)            \
+	X(xtime_sec)                 \
+	X(xtime_nsec)                \
+	X(raw_sec)                   \
+	X(raw_nsec)                  \
+	X(wall_to_monotonic.tv_sec)  \
+	X(wall_to_monotonic.tv_nsec) \
+	X(ntp_tick)                  \
+	X(tick_length)               \
+	X(ntp_error)                 \
+	X(time_offset)               \
+	X(skew_delta)                \
+	X(time_freq)                 \
+	X(time_adjust)               \
+	X(mult)                      \
+	X(time_adjust_frac)          \
+	X(time_maxerror)             \
+	X(ntp_next_leap_sec)         \
+	X(shift)                     \
+	X(ntp_error_shift)           \
+	X(ntp_err_mult)              \
+	X(skip_second_overflow)      \
+	X(tai_offset)                \
+	X(time_state)                \
+	X(time_status)               \
+	X(time_constant)
+
 struct field {
 	const char *name;
 	size_t offset, size;
 };
 
-#define FIELD(member)                                                                              \
-	{                                                                                          \
-#member, offsetof(struct tk_state, member), sizeof(((struct tk_state *)0)->member) \
-	}
+#define FIELD(member) \
+	{ #member, offsetof(struct tk_state, member), sizeof(((struct tk_state *)0)->member) },
 
-static const struct field state_fields[] = {
-	FIELD(cycle_last),
-	FIELD(cycle_interval),
-	FIELD(xtime_interval),
-	FIELD(xtime_sec),
-	FIELD(xtime_nsec),
-	FIELD(raw_sec),
-	FIELD(raw_nsec),
-	FIELD(wall_to_monotonic.tv_sec),
-	FIELD(wall_to_monotonic.tv_nsec),
-	FIELD(ntp_tick),
-	FIELD(tick_length),
-	FIELD(ntp_error),
-	FIELD(time_offset),
-	FIELD(skew_delta),
-	FIELD(time_freq),
-	FIELD(time_adjust),
-	FIELD(mult),
-	FIELD(time_adjust_frac),
-	FIELD(time_maxerror),
-	FIELD(ntp_next_leap_sec),
-	FIELD(shift),
-	FIELD(ntp_error_shift),
-	FIELD(ntp_err_mult),
-	FIELD(skip_second_overflow),
-	FIELD(tai_offset),
-	FIELD(time_state),
-	FIELD(time_status),
-	FIELD(time_constant),
-};
+static const struct field state_fields[] = { STATE_FIELDS(FIELD) };
+
+/*
+ * Field by field, and not as bytes: the states have just been written, and a load that is wider
+ * than the stores before it has to wait for them.
+ */
+static __attribute__((optimize("no-tree-slp-vectorize"))) bool same(const struct tk_state *a,
+								    const struct tk_state *b)
+{
+	u64 differ = 0;
+
+#define DIFFER(member) differ |= (u64)(a->member ^ b->member);
+	STATE_FIELDS(DIFFER)
+#undef DIFFER
+	return !differ;
+}
 
 static long long field_of(const void *base, size_t offset, size_t size)
 {
@@ -76,8 +91,7 @@ void compare_state(struct tk_state state[CORES], u32 left_out, struct difference
 		if (left_out & TK_LACKS_TIME_ADJUST_FRAC)
 			state[i].time_adjust_frac = 0;
 	}
-	/* struct tk_state has no padding: every byte belongs to a field. */
-	if (!memcmp(&state[CORE_A], &state[CORE_B], sizeof(state[CORE_A])))
+	if (same(&state[CORE_A], &state[CORE_B]))
 		return;
 	for (size_t i = 0; i < TB_ARRAY_SIZE(state_fields); i++) {
 		const struct field *field = &state_fields[i];

@@ -89,7 +89,10 @@ static void run_ticks(const long long *args, struct difference *difference)
 		if ((s64)(due - pair_now()) > 0)
 			due = pair_now(); /* pair_pass() stopped before: go on from here */
 		difference->tick = (u64)i;
-		pair_tick(difference);
+		if (i < args[0] - 1)
+			pair_tick_on(difference);
+		else
+			pair_tick(difference);
 	}
 }
 

@@ -21,7 +21,8 @@ static struct {
 	u64 since_tick; /* cycles that have passed since the last tick */
 	u64 ticks;
 	u32 hz;
-	u32 aux;      /* the auxiliary clocks that were enabled, a bit for each */
+	u32 aux; /* the auxiliary clocks that were enabled, a bit for each */
+	bool vdso_held;
 	bool started; /* both cores accepted the last init */
 	u32 left_out;
 	u32 switches[CORES]; /* of a native core */
@@ -144,6 +145,16 @@ void pair_state(struct tk_state *state)
 	tk_a.state(state);
 }
 
+static void hold_vdso(bool held)
+{
+	if (pair.vdso_held == held)
+		return;
+	pair.vdso_held = held;
+	for (int i = 0; i < CORES; i++)
+		if (cores[i]->hold_vdso)
+			cores[i]->hold_vdso(held);
+}
+
 void pair_init(const struct tk_counter *counter, s64 sec, u32 nsec, struct difference *difference)
 {
 	struct tk_setup setup = {
@@ -165,6 +176,7 @@ void pair_restart(u64 start, struct difference *difference)
 	pair.setup.now = pair.now = start;
 	pair.since_tick = 0;
 	pair.aux = 0;
+	hold_vdso(false);
 	for (int i = 0; i < CORES; i++) {
 		pair.setup.switches = pair.switches[i];
 		error[i] = cores[i]->init(&pair.setup);
@@ -245,11 +257,23 @@ static void tick(struct difference *difference)
 	pair_compare(difference);
 }
 
-void pair_tick(struct difference *difference)
+static void read_and_tick(struct difference *difference)
 {
 	if (pair.ticks % READINGS_EVERY == 0)
 		pair_readings(1U << pair.ticks / READINGS_EVERY % TK_SETS, difference);
 	tick(difference);
+}
+
+void pair_tick(struct difference *difference)
+{
+	hold_vdso(false);
+	read_and_tick(difference);
+}
+
+void pair_tick_on(struct difference *difference)
+{
+	hold_vdso((pair.ticks + 1) % READINGS_EVERY);
+	read_and_tick(difference);
 }
 
 void pair_read(struct difference *difference)
@@ -389,8 +413,8 @@ void pair_far(u32 times, struct difference *difference)
 	const u64 most = (pair.counter.mask >> 1) - pair.since_tick;
 	/* A kernel carries the seconds of a reading one by one: a slow counter would take for ever.
 	 */
-	const u64 day = pair.counter.hz * 86400;
-	const u64 longest = pair.max_idle < day ? pair.max_idle : day;
+	const u64 hour = pair.counter.hz * 3600;
+	const u64 longest = pair.max_idle < hour ? pair.max_idle : hour;
 	const u128 cycles = (u128)longest * 2 * times;
 
 	if (!both_wide() || !both_check() || pair.aux)

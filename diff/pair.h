@@ -52,6 +52,11 @@ bool pair_started(void);
 void pair_pass(u64 cycles);
 /* One tick at the counter's present value; compares the state. */
 void pair_tick(struct difference *difference);
+/*
+ * The same of a tick that pair_tick() or pair_tick_on() follows, with nothing between: the cores
+ * need not write the page for user space, but where it is compared next.
+ */
+void pair_tick_on(struct difference *difference);
 void pair_read(struct difference *difference);
 void pair_adjtimex(const struct tk_timex *given, struct difference *difference);
 void pair_settime(s64 sec, u32 nsec, struct difference *difference);

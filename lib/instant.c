@@ -54,20 +54,36 @@ u128 div_u128(u128 n, u128 d, u128 *rem)
 	return quotient;
 }
 
+/*
+ * rem 2^64 + low, ns * 2^64, with rem < 10^9, as a fraction of a second * 2^64, rounded down: two
+ * steps in base 2^32. The divisor is a constant, so the compiler multiplies instead.
+ */
+static u64 second_fraction(u64 rem, u64 low)
+{
+	const u64 first = (rem << 32) | (low >> 32);
+	const u64 second = ((first % TB_NSEC_PER_SEC) << 32) | (u32)low;
+
+	return (first / TB_NSEC_PER_SEC << 32) + second / TB_NSEC_PER_SEC;
+}
+
 instant instant_from_snsec(s64 sec, u128 snsec, u32 shift)
 {
-	u128 rem;
 	/*
 	 * The whole nanoseconds and their shifted remainder are divided separately, so that 64 more
 	 * bits fit.
 	 */
 	u128 nsec = snsec >> shift;
 	u128 rest = snsec & (((u128)1 << shift) - 1); /* < 2^32 */
-	u128 whole = div_u128(nsec, TB_NSEC_PER_SEC, &rem);
-	/* rem < 2^30, so the sum below is under 2^30 * 2^64 + 2^32 * 2^64. */
-	u128 frac = div_u128((rem << 64) + ((rest << 64) >> shift), TB_NSEC_PER_SEC, &rem);
+	u128 whole, rem;
 
-	return (instant)((u128)((s128)sec + (s128)whole) << 64) + (instant)frac;
+	if (nsec >> 64) {
+		whole = div_u128(nsec, TB_NSEC_PER_SEC, &rem);
+	} else {
+		whole = (u64)nsec / TB_NSEC_PER_SEC;
+		rem = (u64)nsec % TB_NSEC_PER_SEC;
+	}
+	return (instant)((u128)((s128)sec + (s128)whole) << 64) +
+	       (instant)second_fraction((u64)rem, (u64)((rest << 64) >> shift));
 }
 
 void instant_to_timespec(instant t, s64 *sec, u32 *nsec)

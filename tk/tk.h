@@ -315,6 +315,12 @@ struct tk_ops {
 	bool (*ask)(u32 which, s64 *value);
 
 	/*
+	 * While held, ticks do not write the page that user space reads: nobody is going to read it
+	 * before the next tick that does. NULL: this core has no such page.
+	 */
+	void (*hold_vdso)(bool held);
+
+	/*
 	 * timekeeping_suspend() and timekeeping_resume(). Between the two only tick() (which does
 	 * nothing), read(), readings() and state() may be called, and the counter may have any
 	 * value at the resume. NULL: this core cannot sleep.

@@ -183,12 +183,16 @@ int raw_notifier_chain_unregister(void *chain, void *block)
 	return 0;
 }
 
+bool lift_vdso_held;
+
 /* The linker puts this between timekeeping.c and vsyscall.c (--wrap in build.mk). */
 void __real_update_vsyscall(void *tk);
 void __wrap_update_vsyscall(void *tk);
 void __wrap_update_vsyscall(void *tk)
 {
 	tell(TKR_TOLD_UPDATE_VSYSCALL, 1);
+	if (lift_vdso_held)
+		return;
 	if (!lift_inside) {
 		__real_update_vsyscall(tk);
 		return;
