@@ -126,6 +126,8 @@ FIXED = {
         "sleep 1 3600000000000 77 -2000000001", "sleep 1 5000000000 77 1999999999", "sleep 2 1234567890123 1234567 0",
         "sleep 3 1000000001 0 500000000", "sleep 0 5 99999999999 0", "sleep 4 86400123456789 1 0", "sleep 7 1 1 1",
         "ticks 2000 0 0 3"],
+    "late ticks, of which the last may come too early to accumulate": [
+        "init 96716 24 0 0", *(f"ticks 4 2000 0 {seed}" for seed in range(5148500585731984900, 5148500585731985200))],
     "the smallest tail": ["init 1000000000 64 1700000000 0", "time_offset 1", "constant 10",
                           "ticks 60000 0 500 4", "ticks 60000 0 500 5"],
 }

@@ -78,7 +78,6 @@ static enum tk_error linux_init(const struct tk_setup *setup)
 
 	restore_pristine();
 	lift_told_reset();
-	lift_vdso_held = false;
 	stopped_interval = 0;
 	endless = false;
 	lift_wall_time = (struct lift_timespec){ .sec = setup->sec, .nsec = setup->nsec };
@@ -347,11 +346,6 @@ static void linux_state(struct tk_state *state)
 	lift_ntp_get((struct tk_state_ntp *)((char *)state + sizeof(struct tk_state_clock)));
 }
 
-static void linux_hold_vdso(bool held)
-{
-	lift_vdso_held = held;
-}
-
 static void hold_sleep(const struct tk_sleep *sleep)
 {
 	lift_sleep.persistent = (struct lift_timespec){ .sec = sleep->persistent_sec,
@@ -457,5 +451,5 @@ const struct tk_ops tk_linux = {
 	.readings = lift_readings,
 	.live = lift_live,
 	.ask = lift_ask,
-	.hold_vdso = linux_hold_vdso,
+	.hold_vdso = lift_vdso_hold,
 };

@@ -130,8 +130,8 @@ void lift_vdso_readings(struct tk_readings *readings);
 s64 lift_vdso_monotonic(void);
 /* One clock of TK_SET_VDSO, as user space reads it at any time; false: it is none of them. */
 bool lift_vdso_ask(u32 which, s64 *value);
-/* shim.c: update_vsyscall() is counted, and not called. */
-extern bool lift_vdso_held;
+/* shim.c: while held, update_vsyscall() is counted, and the call is made at the end. */
+void lift_vdso_hold(bool held);
 /* wrap_inside.h: to be called around update_vsyscall() while lift_inside. */
 extern bool lift_inside;
 void lift_inside_before(void);

@@ -183,7 +183,8 @@ int raw_notifier_chain_unregister(void *chain, void *block)
 	return 0;
 }
 
-bool lift_vdso_held;
+static bool lift_vdso_held;
+static void *lift_vdso_due; /* what update_vsyscall() was last called with while held */
 
 /* The linker puts this between timekeeping.c and vsyscall.c (--wrap in build.mk). */
 void __real_update_vsyscall(void *tk);
@@ -191,8 +192,10 @@ void __wrap_update_vsyscall(void *tk);
 void __wrap_update_vsyscall(void *tk)
 {
 	tell(TKR_TOLD_UPDATE_VSYSCALL, 1);
-	if (lift_vdso_held)
+	if (lift_vdso_held) {
+		lift_vdso_due = tk;
 		return;
+	}
 	if (!lift_inside) {
 		__real_update_vsyscall(tk);
 		return;
@@ -200,6 +203,15 @@ void __wrap_update_vsyscall(void *tk)
 	lift_inside_before();
 	__real_update_vsyscall(tk);
 	lift_inside_after();
+}
+
+void lift_vdso_hold(bool held)
+{
+	lift_vdso_held = held;
+	/* The next tick may come too early to write the page. */
+	if (!held && lift_vdso_due)
+		__real_update_vsyscall(lift_vdso_due);
+	lift_vdso_due = NULL;
 }
 
 YIELDS void calc_global_load(void);
