@@ -58,6 +58,7 @@ static void reference_of(const struct run *run, u32 step_ns, struct tk_reference
 		.period_frac = line->period_frac,
 		.period_shift = line->period_shift,
 		.step_ns = step_ns,
+		.rule = run->phase_rule,
 	};
 }
 

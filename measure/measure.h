@@ -48,6 +48,7 @@ struct run {
 	 */
 	instant (*truth)(struct run *run, u64 counter);
 	void (*sampled)(struct run *run, u64 counter, s64 error_fs, s64 line_error_fs);
+	u32 phase_rule;	   /* of enum tk_phase_rule, for what is fed */
 	bool following;	   /* feed each change of the page to the core */
 	bool time_unknown; /* a disruption was noticed, and no line taken since */
 	bool sampling;

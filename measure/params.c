@@ -29,6 +29,9 @@ struct field {
 static const char *const clocks[] = { "virtual", "tsc", NULL };
 static const char *const registers[] = { "hz", "khz", NULL };
 static const char *const ticks[] = { "auto", "deadline", "oneshot", NULL };
+static const char *const phase_ats[] = { "next", "last", NULL };
+static const char *const phase_units[] = { "subns", "ns", NULL };
+static const char *const phase_bys[] = { "offset", "at-once", "linear", "step", NULL };
 static const char *const policies[] = { "reference", "phc2sys", "free", "ideal", NULL };
 
 #define AT(member) \
@@ -82,6 +85,14 @@ static const struct field fields[] = {
 	  "discipline: reference (the kernel is told the page's lines), phc2sys (its PI servo), "
 	  "free "
 	  "(nobody), ideal (told the true line at every tick)" },
+	{ "phase_at", KIND_CHOICE, AT(discipline.phase_at), 0, 0, 0, phase_ats,
+	  "discipline, reference: the phase is measured at the next tick or, as in v3, at the "
+	  "last" },
+	{ "phase_unit", KIND_CHOICE, AT(discipline.phase_unit), 0, 0, 0, phase_units,
+	  "discipline, reference: below a ns (subns), or cut to whole ns" },
+	{ "phase_by", KIND_CHOICE, AT(discipline.phase_by), 0, 0, 0, phase_bys,
+	  "discipline, reference: corrected by time_offset from the next second on (offset) or "
+	  "at-once, as adjtime does (linear), or by a step" },
 	{ "white_ns", KIND_FIXED, AT(discipline.noise.white_ps), 0, 1000000000, 3, NULL,
 	  "discipline: white noise of the host's measurements of the phase, standard deviation" },
 	{ "flicker_ppb", KIND_FIXED, AT(discipline.noise.flicker_e15), 0, 1000000000, 6, NULL,
@@ -129,6 +140,11 @@ static const char *const sentences[PARAMS_ERRORS] = {
 const char *policy_name(u32 policy)
 {
 	return policies[policy];
+}
+
+const char *phase_by_name(u32 by)
+{
+	return phase_bys[by];
 }
 
 const char *params_strerror(enum params_error error)

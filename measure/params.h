@@ -20,14 +20,26 @@ enum policy_kind {
 	POLICIES,
 };
 
-/* A policy's word. */
+/* How `reference` corrects the phase (enum tk_phase_rule). */
+enum phase_by {
+	PHASE_OFFSET,  /* by time_offset, from the next second on */
+	PHASE_AT_ONCE, /* the same from now on */
+	PHASE_LINEAR,
+	PHASE_STEP,
+};
+
+/* The words of a policy, and of a way to correct a phase. */
 const char *policy_name(u32 policy);
+const char *phase_by_name(u32 by);
 
 /* Of scenario `discipline`. Frequencies in 10^-15, given in ppb. */
 struct discipline_params {
 	u32 policy; /* enum policy_kind */
 	struct noise_params noise;
 	struct publisher_params publisher; /* but for its rate */
+	u32 phase_at;			   /* 0: the next tick, 1: the last */
+	u32 phase_unit;			   /* 0: below a ns, 1: whole ns */
+	u32 phase_by;			   /* enum phase_by */
 	u32 read_ms; /* between two readings of a daemon; 0: as the policy has it */
 	u32 read_delay_ns, read_jitter_ns;
 	s64 step_e15; /* of the true frequency */

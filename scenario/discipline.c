@@ -262,6 +262,9 @@ static void report_params(struct run *run)
 	const struct discipline_params *params = &run->params->discipline;
 
 	ktap_param(run->ktap, "policy", policy_name(params->policy));
+	ktap_param(run->ktap, "phase_at", params->phase_at ? "last" : "next");
+	ktap_param(run->ktap, "phase_unit", params->phase_unit ? "ns" : "subns");
+	ktap_param(run->ktap, "phase_by", phase_by_name(params->phase_by));
 	param(run, "white_ns", params->noise.white_ps, 3);
 	param(run, "flicker_ppb", params->noise.flicker_e15, 6);
 	param(run, "walk_ppb", params->noise.walk_e15, 6);
@@ -277,6 +280,14 @@ static void report_params(struct run *run)
 	param(run, "read_jitter_ns", params->read_jitter_ns, 0);
 	param(run, "step_ppb", params->step_e15, 6);
 	param(run, "jump_ns", params->jump_ns, 0);
+}
+
+static u32 rule_of(const struct discipline_params *params)
+{
+	return (params->phase_at ? TK_PHASE_AT_LAST : 0) |
+	       (params->phase_unit ? TK_PHASE_WHOLE_NS : 0) |
+	       (params->phase_by == PHASE_AT_ONCE ? TK_PHASE_AT_ONCE : 0) |
+	       (params->phase_by == PHASE_LINEAR ? TK_PHASE_LINEAR : 0);
 }
 
 static void prepare(struct run *run)
@@ -298,6 +309,7 @@ static void prepare(struct run *run)
 		.publisher = &discipline.publisher,
 		.random = run->params->seed ^ DAEMON,
 	};
+	run->phase_rule = rule_of(params);
 	run->truth = truth;
 	run->sampled = sampled;
 }
@@ -319,8 +331,13 @@ static void begin(struct run *run)
 static void discipline_run(struct run *run)
 {
 	const struct clock before = *run->clock;
-	const bool follows = policy_of(run->params->discipline.policy)->follows;
+	const struct scenario_params *asked = run->params;
+	const bool follows = policy_of(asked->discipline.policy)->follows;
+	struct scenario_params params = *asked;
 
+	if (params.discipline.phase_by == PHASE_STEP)
+		params.step_ns = 0;
+	run->params = &params;
 	report_params(run);
 	prepare(run);
 	if (start_off(run) && (!follows || run_follow(run, false))) {
@@ -333,10 +350,11 @@ static void discipline_run(struct run *run)
 		ktap_metric(run->ktap, "samples", (s128)run->stats->count, 0, 0, "samples");
 		ktap_report(run->ktap, !discipline.daemon.refused,
 			    "the core takes all that the policy asks of it");
-		if (follows)
+		if (follows && !(run->phase_rule & (TK_PHASE_AT_LAST | TK_PHASE_WHOLE_NS)))
 			run_claim_account(run, RESTS_ON);
 		run_claim_sane(run);
 	}
+	run->params = asked;
 	run->clock->page = before.page;
 	run->clock->page_mapped = before.page_mapped;
 	run->clock->page_is_ours = before.page_is_ours;

@@ -50,16 +50,23 @@ struct tk_correction tk_reference_correct(const struct tk_reference *reference,
 {
 	struct tk_correction correction = { 0 };
 	const u32 scale = 32 - told->shift;
-	const s128 one_step = (s128)told->cycle_interval << scale;
+	const bool whole = reference->rule & TK_PHASE_WHOLE_NS; /* all of it into time_offset */
+	const s128 one_step = whole ? 0 : (s128)told->cycle_interval << scale;
 	const s128 step_beyond = (s128)reference->step_ns << 32;
-	instant at = tk_reference_at(
-		reference, (told->cycle_last + told->cycle_interval) & told->mask, told->mask);
+	const bool last = reference->rule & TK_PHASE_AT_LAST;
+	const u64 ticks = last ? 0 : 1;
+	const s128 ns = (s128)1 << 32;
+	instant at = tk_reference_at(reference,
+				     (told->cycle_last + ticks * told->cycle_interval) & told->mask,
+				     told->mask);
 	/* Below 2^97; times 2^30 it has 127 bits. The shift rounds down, so half a unit is added.
 	 */
 	s128 lead = (at - ((instant)told->sec << 64)) * (s128)TB_NSEC_PER_SEC;
 
 	lead = ((lead + (1LL << 31)) >> 32) - (s128)((u128)told->snsec << scale) -
-	       (s128)told->tick_length;
+	       (s128)(ticks * told->tick_length);
+	if (whole)
+		lead = (lead < 0 ? -(-lead / ns) : lead / ns) * ns;
 
 	if (lead <= one_step && lead >= -one_step) {
 		correction.ntp_error = (s64)lead;

@@ -37,7 +37,8 @@ struct tk_told {
 	u32 hz;
 };
 
-/* What brings the clock onto the line; replaces the previous ntp_error and time_offset. */
+/* What brings the clock onto the line, by reference->rule; replaces the previous ntp_error and
+ * time_offset. */
 struct tk_correction {
 	s64 ntp_error;	  /* ns * 2^32 */
 	s64 time_offset;  /* ns * 2^32 / hz */

@@ -112,6 +112,23 @@ struct tk_time {
 	instant instant; /* CLOCK_REALTIME with the core's sub-nanosecond part */
 };
 
+/*
+ * How a phase becomes a correction, where it is not as docs/core.md has it: as other versions of
+ * the series had it, or as was proposed on the list. Only for scenario `discipline`. A lifted core
+ * takes the second alone.
+ */
+enum tk_phase_rule {
+	/* Measured at cycle_last; the new rate begins with the next tick, and nothing makes up for
+	 * the present one (v3). */
+	TK_PHASE_AT_LAST = 1 << 0,
+	TK_PHASE_WHOLE_NS = 1 << 1, /* cut to whole ns, the rest is dropped (v3) */
+	/* time_offset's share is planned at once, and not when the next second begins. Needs
+	 * `skew`. */
+	TK_PHASE_AT_ONCE = 1 << 2,
+	/* Slewed as adjtime slews, at up to 500 us a second, and planned at once. Needs `skew`. */
+	TK_PHASE_LINEAR = 1 << 3,
+};
+
 /* A line: time(c) = time + (c - counter) * period, with period = period_frac * 2^-(64 + shift). */
 struct tk_reference {
 	u64 counter;
@@ -119,6 +136,7 @@ struct tk_reference {
 	u64 period_frac;
 	u8 period_shift;
 	u32 step_ns; /* a phase error beyond this is stepped, not slewed; 0: always step */
+	u32 rule;    /* of enum tk_phase_rule; 0: the core's own */
 };
 
 /* The fields of struct timex that a core uses. Mode and status bits are the kernel's. */

@@ -151,6 +151,8 @@ static enum tk_error linux_set_reference(u64 now, const struct tk_reference *ref
 	lift_intervals_get(&intervals);
 	if (!clock.cycle_interval)
 		return TK_EINVAL; /* being recalibrated */
+	if (reference->rule & ~(u32)TK_PHASE_WHOLE_NS)
+		return TK_ENOTSUPP;
 	error = tk_reference_tick(reference, clock.cycle_interval,
 				  intervals.raw_interval << (32 - clock.shift), &tick_length);
 	if (!error)

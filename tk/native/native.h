@@ -143,6 +143,11 @@ void ntp_clear(struct timekeeper *tk);
 u64 ntp_second_length(const struct timekeeper *tk);
 /* Recomputes the tick length after a change of any term of ntp_second_length(). */
 void ntp_update_frequency(struct timekeeper *tk);
+/*
+ * With `skew`: plans the skew_delta that each tick delivers. Called by others than
+ * second_overflow() for a phase that is not to wait for the next second.
+ */
+void ntp_plan_skew(struct timekeeper *tk);
 /* The NTP step at the start of second `sec`. Returns the leap second to add to the clock: -1, 0, 1.
  */
 s32 second_overflow(struct timekeeper *tk, s64 sec);

@@ -218,7 +218,7 @@ static s64 ntp_adjust_chunk(const struct timekeeper *tk)
 }
 
 /* With `skew`: plans the skew_delta that each tick of the second delivers and subtracts. */
-static void plan_skew(struct timekeeper *tk)
+void ntp_plan_skew(struct timekeeper *tk)
 {
 	struct ntp_data *ntp = &tk->ntp;
 	s64 offset, adjtime, net;
@@ -251,7 +251,7 @@ s32 second_overflow(struct timekeeper *tk, s64 sec)
 		ntp->time_status |= TK_STA_UNSYNC;
 	}
 	if (has(tk, TK_SKEW))
-		plan_skew(tk);
+		ntp_plan_skew(tk);
 	else
 		stretch_ticks(tk);
 	return leap;

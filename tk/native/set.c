@@ -149,6 +149,26 @@ enum tk_error timekeeping_inject_offset(struct timekeeper *tk, u64 now, s64 sec,
 	return TK_OK;
 }
 
+/*
+ * The phase that is to be slewed, as the rule says: from the next second on, or from now on, and
+ * along the exponential of time_offset or at adjtime's rate.
+ */
+static void slew_phase(struct timekeeper *tk, s64 time_offset, u32 rule)
+{
+	const s64 usec = 1000LL << NTP_SCALE_SHIFT;
+	struct ntp_data *ntp = &tk->ntp;
+	s128 phase = (s128)time_offset * tk->hz;
+
+	if (rule & TK_PHASE_LINEAR) {
+		ntp->time_adjust = (s64)div_s128(phase, (u64)usec);
+		ntp->time_adjust_frac = (s64)(phase - (s128)ntp->time_adjust * usec);
+	} else {
+		ntp->time_offset = time_offset;
+	}
+	if (rule & (TK_PHASE_LINEAR | TK_PHASE_AT_ONCE))
+		ntp_plan_skew(tk);
+}
+
 enum tk_error timekeeping_set_reference(struct timekeeper *tk, u64 now,
 					const struct tk_reference *reference)
 {
@@ -160,6 +180,8 @@ enum tk_error timekeeping_set_reference(struct timekeeper *tk, u64 now,
 
 	if (!tk->cycle_interval)
 		return TK_EINVAL; /* being recalibrated: a tick has no length */
+	if (reference->rule & (TK_PHASE_AT_ONCE | TK_PHASE_LINEAR) && !has(tk, TK_SKEW))
+		return TK_ESWITCH;
 	error = tk_reference_tick(reference, tk->cycle_interval,
 				  tk->raw_interval << tk->ntp_error_shift, &length);
 	if (!error)
@@ -167,6 +189,8 @@ enum tk_error timekeeping_set_reference(struct timekeeper *tk, u64 now,
 	if (error)
 		return error;
 
+	if (reference->rule & TK_PHASE_AT_LAST)
+		timekeeping_advance(tk, now, TK_ADV_TICK);
 	/* The phase that is being slewed belongs to the previous line, and so do timestamps. */
 	tk->history.taken = false;
 	ntp->time_offset = ntp->skew_delta = 0;
@@ -176,7 +200,8 @@ enum tk_error timekeeping_set_reference(struct timekeeper *tk, u64 now,
 	ntp->time_freq = 0;
 	ntp->time_freq = (s64)(length * tk->hz - ntp_second_length(tk));
 	ntp_update_frequency(tk);
-	timekeeping_advance(tk, now, TK_ADV_FREQ);
+	if (!(reference->rule & TK_PHASE_AT_LAST))
+		timekeeping_advance(tk, now, TK_ADV_FREQ);
 
 	told = (struct tk_told){
 		.cycle_last = tk->cycle_last,
@@ -190,7 +215,7 @@ enum tk_error timekeeping_set_reference(struct timekeeper *tk, u64 now,
 	};
 	correction = tk_reference_correct(reference, &told);
 	tk->ntp_error = correction.ntp_error;
-	ntp->time_offset = correction.time_offset;
+	slew_phase(tk, correction.time_offset, reference->rule);
 	timekeeping_update(tk, false);
 	if (correction.step_snsec) {
 		tk_correction_step(&correction, tk->shift, &tk->xtime_sec, &tk->xtime_nsec);
