@@ -32,7 +32,8 @@ static const char *const ticks[] = { "auto", "deadline", "oneshot", NULL };
 static const char *const phase_ats[] = { "next", "last", NULL };
 static const char *const phase_units[] = { "subns", "ns", NULL };
 static const char *const phase_bys[] = { "offset", "at-once", "linear", "step", NULL };
-static const char *const policies[] = { "reference", "phc2sys", "free", "ideal", NULL };
+static const char *const policies[] = { "reference", "phc2sys", "chrony", "pll",   "fll",
+					"freqhold",  "linear",	"free",	  "ideal", NULL };
 
 #define AT(member) \
 	offsetof(struct scenario_params, member), sizeof(((struct scenario_params *)0)->member)
@@ -82,9 +83,11 @@ static const struct field fields[] = {
 	  "disrupted: ends after so many disruptions, 0: after the duration; device: 1 waits to be "
 	  "restored" },
 	{ "policy", KIND_CHOICE, AT(discipline.policy), 0, 0, 0, policies,
-	  "discipline: reference (the kernel is told the page's lines), phc2sys (its PI servo), "
-	  "free "
-	  "(nobody), ideal (told the true line at every tick)" },
+	  "discipline: reference (the kernel is told the page's lines), or in user space: phc2sys "
+	  "(its PI servo), chrony, pll and fll (the kernel's loops, as ntpd), freqhold (the page's "
+	  "frequency, and ADJ_OFFSET), linear (the same, slewed by frequency); free (nobody), "
+	  "ideal "
+	  "(told the true line at every tick)" },
 	{ "phase_at", KIND_CHOICE, AT(discipline.phase_at), 0, 0, 0, phase_ats,
 	  "discipline, reference: the phase is measured at the next tick or, as in v3, at the "
 	  "last" },
@@ -116,6 +119,8 @@ static const struct field fields[] = {
 	  "again as it is" },
 	{ "read_ms", KIND_U32, AT(discipline.read_ms), 0, 1000000, 0, NULL,
 	  "discipline: between two readings of a daemon; 0: as the policy has it" },
+	{ "drift_file", KIND_BOOL, AT(discipline.drift_file), 0, 1, 0, NULL,
+	  "discipline, chrony, pll and fll: the daemon knows the frequency when it starts" },
 	{ "read_delay_ns", KIND_U32, AT(discipline.read_delay_ns), 0, 1000000, 0, NULL,
 	  "discipline: from a daemon's first reading of the clock to its second; 0: clock and page "
 	  "are read at one value of the counter" },
@@ -172,6 +177,7 @@ void params_defaults(struct scenario_params *params)
 		.discipline = {
 			.noise = { .wander_s = 600 },
 			.publisher = { .page_s = 1, .at_ms = 500 },
+			.drift_file = true,
 			.step_e15 = 100000000,
 			.jump_ns = 1000,
 		},

@@ -15,6 +15,11 @@
 enum policy_kind {
 	POLICY_REFERENCE,
 	POLICY_PHC2SYS,
+	POLICY_CHRONY,
+	POLICY_PLL,
+	POLICY_FLL,
+	POLICY_FREQHOLD,
+	POLICY_LINEAR,
 	POLICY_FREE,
 	POLICY_IDEAL,
 	POLICIES,
@@ -40,7 +45,8 @@ struct discipline_params {
 	u32 phase_at;			   /* 0: the next tick, 1: the last */
 	u32 phase_unit;			   /* 0: below a ns, 1: whole ns */
 	u32 phase_by;			   /* enum phase_by */
-	u32 read_ms; /* between two readings of a daemon; 0: as the policy has it */
+	u32 read_ms;	 /* between two readings of a daemon; 0: as the policy has it */
+	bool drift_file; /* of chrony, pll and fll: they know the frequency when they start */
 	u32 read_delay_ns, read_jitter_ns;
 	s64 step_e15; /* of the true frequency */
 	s64 jump_ns;  /* of the true phase */

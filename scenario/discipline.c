@@ -115,6 +115,8 @@ static void pass(struct run *run, u64 until)
 
 		if (discipline.policy->wake && (s64)(daemon->wake_at - next) < 0)
 			next = daemon->wake_at;
+		if (daemon->timer_at && (s64)(daemon->timer_at - next) < 0)
+			next = daemon->timer_at;
 		if ((s64)(next - until) > 0)
 			next = until;
 		if ((s64)(next - now) > 0)
@@ -122,6 +124,10 @@ static void pass(struct run *run, u64 until)
 		now = counter_now(run);
 		if ((s64)(now - publisher_due(publisher)) >= 0 && publisher_act(publisher, now))
 			run_notice(run);
+		if (daemon->timer_at && (s64)(now - daemon->timer_at) >= 0) {
+			daemon->timer_at = 0;
+			discipline.policy->timer(daemon);
+		}
 		if (discipline.policy->wake && (s64)(now - daemon->wake_at) >= 0) {
 			daemon->wake_at += daemon->interval;
 			discipline.policy->wake(daemon);
@@ -169,6 +175,27 @@ static void report_stability(struct run *run)
 	}
 }
 
+/* The bound of being back: the worst of the settled part, at least 1 ns, as a power of two. */
+static u32 bound_octave(s64 settled_max_fs)
+{
+	return octave(settled_max_fs > TB_FSEC_PER_NSEC ? settled_max_fs : TB_FSEC_PER_NSEC) + 1;
+}
+
+/* From the start to the end of the settled part: when the error was beyond a bound, last. */
+static void report_within(struct run *run, const struct strays *locking)
+{
+	const struct strays *settled = &discipline.strays;
+	struct strays both = { .length = locking->length + settled->length };
+
+	for (u32 k = 0; k < OCTAVES; k++)
+		both.last[k] =
+			settled->last[k] ? locking->length + settled->last[k] : locking->last[k];
+	/* Powers of two of fs: 1.07 us, 134 ns, 8.4 ns. */
+	run_metric_since(run, "within_1us_s", within_us(run, &both, 30));
+	run_metric_since(run, "within_134ns_s", within_us(run, &both, 27));
+	run_metric_since(run, "within_8ns_s", within_us(run, &both, 23));
+}
+
 /* The metrics of the settled part, and what can be told of the first one now. */
 static s64 report_settled(struct run *run, const struct strays *locking)
 {
@@ -180,7 +207,8 @@ static s64 report_settled(struct run *run, const struct strays *locking)
 	ktap_metric(run->ktap, "drift_ns_per_s", stats_drift_fs_per_s(part), 6, 6, "ns/s");
 	run_metric_ns(run, "page_rms_ns", page_rms_fs());
 	report_stability(run);
-	run_metric_since(run, "lock_s", within_us(run, locking, octave(part->max_abs_fs) + 1));
+	report_within(run, locking);
+	run_metric_since(run, "lock_s", within_us(run, locking, bound_octave(part->max_abs_fs)));
 	return part->max_abs_fs;
 }
 
@@ -193,7 +221,7 @@ static void report_step(struct run *run, const char *name, s64 settled_max_fs)
 	named(run, name, "rms_ns", stats_rms_fs(&discipline.part));
 	str_printf(metric, sizeof(metric), "%s_back_s", name);
 	run_metric_since(run, metric,
-			 within_us(run, &discipline.strays, octave(settled_max_fs) + 1));
+			 within_us(run, &discipline.strays, bound_octave(settled_max_fs)));
 }
 
 static void run_part(struct run *run, enum part part)
@@ -276,6 +304,7 @@ static void report_params(struct run *run)
 	param(run, "page_missed", params->publisher.missed, 0);
 	param(run, "page_repeated", params->publisher.repeated, 0);
 	param(run, "read_ms", params->read_ms, 0);
+	param(run, "drift_file", params->drift_file, 0);
 	param(run, "read_delay_ns", params->read_delay_ns, 0);
 	param(run, "read_jitter_ns", params->read_jitter_ns, 0);
 	param(run, "step_ppb", params->step_e15, 6);

@@ -17,9 +17,11 @@ struct daemon {
 	u64 interval;		     /* cycles between two readings */
 	u64 wake_at;		     /* the counter at the next one */
 	u64 random;
-	u64 calls;   /* into the core, by which it is set or adjusted */
-	u64 refused; /* of these */
+	u64 calls;    /* into the core, by which it is set or adjusted */
+	u64 refused;  /* of these */
+	u64 timer_at; /* the counter at which policy->timer is called; 0: it is not */
 	struct pi_servo pi;
+	struct chrony_servo chrony;
 };
 
 struct policy {
@@ -28,6 +30,7 @@ struct policy {
 			 every tick */
 	void (*begin)(struct daemon *daemon); /* NULL: nothing to do */
 	void (*wake)(struct daemon *daemon);  /* NULL: there is no daemon */
+	void (*timer)(struct daemon *daemon);
 };
 
 /* By enum policy_kind (measure/params.h). */

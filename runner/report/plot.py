@@ -172,6 +172,34 @@ def _style(number: int) -> dict[str, Any]:
             "markersize": max(3.0, 6.5 - 1.5 * number)}
 
 
+@dataclass(frozen=True)
+class Tau:
+    """Statistics of a clock over tau in seconds: ADEV in ppb, TDEV and MTIE in ns."""
+
+    label: str
+    tau: Sequence[float]
+    adev: Sequence[float]
+    tdev: Sequence[float]
+    mtie: Sequence[float]
+
+
+def over_tau(rows: Sequence[tuple[str, Sequence[Tau]]], path: Path) -> None:
+    """A row of three panels, ADEV, TDEV and MTIE, for each title with its clocks."""
+    figure = _figure(12, 0.5 + 3.4 * len(rows))
+    all_axes = figure.subplots(len(rows), 3, squeeze=False)
+    for (title_, clocks), axes in zip(rows, all_axes):
+        for panel, name, words in zip(axes, ("adev", "tdev", "mtie"), ("ADEV, ppb", "TDEV, ns", "MTIE, ns")):
+            for number, clock in enumerate(clocks):
+                values = [max(value, LEAST_NS * LEAST_NS) for value in getattr(clock, name)]
+                panel.loglog(clock.tau, values, label=clock.label, **_style(number))
+            panel.set_xlabel("tau, s", fontsize=8)
+            panel.set_ylabel(words, fontsize=8)
+            _plain(panel)
+        axes[0].set_title(title_, loc="left", fontsize=10, fontweight="bold")
+        axes[-1].legend(fontsize=7, loc="best")
+    _save(figure, path)
+
+
 def _over_time(axes: Any, panel: Panel, points: int) -> None:
     everything = np.concatenate([line.error_ns for line in panel.lines])
     peak = float(np.max(np.abs(everything)))

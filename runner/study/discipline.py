@@ -6,6 +6,7 @@ cores of this machine, and kept."""
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,13 +20,17 @@ from rich.table import Table
 from runner import BUILD, options, output
 from runner.errors import CannotRun, Problem, Status
 from runner.lift import words as core_words
-from runner.report import report, table
+from runner.report import plot, report, table
 from runner.report.progress import stderr
 from runner.report.reasons import figure
 from runner.study import cells, matrix, parallel
 
 Run = dict[str, Any]
-POLICIES = ("free", "ideal", "reference", "phc2sys")
+POLICIES = ("ideal", "reference", "reference:at-once", "reference:linear", "reference:step", "freqhold", "linear",
+            "phc2sys", "chrony", "pll", "fll", "free")
+# What stands behind the colon: how `reference` corrects the phase.
+RULES = {"at-once": ("phase_by=at-once",), "linear": ("phase_by=linear",), "step": ("phase_by=step",),
+         "v3": ("phase_at=last", "phase_unit=ns"), "last": ("phase_at=last",), "ns": ("phase_unit=ns",)}
 # The parts of a host's noise by name, as words of tickbench-sim. `host` is all of them.
 PARTS = {
     "quiet": (),
@@ -37,18 +42,26 @@ PARTS = {
 NOISES = {**PARTS, "host": tuple(word for words in PARTS.values() for word in words)}
 
 
+PICTURE = "discipline.png"
+STABILITY = re.compile(r"(adev|tdev|mtie)_1e(\d+)_(?:ppb|ns)")
+
+
 @dataclass(frozen=True)
 class Column:
-    """Of the table: a metric, and its title."""
+    """Of the table: a metric, its title, and how many decimals it has."""
 
     metric: str
     title: str
+    digits: int = 2
 
 
 COLUMNS = (
-    Column("rms_ns", "rms ns"), Column("max_abs_ns", "max ns"), Column("lock_s", "locks in s"),
-    Column("freq_step_max_ns", "max ns"), Column("freq_step_back_s", "back in s"),
-    Column("phase_step_rms_ns", "rms ns"), Column("phase_step_back_s", "back in s"), Column("core_calls", "calls"))
+    Column("rms_ns", "rms\nns"), Column("max_abs_ns", "max\nns"), Column("mean_ns", "mean\nns"),
+    Column("within_1us_s", "in 1 µs\nafter s", 1), Column("within_134ns_s", "in 134 ns\nafter s", 1),
+    Column("freq_step_max_ns", "freq step\nmax ns", 1), Column("freq_step_back_s", "\nback in s", 1),
+    Column("phase_step_rms_ns", "phase step\nrms ns", 1), Column("phase_step_back_s", "\nback in s", 1),
+    Column("adev_1s", "ADEV 1 s\nppb", 3), Column("tdev_1s", "TDEV 1 s\nns", 3),
+    Column("mtie_100s", "MTIE 100 s\nns"), Column("core_calls", "calls", 0))
 
 
 def parser() -> options.Parser:
@@ -70,6 +83,14 @@ def parser() -> options.Parser:
     return made
 
 
+def policy_words(policy: str) -> tuple[str, ...]:
+    """`phc2sys`, or `reference:RULE`. CannotRun for a rule that there is not."""
+    name, _, rule = policy.partition(":")
+    if rule and (name != "reference" or rule not in RULES):
+        raise CannotRun(Problem.USAGE, f"there is no policy {policy}; the rules are reference:{', :'.join(RULES)}")
+    return (f"policy={name}", *RULES.get(rule, ()))
+
+
 def matrix_of(core: str, policies: Sequence[str], noises: Sequence[str], words: Sequence[str]) -> cells.Matrix:
     """A cell for each noise and policy. CannotRun for a noise that there is not."""
     for name in noises:
@@ -83,7 +104,7 @@ def matrix_of(core: str, policies: Sequence[str], noises: Sequence[str], words: 
         for policy in policies:
             axes = (("noise", noise), ("policy", policy), ("hz", hz))
             made.append(cells.Cell("discipline", core, axes, (
-                "scenario=discipline", f"policy={policy}", *NOISES[noise], *words)))
+                "scenario=discipline", *policy_words(policy), *NOISES[noise], *words)))
     return cells.Matrix((core,), tuple(made), "the command line")
 
 
@@ -104,25 +125,64 @@ def measured(wanted: cells.Matrix, given: options.argparse.Namespace, folder: Pa
     return runs
 
 
+def over_tau(run: Run) -> plot.Tau:
+    """The run's statistics of the settled part."""
+    found: dict[str, dict[int, float]] = {"adev": {}, "tdev": {}, "mtie": {}}
+    for name, value in run["metrics"].items():
+        if match := STABILITY.fullmatch(name):
+            found[match[1]][int(match[2])] = value
+    decades = sorted(found["adev"])
+    return plot.Tau(run["cell"]["policy"], [10**k / float(run["hz"]) for k in decades],
+                    *([found[name][k] for k in decades] for name in ("adev", "tdev", "mtie")))
+
+
+def value(run: Run, metric: str) -> float | None:
+    """A metric, or a statistic at a tau: `adev_1s`. None: the run has none."""
+    name, _, tau = metric.partition("_")
+    if name not in ("adev", "tdev", "mtie"):
+        found = run["metrics"].get(metric)
+        return float(found) if isinstance(found, (int, float)) else None
+    curve = over_tau(run)
+    wanted = float(tau.removesuffix("s"))
+    near = [at for at, each in enumerate(curve.tau) if wanted / 3 < each < wanted * 3]
+    values: Sequence[float] = getattr(curve, name)
+    return values[near[0]] if near else None
+
+
+def cell_of(run: Run, column: Column) -> str:
+    """What the table has of a run."""
+    found = value(run, column.metric)
+    if found is None:
+        return "never" if column.metric.endswith("_s") else "-"
+    return f"{found:.{column.digits if abs(found) < 10000 else 0}f}"
+
+
 def table_of(noise: str, runs: Sequence[Run]) -> Table:
     """The policies under one noise."""
     said = " ".join(NOISES[noise])
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title_justify="left",
                  title=f"noise: {noise}" + (f" ({said})" if said else ""))
-    made.add_column("policy")
+    made.add_column("policy", no_wrap=True)
     for column in COLUMNS:
-        made.add_column(column.title, justify="right")
+        made.add_column(column.title, justify="right", no_wrap=True)
     for run in runs:
-        made.add_row(run["cell"]["policy"], *(
-            figure(run["metrics"].get(column.metric), 0 if column.metric == "core_calls" else 2) for column in COLUMNS))
+        made.add_row(run["cell"]["policy"], *(cell_of(run, column) for column in COLUMNS))
     return made
+
+
+def by_noise(runs: Sequence[Run], noises: Sequence[str]) -> list[tuple[str, list[Run]]]:
+    """The runs of each noise."""
+    return [(noise, [run for run in runs if run["cell"]["noise"] == noise]) for noise in noises]
 
 
 def show(runs: Sequence[Run], noises: Sequence[str], console: Console) -> None:
     """A table for each noise."""
-    for noise in noises:
+    for noise, its in by_noise(runs, noises):
         console.print()
-        console.print(table_of(noise, [run for run in runs if run["cell"]["noise"] == noise]))
+        made = table_of(noise, its)
+        # Nothing is cut where there is no terminal.
+        wide = console if console.is_terminal else table.console(table.console(1000).measure(made).maximum)
+        wide.print(made)
 
 
 def main(arguments: Sequence[str]) -> Status:
@@ -135,9 +195,14 @@ def main(arguments: Sequence[str]) -> Status:
         runs = measured(wanted, given, folder, stderr())
         document = {"schema": report.SCHEMA, "runs": runs}
         report.write(document, folder / output.REPORT)
+        picture = folder / PICTURE
+        plot.over_tau([(f"noise: {noise}", [over_tau(run) for run in its if run["cell"]["policy"] != "free"])
+                       for noise, its in by_noise(runs, noises)], picture)
         if given.json:
             json.dump(document, sys.stdout, indent=1)
             print()
         else:
-            show(runs, noises, table.console())
+            console = table.console()
+            show(runs, noises, console)
+            console.print(f"\nthe picture: {picture}", markup=False, soft_wrap=True)
     return table.status(runs)
