@@ -138,7 +138,7 @@ static s64 page_frequency_e18(const struct daemon *daemon)
 		return 0;
 	raw = instant_from_snsec(0, (u128)counter->hz * conversion.mult, conversion.shift);
 	/* Both are near 2^64, and differ by a thousandth at most. */
-	return (s64)div_s128((page - raw) * SERVO_PPB, (u128)raw / 1000000000);
+	return (s64)div_s128((page - raw) * SERVO_PPB, div_u128((u128)raw, 1000000000, NULL));
 }
 
 /* Daemons that keep a drift file know the frequency when they start. */

@@ -22,7 +22,6 @@ from runner.errors import CannotRun, Problem, Status
 from runner.lift import words as core_words
 from runner.report import plot, report, table
 from runner.report.progress import stderr
-from runner.report.reasons import figure
 from runner.study import cells, matrix, parallel
 
 Run = dict[str, Any]
