@@ -105,7 +105,8 @@ EXAMPLES = {
                "./tickbench series --alone ~/src/linux@v7.2 v7.2..my-branch",
                "./tickbench series --json 7.2 t.mbox.gz"),
     "bench": ("./tickbench bench",
-              "./tickbench bench --linux ~/src/linux"),
+              "./tickbench bench --linux ~/src/linux",
+              "./tickbench bench --linux 7.3 --rows check patches"),
 }
 
 

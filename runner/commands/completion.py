@@ -82,7 +82,8 @@ def parameters(build: Path) -> dict[str, str]:
 
 def _case(label: str, kind: str) -> str:
     reply = {FOLDERS: "_tickbench_folders", FILES: "_tickbench_files", CORES: "_tickbench_cores",
-             PARAMS: "_tickbench_params", EITHER: "_tickbench_either", ALL: "_tickbench_all"}.get(kind, f"_tickbench_words '{kind}'")
+             PARAMS: "_tickbench_params", EITHER: "_tickbench_either", ALL: "_tickbench_all"}.get(
+                 kind, f"_tickbench_words '{kind}'")
     return f"\t'{label}') {reply} ;;"
 
 

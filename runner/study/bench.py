@@ -22,11 +22,12 @@ from runner.guest import firmware, qemu
 from runner.lift import kbuild, lift, trees
 from runner.guest.accel import TCG_ARGS, Accel
 from runner.lift.kbuild import Variant
-from runner.study import differ, pairs
+from runner.study import bench_patches, differ, pairs
 
 ROUNDS = 5  # of a pair
 BOOTS = 11
 TCG = Accel("tcg", TCG_ARGS)
+ROWS = ("rates", "guest", "matrix", "lockstep", "check", "edit", "patches")
 EDITED = "kernel/time/timekeeping.c"
 
 
@@ -205,6 +206,20 @@ def checks(word: str, build: Path) -> list[Line]:
     ]
 
 
+def patch_lines(build: Path) -> list[Line]:
+    """series and bisect over the patches that two packaged kernels differ by."""
+    lines = []
+    for what, measure in (("series of 8 patches", bench_patches.series), ("bisect among neighbours",
+                                                                          bench_patches.bisect)):
+        found = measure(build, build / "bench")
+        lines.append(Line(f"{what}: from nothing to the end", f"{found.whole_s:.1f} s",
+                          f"{found.whole_s / found.compile_s:.0f} times its unit's compilation"))
+        lines.append(Line(f"{what}: a step", f"{found.step_s:.1f} s", f"{found.step_s / found.compile_s:.1f} times its "
+                          f"unit's compilation by the saved command, {found.compile_s:.1f} s; at most "
+                          f"{max(found.steps_s):.1f} s, of {len(found.steps_s)}"))
+    return lines
+
+
 def _bootable(tree: Path, folder: Path) -> float | None:
     """Seconds for the smallest bootable kernel of the same configuration; None: the tree is not whole."""
     if not (tree / "usr/Makefile").is_file() or not (tree / "fs/Makefile").is_file():
@@ -286,18 +301,24 @@ def main(arguments: Sequence[str]) -> int:
 
     parser = options.Parser("bench", "Measures the speed of tickbench on this machine.")
     parser.add_argument("--linux", default="", help="kernels beside the native core, joined by commas")
+    parser.add_argument("--rows", nargs="+", choices=ROWS, metavar="ROW",
+                        help=f"measure only these, of {', '.join(ROWS)}; those after matrix need --linux")
     parser.add_argument("--build", type=Path, default=BUILD, help="(default %(default)s)")
     given = parser.parse_args(arguments)
     table = Table(title="tickbench's speed on this machine")
     for title in ("what", "figure", "beside"):
         table.add_column(title, overflow="fold")
-    words = trees.words(given.linux)
-    lifted = lift.simulators(words, given.build)
-    elf = given.build / "tickbench.elf"
-    lines = sim_rates(given.build / "tickbench-sim", lifted, tsc_hz(elf)) + guest(elf)
-    lines += whole_matrix(words, given.build)
-    for word in words:
-        lines += [lockstep(word, given.build), *checks(word, given.build), *edits(word, given.build)]
+    words, build = trees.words(given.linux), given.build
+    elf = build / "tickbench.elf"
+    measures: dict[str, Callable[[], list[Line]]] = {
+        "rates": lambda: sim_rates(build / "tickbench-sim", lift.simulators(words, build), tsc_hz(elf)),
+        "guest": lambda: guest(elf),
+        "matrix": lambda: whole_matrix(words, build),
+        "lockstep": lambda: [lockstep(word, build) for word in words],
+        "check": lambda: [line for word in words for line in checks(word, build)],
+        "edit": lambda: [line for word in words for line in edits(word, build)],
+        "patches": lambda: patch_lines(build) if words else []}
+    lines = [line for name in given.rows or ROWS for line in measures[name]()]
     for line in lines:
         table.add_row(line.what, line.figure, line.beside)
     console().print(table)
