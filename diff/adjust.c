@@ -160,7 +160,7 @@ void run_warp(const long long *args, struct difference *difference)
 void draw_warp(u64 *random, long long bits, long long *args)
 {
 	(void)bits;
-	args[0] = draw_between(random, -840, 720);
+	args[0] = draw(random) % 2 ? draw_between(random, -1, 1) : draw_between(random, -840, 720);
 }
 
 void run_seconds(const long long *args, struct difference *difference)

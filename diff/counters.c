@@ -28,6 +28,66 @@ void draw_from(u64 *random, long long bits, long long *args)
 	args[0] = draw_start(random);
 }
 
+void run_boot(const long long *args, struct difference *difference)
+{
+	pair_boot(args[0], (u64)args[1], args[2] & 1, difference);
+}
+
+/* Seconds around the one that draw_init() has; and whole nanoseconds that every HZ divides. */
+void draw_boot(u64 *random, long long bits, long long *args)
+{
+	(void)bits;
+	args[2] = draw(random) % 4 == 0;
+	args[1] = draw(random) % 4 ? (long long)(draw(random) % (1ULL << (1 + draw(random) % 40)))
+				   : draw_between(random, 0, 2LL << 32) * 1000000000;
+	args[0] = 125 * draw_spread(random, 1000);
+}
+
+/*
+ * At 1 GHz a cycle is a nanosecond, without rest: so a second can end exactly where something is
+ * done.
+ */
+void run_exact(const long long *args, struct difference *difference)
+{
+	const struct tk_counter counter = { .hz = 1000000000, .mask = ~0ULL };
+	const struct tk_sleep before = { 0 }, after = { .nonstop_ns = 1000000000 };
+	const struct tk_timex step = { .modes = TK_ADJ_SETOFFSET, .time_sec = 1 };
+	struct tk_time time;
+
+	pair_init(&counter, 1000000000, (u32)args[1], difference);
+	pair_pass((u64)(1000000000 + args[0]));
+	switch (args[2]) {
+	case 0:
+		pair_tick(difference);
+		break;
+	case 1:
+		pair_time(&time);
+		pair_settime(time.sec + 1, time.nsec, difference);
+		break;
+	case 2:
+		pair_adjtimex(&step, difference);
+		break;
+	case 3:
+		pair_suspend(&before, difference);
+		pair_pass(1000000000);
+		pair_resume(&after, difference);
+		break;
+	default:
+		pair_change_counter(&counter, 5, difference);
+		break;
+	}
+}
+
+void draw_exact(u64 *random, long long bits, long long *args)
+{
+	(void)bits;
+	args[2] = draw_between(random, 0, 4);
+	args[1] = draw(random) % 2 ? 0 : draw_between(random, 0, 999999999);
+	args[0] = draw_between(random, -1, 1);
+	if (draw(random) % 4 == 0)
+		args[0] -= args[1];
+}
+
 void run_far(const long long *args, struct difference *difference)
 {
 	pair_far((u32)args[0], difference);

@@ -9,6 +9,19 @@
  */
 void run_from(const long long *args, struct difference *difference);
 void draw_from(u64 *random, long long bits, long long *args);
+/*
+ * boot TICK_ADJ BOOT_NS IMPOSSIBLE: starts both afresh, as the last init did, on a machine that has
+ * been booting for BOOT_NS, with a boot parameter, and with a persistent clock that may read no
+ * time.
+ */
+void run_boot(const long long *args, struct difference *difference);
+void draw_boot(u64 *random, long long bits, long long *args);
+/*
+ * exact CYCLES NSEC ACTION: starts both at NSEC of a second, lets a second and CYCLES pass without
+ * a tick, and then does one thing that accumulates it.
+ */
+void run_exact(const long long *args, struct difference *difference);
+void draw_exact(u64 *random, long long bits, long long *args);
 /* far TIMES: TIMES max_cycles pass at once, readings come, then a tick. */
 void run_far(const long long *args, struct difference *difference);
 void draw_far(u64 *random, long long bits, long long *args);

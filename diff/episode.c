@@ -81,6 +81,8 @@ static const struct theme themes[] = {
 	/* what the counter itself does */
 	{ .brief = true,
 	  .ops = { { "from", 2 },
+		   { "boot", 2 },
+		   { "exact", 2 },
 		   { "far", 3 },
 		   { "behind", 3 },
 		   { "swap", 3 },

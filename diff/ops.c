@@ -425,6 +425,8 @@ static const struct op_kind kinds[] = {
 	{ "counter", 3, run_counter, draw_counter },
 	{ "reference", 3, run_reference, draw_reference },
 	{ "from", 1, run_from, draw_from },
+	{ "boot", 3, run_boot, draw_boot },
+	{ "exact", 3, run_exact, draw_exact },
 	{ "far", 1, run_far, draw_far },
 	{ "behind", 1, run_behind, draw_behind },
 	{ "swap", 3, run_counter, draw_swap },

@@ -187,6 +187,14 @@ void pair_restart(u64 start, struct difference *difference)
 		set_counter(&pair.setup.counter);
 }
 
+void pair_boot(s64 tick_adj, u64 boot_ns, bool impossible, struct difference *difference)
+{
+	pair.setup.tick_adj = tick_adj;
+	pair.setup.boot_ns = boot_ns;
+	pair.setup.impossible = impossible;
+	pair_restart(pair.setup.now, difference);
+}
+
 static void compare_aux_time(const struct tk_aux_time time[CORES], struct difference *difference)
 {
 	const struct tk_aux_time *a = &time[CORE_A], *b = &time[CORE_B];
@@ -343,11 +351,22 @@ void pair_settime(s64 sec, u32 nsec, struct difference *difference)
 	compare_refusal(error, difference);
 }
 
+/* Whether a step by so many seconds may be refused. */
+static bool may_be_refused(s64 sec)
+{
+	struct tk_time time;
+
+	pair_time(&time);
+	return time.sec + sec >= TK_SEC_MAX - 1;
+}
+
 void pair_warp(s32 minutes_west, struct difference *difference)
 {
-	if (minutes_west < 0 &&
-	    (pair.stage[CORE_A].refusal_moves || pair.stage[CORE_B].refusal_moves))
-		minutes_west = -minutes_west;
+	if (pair.stage[CORE_A].refusal_moves || pair.stage[CORE_B].refusal_moves) {
+		minutes_west = minutes_west < 0 ? -minutes_west : minutes_west;
+		if (may_be_refused((s64)minutes_west * 60))
+			return;
+	}
 	for (int i = 0; i < CORES; i++)
 		cores[i]->warp(pair.now, minutes_west);
 	pair_compare(difference);

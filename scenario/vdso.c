@@ -83,7 +83,8 @@ static void look(struct vdso *vdso)
 			is(vdso, TKR_VDSO_RES_COARSE, tick_ns) && is(vdso, TKR_VDSO_RES_AUX, 1);
 	/* West of Greenwich by 480 minutes and 8 hours, then by 60 and 1. */
 	vdso->zone_ok &= is(vdso, TKR_VDSO_ZONE, 48008LL * 100000 + 6001);
-	vdso->open_ok &= is(vdso, TKR_VDSO_SEQ_ODD, 0) && is(vdso, TKR_VDSO_UPDATE_SECTION, 2);
+	vdso->open_ok &= is(vdso, TKR_VDSO_SEQ_ODD, 0) &&
+			 is(vdso, TKR_VDSO_UPDATE_SECTION, TK_UPDATE_SECTION);
 	vdso->asks_ok &= is(vdso, TKR_VDSO_CPUTIME, -ENOSYS) &&
 			 is(vdso, TKR_VDSO_NO_CLOCK, -ENOSYS) &&
 			 is(vdso, TKR_VDSO_RES_NO_CLOCK, -ENOSYS);

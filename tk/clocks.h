@@ -46,7 +46,12 @@ enum tk_reading_set {
 	ROW(TOLD_CLOCKEVENTS_SUSPEND, TOLD, "clockevents_suspend()") \
 	ROW(TOLD_CLOCKEVENTS_RESUME, TOLD, "clockevents_resume()") \
 	ROW(TOLD_CLOCKSOURCE_SUSPEND, TOLD, "clocksource_suspend()") \
-	ROW(TOLD_CLOCKSOURCE_RESUME, TOLD, "clocksource_resume()")
+	ROW(TOLD_CLOCKSOURCE_RESUME, TOLD, "clocksource_resume()") \
+	ROW(TOLD_ENABLED, TOLD, "clock sources that were enabled") \
+	ROW(TOLD_DISABLED, TOLD, "clock sources that were disabled") \
+	ROW(TOLD_SYSCORE, TOLD, "register_syscore()") \
+	ROW(TOLD_SUSPEND_FAILED, TOLD, "suspends that were refused") \
+	ROW(TOLD_UNPROTECTED, TOLD, "updates with interrupts enabled")
 
 #define TK_READINGS_TABLE(ROW) \
 	ROW(KTIME_GET_REAL_TS64, GETTERS, "ktime_get_real_ts64") \
@@ -91,6 +96,8 @@ enum tk_reading_set {
 	ROW(RTC_SKIPSUSPEND, OFFSETS, "timekeeping_rtc_skipsuspend") \
 	ROW(RTC_SKIPRESUME, OFFSETS, "timekeeping_rtc_skipresume") \
 	ROW(EXPIRY_TO_CYCLES, OFFSETS, "ktime_expiry_to_cycles") \
+	ROW(EXPIRY_PAST, OFFSETS, "ktime_expiry_to_cycles of what is past") \
+	ROW(EXPIRY_FAR, OFFSETS, "ktime_expiry_to_cycles of what is too far") \
 	ROW(EXPIRY_OTHER_ID, OFFSETS, "ktime_expiry_to_cycles of another clock source") \
 	ROW(MONO_FAST, FAST, "ktime_get_mono_fast_ns") \
 	ROW(RAW_FAST, FAST, "ktime_get_raw_fast_ns") \
@@ -113,6 +120,8 @@ enum tk_reading_set {
 	ROW(SNAPSHOT_RAW, SNAPSHOT, "ktime_get_snapshot: raw") \
 	ROW(SNAPSHOT_RAW_SYS, SNAPSHOT, "ktime_get_snapshot(MONOTONIC_RAW)") \
 	ROW(SNAPSHOT_SUSPENDED, SNAPSHOT, "ktime_get_snapshot while suspended: valid") \
+	ROW(SNAPSHOT_HW, SNAPSHOT, "ktime_get_snapshot: hardware counter") \
+	ROW(SNAPSHOT_NO_CLOCK, SNAPSHOT, "ktime_get_snapshot of clocks that have none: valid") \
 	ROW(SNAPSHOT_SET_SEQ, SNAPSHOT, "ktime_get_snapshot: clock_was_set_seq") \
 	ROW(SNAPSHOT_CHANGED_SEQ, SNAPSHOT, "ktime_get_snapshot: cs_was_changed_seq") \
 	ROW(CROSS_STATUS, SNAPSHOT, "get_device_system_crosststamp") \
@@ -152,6 +161,10 @@ enum tk_reading_set {
 	ROW(RAW_INTERVAL, COPIES, "raw_interval") \
 	ROW(XTIME_REMAINDER, COPIES, "xtime_remainder") \
 	ROW(CS_TICK_ADJ, COPIES, "cs_tick_adj") \
+	ROW(TICK_USEC, COPIES, "tick_usec") \
+	ROW(NTP_TICK_ADJ, COPIES, "ntp_tick_adj") \
+	ROW(TIME_ESTERROR, COPIES, "time_esterror") \
+	ROW(TIME_REFTIME, COPIES, "time_reftime") \
 	ROW(FAST_MONO_0, COPIES, "tk_fast_mono.base[0]: bytes unlike tkr_mono") \
 	ROW(FAST_MONO_1, COPIES, "tk_fast_mono.base[1]: bytes unlike tkr_mono") \
 	ROW(FAST_RAW_0, COPIES, "tk_fast_raw.base[0]: bytes unlike tkr_raw") \
@@ -182,6 +195,15 @@ enum tk_reading_set {
 	ROW(VDSO_ZONE, VDSO, "vDSO gettimeofday: time zone") \
 	ROW(VDSO_UPDATE_SECTION, VDSO, "vdso_update_begin and _end") \
 	ROW(VDSO_SEQ_ODD, VDSO, "the vDSO's sequence count is odd") \
+	ROW(NO_PERSISTENT, COPIES, "read_persistent_clock64 of a machine that has none") \
+	ROW(AUX_RES, COPIES, "clock_getres of an auxiliary clock") \
+	ROW(AUX_RES_NO_CLOCK, COPIES, "clock_getres of no auxiliary clock") \
+	ROW(AUX_ENABLED, COPIES, "aux_clock_enable_show") \
+	ROW(AUX_STORED, COPIES, "aux_clock_enable_store") \
+	ROW(AUX_SYSFS, COPIES, "tk_aux_sysfs_init") \
+	ROW(AUX_SYSFS_NAMES, COPIES, "tk_aux_sysfs_init: names") \
+	ROW(LISTEN_STATUS, TOLD, "pvclock_gtod_register_notifier and unregister: status") \
+	ROW(NOTIFY_REFUSED, TOLD, "timekeeping_notify of a clock source that cannot be enabled") \
 	TK_TOLD_TABLE(ROW)
 
 #define TK_READING_ENUM(name, set, text) TKR_##name,
@@ -216,9 +238,15 @@ struct tk_readings {
 #define TK_DEVICE_NS	    4242LL
 #define TK_SOON_NS	    5000000LL
 #define TK_RACE_NS	    7LL
+#define TK_HW_AHEAD	    77 /* of the hardware's counter, by a clock source that is made of it */
 #define TK_BASE_NUMERATOR   5
 #define TK_BASE_DENOMINATOR 3
 #define TK_BASE_OFFSET	    1000
+/*
+ * 2 if the vDSO's page is closed during an update, with interrupts disabled and under the lock, and
+ * all is as before after it; and 100 times that for an update where interrupts were disabled.
+ */
+#define TK_UPDATE_SECTION 202
 
 static inline u64 tk_base_of(u64 cycles)
 {
@@ -233,6 +261,12 @@ static inline u64 tk_base_nsec_of(u64 cycles, u32 khz)
 static inline u64 tk_history_cycles(u64 begin, u64 end, u64 now)
 {
 	return begin + (end - begin) / 8 * (1 + now % 7) + (end - begin) % 8 / 2;
+}
+
+/* A folder's name, added to a hash of the names before it. */
+static inline s32 tk_name_hash(s32 hash, char first)
+{
+	return (s32)((u32)hash * 31 + (u32)first);
 }
 
 /* The function or field, and the bit of enum tk_reading_set, of one reading. */

@@ -7,11 +7,7 @@
 
 #define RANGE_SEC 600 /* for counters wider than 32 bits */
 
-/*
- * The largest shift, and the rounded mult = to * 2^shift / from for it, such that `seconds` worth
- * of a counter of `from` Hz times mult fits 64 bits.
- */
-static void best_pair(u32 from, u32 to, u64 seconds, u32 *mult, u32 *shift)
+void tk_best_pair(u32 from, u32 to, u64 seconds, u32 *mult, u32 *shift)
 {
 	/* A range of 2^(32 + n) cycles leaves mult 32 - n bits. */
 	u32 over = (u32)((seconds * from) >> 32);
@@ -45,8 +41,8 @@ enum tk_error tk_conversion_init(struct tk_conversion *conversion, const struct 
 		seconds = 1;
 	if (counter->mask >> 32 && seconds > RANGE_SEC)
 		seconds = RANGE_SEC;
-	best_pair((u32)(hz / scale), (u32)(TB_NSEC_PER_SEC / scale), seconds * scale,
-		  &conversion->mult, &conversion->shift);
+	tk_best_pair((u32)(hz / scale), (u32)(TB_NSEC_PER_SEC / scale), seconds * scale,
+		     &conversion->mult, &conversion->shift);
 
 	/* Room for 11 % on top of mult in 32 bits. */
 	for (;;) {

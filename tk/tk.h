@@ -83,6 +83,13 @@ struct tk_conversion {
 enum tk_error tk_conversion_init(struct tk_conversion *conversion,
 				 const struct tk_counter *counter);
 
+/*
+ * The largest shift, and the rounded mult = to * 2^shift / from for it, such that `seconds` worth
+ * of a counter of `from` Hz times mult fits 64 bits. 0 shift at least, with the mult of a shift of
+ * 1, where none does.
+ */
+void tk_best_pair(u32 from, u32 to, u64 seconds, u32 *mult, u32 *shift);
+
 /* How long a counter may go unread, ns: half of what max_cycles are at the fastest mult. */
 static inline u64 tk_max_idle_ns(const struct tk_conversion *conversion)
 {
@@ -101,6 +108,13 @@ struct tk_setup {
 	u64 now;      /* the counter */
 	s64 sec;      /* the time to start from: seconds since the epoch, 0 to TK_SEC_MAX - 1 */
 	u32 nsec;     /* 0 to 999999999 */
+	/* The boot parameter ntp_tick_adj=, ns a second: a multiple of 125, which every HZ of a
+	 * lifted core divides once it is scaled. */
+	s64 tick_adj;
+	u64 boot_ns;	 /* how long the machine has been booting: CLOCK_MONOTONIC starts there,
+			  * but not after CLOCK_REALTIME */
+	bool impossible; /* the persistent clock reads no time: `sec` and `nsec` are taken to be 0
+			  */
 };
 
 /* The time at one counter value: what consumers read, and the core's sub-nanosecond time. */

@@ -177,6 +177,10 @@ def stage(tree: Path) -> Stage:
         "STOPPED_TICK": _guarded(advance),
         "SET_REFERENCE": bool(body(timekeeping, "timekeeping_set_reference")),
         "AUX": bool(body(timekeeping, "aux_clock_adj")),
+        "READ_SNAPSHOT": has_word(headers, "read_snapshot"),
+        # Earlier ones clear NTP for a clock source that cannot be enabled, too.
+        "REFUSED_SOURCE": not has_word(body(timekeeping, "change_clocksource"), "change"),
+        "SYSCORE_DATA": bool(body(timekeeping, "timekeeping_syscore_suspend")),
         "REFERENCE_CYCLES": has_word(_header(tree / REFERENCE_HEADER), "cycle_interval"),
     }
     return Stage(

@@ -9,7 +9,7 @@ $(BUILD)/lift/%/core.o: tk/linux/core.c $(BUILD)/lift/%/lift_identity.h $(BUILD)
 $(BUILD)/lift/%/linux.o: tk/linux/lift.ld $(BUILD)/free/tk/linux/shim.o \
 		$(BUILD)/lift/%/wrap_timekeeping.o $(BUILD)/lift/%/wrap_ntp.o $(BUILD)/lift/%/wrap_vdso.o \
 		$(BUILD)/lift/%/core.o
-	$(LD) -r --wrap=second_overflow --wrap=update_vsyscall -T $< -o $@.all $(filter %.o,$^)
+	$(LD) -r --wrap=second_overflow --wrap=update_vsyscall --wrap=vdso_time_update_aux -T $< -o $@.all $(filter %.o,$^)
 	objcopy --keep-global-symbol=tk_linux $@.all $@
 	@rm -f $@.all
 

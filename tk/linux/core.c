@@ -80,7 +80,11 @@ static enum tk_error linux_init(const struct tk_setup *setup)
 	lift_told_reset();
 	stopped_interval = 0;
 	endless = false;
-	lift_wall_time = (struct lift_timespec){ .sec = setup->sec, .nsec = setup->nsec };
+	lift_boot_ns = setup->boot_ns;
+	lift_sleep.persistent = (struct lift_timespec){ .sec = setup->sec, .nsec = setup->nsec };
+	if (setup->impossible)
+		lift_sleep.persistent.sec = TK_SEC_MAX;
+	lift_ntp_boot(setup->tick_adj);
 	lift_start(&counter, setup->now);
 	return TK_OK;
 }
@@ -254,10 +258,10 @@ static enum tk_error adjtimex(int (*call)(u64 now, u32 id, struct lift_timex *tx
 	const s64 before = *randomness;
 	int state = call(now, id, &txc);
 
-	if (state < 0) {
+	if (state < 0 || state > TK_TIME_ERROR) {
 		/* Kernels differ in how much of a refused call they feed to the random numbers. */
 		*randomness = before;
-		return refusal(state);
+		return state < 0 ? refusal(state) : TK_EOTHER;
 	}
 	*timex = timex_out(&txc, state);
 	return TK_OK;
@@ -268,9 +272,15 @@ static enum tk_error linux_adjtimex(u64 now, struct tk_timex *timex)
 	return adjtimex(main_adjtimex, now, 0, timex);
 }
 
+/* The same of a function that returns 0 where it does not refuse. */
+static enum tk_error strict_refusal(int ret)
+{
+	return ret > 0 ? TK_EOTHER : refusal(ret);
+}
+
 static enum tk_error linux_settime(u64 now, s64 sec, u32 nsec)
 {
-	return refusal(lift_settime(now, sec, nsec));
+	return strict_refusal(lift_settime(now, sec, nsec));
 }
 
 static enum tk_error linux_change_counter(u64 now, const struct tk_counter *next, u64 next_now)
@@ -282,8 +292,7 @@ static enum tk_error linux_change_counter(u64 now, const struct tk_counter *next
 		return error;
 	if (next->hz < LIFT_HZ)
 		return TK_EFREQUENCY;
-	lift_change_counter(now, &counter, next_now);
-	return TK_OK;
+	return strict_refusal(lift_change_counter(now, &counter, next_now));
 }
 
 /*
@@ -370,7 +379,7 @@ static void linux_resume(u64 now, const struct tk_sleep *sleep)
 #if LIFT_HAS_AUX
 static enum tk_error linux_aux_settime(u64 now, u32 id, s64 sec, u32 nsec)
 {
-	return refusal(lift_aux_settime(now, id, sec, nsec));
+	return strict_refusal(lift_aux_settime(now, id, sec, nsec));
 }
 
 static enum tk_error linux_aux_adjtimex(u64 now, u32 id, struct tk_timex *timex)
@@ -384,8 +393,8 @@ static enum tk_error linux_aux_read(u64 now, u32 id, struct tk_aux_time *time)
 
 	int ret = lift_aux_read(now, id, &lift);
 
-	if (ret < 0)
-		return refusal(ret);
+	if (ret)
+		return strict_refusal(ret);
 	*time = (struct tk_aux_time){
 		.ns = lift.ns,
 		.has_snapshot = lift.has_snapshot,

@@ -113,8 +113,8 @@ int lift_aux_settime(u64 now, u32 id, s64 sec, u32 nsec);
 int lift_aux_adjtimex(u64 now, u32 id, struct lift_timex *timex);
 int lift_aux_read(u64 now, u32 id, struct lift_aux_time *time);
 void lift_aux_clock_get(u32 id, struct tk_state_clock *clock);
-/* timekeeping_notify() */
-void lift_change_counter(u64 now, const struct lift_counter *next, u64 next_now);
+/* timekeeping_notify(), with its return value. */
+int lift_change_counter(u64 now, const struct lift_counter *next, u64 next_now);
 /* cycle_interval alone. While it is 0, a tick may not end. */
 void lift_set_cycle_interval(u64 cycles);
 /* The tree's own timekeeping_set_reference(); a negative errno, or LIFT_NO_REFERENCE. */
@@ -138,14 +138,23 @@ void lift_inside_before(void);
 void lift_inside_after(void);
 
 /* wrap_ntp.c */
+/*
+ * The boot parameter ntp_tick_adj=, ns a second; before lift_start(). The readings of the same
+ * file.
+ */
+void lift_ntp_boot(s64 tick_adj);
+void lift_ntp_readings(struct tk_readings *readings);
 void lift_ntp_get(struct tk_state_ntp *ntp);
 void lift_aux_ntp_get(u32 id, struct tk_state_ntp *ntp);
 /* Drops every phase correction under way and sets time_freq so that tick_length is lift_length. */
 void lift_ntp_follow(u64 lift_length);
 void lift_ntp_set_offset(s64 lift_offset);
 
-/* shim.c: the wall time that the kernel finds at boot. */
-extern struct lift_timespec lift_wall_time;
+/* shim.c: how long the machine has been booting, ns: local_clock(). */
+extern u64 lift_boot_ns;
+
+/* shim.c: how many spinlocks timekeeping.c holds, in a kernel for one CPU. */
+extern int lift_locks;
 
 /* shim.c: what the machine measures a suspend by. */
 struct lift_sleep {
@@ -165,6 +174,17 @@ void lift_told_reset(void);
 extern s64 lift_told_counts[TK_TOLDS];
 s64 lift_told_bases(unsigned int bases);
 extern u64 lift_global_loads;
+
+/* shim.c: the number of a boot parameter. */
+extern s64 lift_parameter;
+
+/* shim.c: what stands in sysfs. */
+struct lift_sysfs {
+	s32 folders, files;
+	s32 names;    /* a hash of the first letters of all folders' names */
+	u32 fails_in; /* the folder or file of this number, from 1, cannot be made; 0: all can */
+};
+extern struct lift_sysfs lift_sysfs;
 
 /* lift.ld: the data that the kernel's objects write, and space for a copy of them. */
 extern char lift_data[], lift_data_end[], lift_pristine[];

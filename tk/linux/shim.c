@@ -6,6 +6,7 @@
  * included, so the signatures follow the calling convention and are not the kernel's.
  */
 #include "tk/linux/lift.h"
+#include "tk/tk.h"
 
 /*
  * Every symbol is weak: if a tree's two files define the same symbol, theirs is linked.
@@ -26,6 +27,13 @@
 		lift_told_counts[(reading)-TKR_CLOCK_WAS_SET_SEQ]++; \
 		return 0;                                            \
 	}
+/* A clock that has counted since the machine was switched on. */
+#define IS_BOOT_CLOCK(name)          \
+	YIELDS u64 name(void);       \
+	YIELDS u64 name(void)        \
+	{                            \
+		return lift_boot_ns; \
+	}
 /* A variable of at least this size, whose value does not matter. */
 #define BYTES(name, size)       \
 	extern char name[size]; \
@@ -33,6 +41,8 @@
 
 s64 lift_told_counts[TK_TOLDS];
 u64 lift_global_loads;
+u64 lift_boot_ns;
+int lift_locks;
 static s64 told_base[32]; /* calls of clock_was_set() by base */
 
 /* clang-format off */
@@ -61,17 +71,16 @@ COUNTS(clocksource_resume, TKR_TOLD_CLOCKSOURCE_RESUME)
 COUNTS(clocksource_suspend, TKR_TOLD_CLOCKSOURCE_SUSPEND)
 COUNTS(tick_resume, TKR_TOLD_TICK_RESUME)
 COUNTS(tick_suspend, TKR_TOLD_TICK_SUSPEND)
-NOTHING(register_syscore)
-NOTHING(register_syscore_ops)
+COUNTS(register_syscore, TKR_TOLD_SYSCORE)
+COUNTS(register_syscore_ops, TKR_TOLD_SYSCORE)
 NOTHING(touch_softlockup_watchdog)
 
 /* Other clocks: the one before timekeeping starts, and a coupled tick device's */
-NOTHING(local_clock)
-NOTHING(local_clock_noinstr)
-NOTHING(sched_clock)
-NOTHING(sched_clock_noinstr)
-NOTHING(sched_clock_cpu)
-NOTHING(clocks_calc_mult_shift)
+IS_BOOT_CLOCK(local_clock)
+IS_BOOT_CLOCK(local_clock_noinstr)
+IS_BOOT_CLOCK(sched_clock)
+IS_BOOT_CLOCK(sched_clock_noinstr)
+IS_BOOT_CLOCK(sched_clock_cpu)
 
 /* Setting the CMOS clock every 11 minutes */
 NOTHING(hrtimer_init)
@@ -85,31 +94,18 @@ BYTES(system_freezable_power_efficient_wq, 8)
 BYTES(system_power_efficient_wq, 8)
 
 /* Boot parameters, time zone, jiffies */
-NOTHING(kstrtoll)
 NOTHING(kstrtoull)
 BYTES(sys_tz, 8)
 BYTES(jiffies_64, 8)
 BYTES(jiffies, 8)
 
 /* What the auxiliary clocks need of sysfs and mutexes */
-NOTHING(kobject_create_and_add)
-NOTHING(kobject_put)
-NOTHING(sysfs_create_group)
-NOTHING(sysfs_remove_group)
-NOTHING(sysfs_emit)
 NOTHING(cap_settime)
 NOTHING(mutex_lock)
 NOTHING(mutex_unlock)
 NOTHING(__mutex_init)
 NOTHING(vdso_time_update_aux)
 BYTES(kernel_kobj, 8)
-
-/* User-mode Linux: signals are its interrupts, and none are sent here */
-NOTHING(um_get_signals)
-NOTHING(um_set_signals)
-NOTHING(block_signals)
-NOTHING(unblock_signals)
-BYTES(signals_enabled, 4)
 
 /* x86 */
 NOTHING(preempt_schedule_thunk)
@@ -122,11 +118,48 @@ NOTHING(preempt_schedule_notrace_thunk)
 extern int __preempt_count;
 YIELDS int __preempt_count = (int)0x80000000;
 
+/* User-mode Linux: signals are its interrupts. None are sent here, but who blocks them is seen. */
+extern int signals_enabled;
+YIELDS int signals_enabled = 1;
+
+YIELDS int um_get_signals(void);
+int um_get_signals(void)
+{
+	return signals_enabled;
+}
+
+YIELDS int um_set_signals(int enable);
+int um_set_signals(int enable)
+{
+	int before = signals_enabled;
+
+	signals_enabled = enable;
+	return before;
+}
+
+YIELDS void block_signals(void);
+void block_signals(void)
+{
+	signals_enabled = 0;
+}
+
+YIELDS void unblock_signals(void);
+void unblock_signals(void)
+{
+	signals_enabled = 1;
+}
+
 /* Who is told what. */
 
 static void tell(enum tk_reading reading, s64 calls)
 {
 	lift_told_counts[reading - TKR_CLOCK_WAS_SET_SEQ] += calls;
+}
+
+/* A change is told under the timekeeper's lock, with interrupts disabled. */
+static void check_protected(void)
+{
+	tell(TKR_TOLD_UNPROTECTED, signals_enabled || lift_locks <= 0);
 }
 
 void lift_told_reset(void)
@@ -136,6 +169,8 @@ void lift_told_reset(void)
 	for (u32 i = 0; i < TB_ARRAY_SIZE(told_base); i++)
 		told_base[i] = 0;
 	lift_global_loads = 0;
+	signals_enabled = 1;
+	lift_locks = 0;
 }
 
 s64 lift_told_bases(unsigned int bases)
@@ -160,6 +195,7 @@ int raw_notifier_call_chain(void *chain, unsigned long was_set, void *data)
 {
 	(void)chain;
 	(void)data;
+	check_protected();
 	tell(TKR_TOLD_NOTIFIER, 1);
 	tell(TKR_TOLD_NOTIFIER_SET, was_set != 0);
 	return 0;
@@ -192,6 +228,7 @@ void __wrap_update_vsyscall(void *tk);
 void __wrap_update_vsyscall(void *tk)
 {
 	tell(TKR_TOLD_UPDATE_VSYSCALL, 1);
+	check_protected();
 	if (lift_vdso_held) {
 		lift_vdso_due = tk;
 		return;
@@ -214,6 +251,15 @@ void lift_vdso_hold(bool held)
 	lift_vdso_due = NULL;
 }
 
+/* The same of an auxiliary clock. Its tick comes where interrupts are disabled already. */
+void __real_vdso_time_update_aux(void *tk) YIELDS;
+void __wrap_vdso_time_update_aux(void *tk);
+void __wrap_vdso_time_update_aux(void *tk)
+{
+	tell(TKR_TOLD_UNPROTECTED, lift_locks <= 0);
+	__real_vdso_time_update_aux(tk);
+}
+
 YIELDS void calc_global_load(void);
 void calc_global_load(void)
 {
@@ -231,16 +277,6 @@ int stop_machine(int (*function)(void *data), void *data, const void *cpus)
 /* Functions whose results matter: arithmetic from other files, and the time at boot. */
 
 #define NSEC_PER_SEC 1000000000LL
-
-struct lift_timespec lift_wall_time;
-
-YIELDS void read_persistent_wall_and_boot_offset(struct lift_timespec *wall,
-						 struct lift_timespec *offset);
-void read_persistent_wall_and_boot_offset(struct lift_timespec *wall, struct lift_timespec *offset)
-{
-	*wall = lift_wall_time;
-	*offset = (struct lift_timespec){ 0 };
-}
 
 struct lift_sleep lift_sleep;
 
@@ -266,6 +302,75 @@ u64 clocksource_stop_suspend_timing(void *clocksource, u64 cycles)
 		return 0;
 	return lift_sleep.nonstop_ns + (cycles - lift_sleep.stop) -
 	       (lift_sleep.started - lift_sleep.start);
+}
+
+/* The number of a boot parameter, whatever its text; an empty text is none. */
+s64 lift_parameter;
+YIELDS int kstrtoll(const char *text, unsigned int base, s64 *value);
+int kstrtoll(const char *text, unsigned int base, s64 *value)
+{
+	(void)base;
+	if (!*text)
+		return -22;
+	*value = lift_parameter;
+	return 0;
+}
+
+/* sysfs: folders and files that are there, of which making one may fail. */
+struct lift_sysfs lift_sysfs;
+
+static bool sysfs_makes(s32 *count)
+{
+	if (lift_sysfs.fails_in && !--lift_sysfs.fails_in)
+		return false;
+	++*count;
+	return true;
+}
+
+YIELDS void *kobject_create_and_add(const char *name, void *parent);
+void *kobject_create_and_add(const char *name, void *parent)
+{
+	(void)parent;
+	lift_sysfs.names = tk_name_hash(lift_sysfs.names, *name);
+	return sysfs_makes(&lift_sysfs.folders) ? &lift_sysfs : NULL;
+}
+
+/* As the kernel's: of nothing, it does nothing. */
+YIELDS void kobject_put(void *folder);
+void kobject_put(void *folder)
+{
+	lift_sysfs.folders -= folder != NULL;
+}
+
+YIELDS int sysfs_create_group(void *folder, const void *group);
+int sysfs_create_group(void *folder, const void *group)
+{
+	(void)folder;
+	(void)group;
+	return sysfs_makes(&lift_sysfs.files) ? 0 : -12;
+}
+
+YIELDS void sysfs_remove_group(void *folder, const void *group);
+void sysfs_remove_group(void *folder, const void *group)
+{
+	(void)folder;
+	(void)group;
+	lift_sysfs.files--;
+}
+
+/* Answers the number that it is handed to print. */
+YIELDS int sysfs_emit(char *page, const char *format, int value);
+int sysfs_emit(char *page, const char *format, int value)
+{
+	(void)page;
+	(void)format;
+	return value;
+}
+
+YIELDS void clocks_calc_mult_shift(u32 *mult, u32 *shift, u32 from, u32 to, u32 seconds);
+void clocks_calc_mult_shift(u32 *mult, u32 *shift, u32 from, u32 to, u32 seconds)
+{
+	tk_best_pair(from, to, seconds, mult, shift);
 }
 
 /* Of the words that mean a truth value, "1" and "0" are enough. */

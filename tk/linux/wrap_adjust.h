@@ -50,13 +50,18 @@ static void lift_timex_out(struct lift_timex *timex, const struct __kernel_timex
 	};
 }
 
+static int lift_do_adjtimex(void *txc)
+{
+	return do_adjtimex(txc);
+}
+
 int lift_adjtimex(u64 now, struct lift_timex *timex)
 {
 	struct __kernel_timex txc = lift_timex_in(timex);
 	int ret;
 
 	lift_hold(now);
-	ret = do_adjtimex(&txc);
+	ret = lift_watched_set(lift_do_adjtimex, &txc);
 	if (ret >= 0)
 		lift_timex_out(timex, &txc);
 	return ret;

@@ -10,7 +10,7 @@ void lift_aux_enable(u64 now, u32 id, bool enable)
 	struct kobject clock = { .name = name };
 
 	lift_hold(now);
-	aux_clock_enable_store(&clock, NULL, enable ? "1" : "0", 1);
+	lift_aux_stored = aux_clock_enable_store(&clock, NULL, enable ? "1" : "0", 1);
 }
 
 int lift_aux_settime(u64 now, u32 id, s64 sec, u32 nsec)
@@ -39,9 +39,9 @@ static void lift_aux_snapshot(clockid_t clock, struct lift_aux_time *time)
 	struct system_time_snapshot snapshot = { .valid = false };
 
 	ktime_get_snapshot_id(clock, &snapshot);
-	time->has_snapshot = snapshot.valid;
-	time->snapshot_ns = snapshot.systime;
-	time->snapshot_raw_ns = snapshot.monoraw;
+	time->has_snapshot = true;
+	time->snapshot_ns = snapshot.valid ? snapshot.systime : -1;
+	time->snapshot_raw_ns = snapshot.valid ? snapshot.monoraw : -1;
 }
 #else
 static void lift_aux_snapshot(clockid_t clock, struct lift_aux_time *time)

@@ -89,14 +89,21 @@ static void lift_coarse(struct tk_readings *readings)
 }
 
 #if LIFT_HAS_EXPIRY_TO_CYCLES
+static s64 lift_expiry(ktime_t expires)
+{
+	u64 cycles = 0;
+
+	return ktime_expiry_to_cycles(LIFT_SOURCE_ID, expires, &cycles) ? (s64)cycles : -1;
+}
+
 static void lift_expiries(struct tk_readings *readings)
 {
 	ktime_t soon = ktime_get() + NSEC_PER_MSEC;
 	u64 cycles = 0;
-	bool known =
-		ktime_expiry_to_cycles(lift_sources[lift_current].clocksource.id, soon, &cycles);
 
-	tk_readings_add(readings, TKR_EXPIRY_TO_CYCLES, known ? (s64)cycles : -1);
+	tk_readings_add(readings, TKR_EXPIRY_TO_CYCLES, lift_expiry(soon));
+	tk_readings_add(readings, TKR_EXPIRY_PAST, lift_expiry(0));
+	tk_readings_add(readings, TKR_EXPIRY_FAR, lift_expiry(KTIME_MAX));
 	tk_readings_add(readings, TKR_EXPIRY_OTHER_ID,
 			ktime_expiry_to_cycles(CSID_GENERIC, soon, &cycles));
 }
@@ -105,6 +112,18 @@ static void lift_expiries(struct tk_readings *readings)
 {
 }
 #endif
+
+/* 1; and 2 if a clock source without the flag is taken for one with it. */
+static s64 lift_valid_for_hres(void)
+{
+	unsigned long *flags = &lift_sources[lift_current].clocksource.flags;
+	s64 valid = !!timekeeping_valid_for_hres();
+
+	*flags &= ~(unsigned long)CLOCK_SOURCE_VALID_FOR_HRES;
+	valid += 2 * !!timekeeping_valid_for_hres();
+	*flags |= CLOCK_SOURCE_VALID_FOR_HRES;
+	return valid;
+}
 
 static void lift_offsets(struct tk_readings *readings)
 {
@@ -133,7 +152,7 @@ static void lift_offsets(struct tk_readings *readings)
 	if (tk_core.timekeeper.tkr_mono.shift < 32)
 		tk_readings_add(readings, TKR_RESOLUTION, ktime_get_resolution_ns());
 	tk_readings_add(readings, TKR_MAX_DEFERMENT, (s64)timekeeping_max_deferment());
-	tk_readings_add(readings, TKR_VALID_FOR_HRES, !!timekeeping_valid_for_hres());
+	tk_readings_add(readings, TKR_VALID_FOR_HRES, lift_valid_for_hres());
 	tk_readings_add(readings, TKR_RTC_SKIPSUSPEND, timekeeping_rtc_skipsuspend());
 	tk_readings_add(readings, TKR_RTC_SKIPRESUME, timekeeping_rtc_skipresume());
 	lift_expiries(readings);
@@ -241,6 +260,62 @@ static void lift_fast_copies(const struct timekeeper *tk, struct tk_readings *re
 				1);
 }
 
+/* The tree's own, although the shim's stands in its place: a machine without such a clock has it.
+ */
+extern void lift_no_persistent(struct timespec64 *ts)
+	__attribute__((alias("read_persistent_clock64")));
+
+static s64 lift_persistent(void)
+{
+	struct timespec64 ts = { 7, 7 };
+
+	lift_no_persistent(&ts);
+	return lift_ns(ts);
+}
+
+#if LIFT_HAS_AUX
+/* What the latest write to aux_clock_enable returned. */
+static s64 lift_aux_stored = 1;
+static s64 lift_aux_sysfs, lift_aux_names; /* what the initcall made */
+
+static s64 lift_aux_res(clockid_t clock)
+{
+	struct timespec64 ts = { 0 };
+	int status = clock_aux.clock_getres(clock, &ts);
+
+	return status * 1000 + lift_ns(ts);
+}
+
+/* A bit for each clock whose file says that it is enabled. */
+static s64 lift_aux_shown(void)
+{
+	s64 shown = 0;
+	u32 id;
+
+	for (id = 0; id < MAX_AUX_CLOCKS; id++) {
+		const char name[] = { (char)('0' + id), 0 };
+		struct kobject clock = { .name = name };
+
+		shown |= (s64)aux_clock_enable_show(&clock, NULL, NULL) << id;
+	}
+	return shown;
+}
+
+static void lift_aux_files(struct tk_readings *readings)
+{
+	tk_readings_add(readings, TKR_AUX_RES, lift_aux_res(CLOCK_AUX));
+	tk_readings_add(readings, TKR_AUX_RES_NO_CLOCK, lift_aux_res(CLOCK_AUX_LAST + 1));
+	tk_readings_add(readings, TKR_AUX_ENABLED, lift_aux_shown());
+	tk_readings_add(readings, TKR_AUX_STORED, lift_aux_stored);
+	tk_readings_add(readings, TKR_AUX_SYSFS, lift_aux_sysfs);
+	tk_readings_add(readings, TKR_AUX_SYSFS_NAMES, lift_aux_names);
+}
+#else
+static void lift_aux_files(struct tk_readings *readings)
+{
+}
+#endif
+
 extern u64 jiffies_64; /* the shim's, as all of jiffies */
 
 static void lift_copies(struct tk_readings *readings)
@@ -267,6 +342,9 @@ static void lift_copies(struct tk_readings *readings)
 	tk_readings_add(readings, TKR_SEQ_ODD, raw_read_seqcount(&tk_core.seq) & 1);
 	tk_readings_add(readings, TKR_SHADOW, lift_shadow_unlike());
 	lift_remainder(tk, readings);
+	lift_ntp_readings(readings);
+	tk_readings_add(readings, TKR_NO_PERSISTENT, lift_persistent());
+	lift_aux_files(readings);
 	lift_fast_copies(tk, readings);
 	do_timer(3);
 	tk_readings_add(readings, TKR_DO_TIMER,
@@ -283,6 +361,9 @@ static bool lift_counted(enum tk_reading which)
 	case TKR_TOLD_NOTIFIER_SET:
 	case TKR_TOLD_UPDATE_VSYSCALL:
 		return !LIFT_HAS_SET_REFERENCE;
+	/* Only there does a lifted core call functions to disable interrupts. */
+	case TKR_TOLD_UNPROTECTED:
+		return IS_ENABLED(CONFIG_UML) && !IS_ENABLED(CONFIG_SMP);
 	default:
 		return true;
 	}
@@ -294,10 +375,39 @@ static void lift_count(struct tk_readings *readings, enum tk_reading which, s64 
 		tk_readings_add(readings, which, count);
 }
 
+static s64 lift_listen_status; /* what registering returned */
+
+static int lift_never(struct clocksource *clocksource)
+{
+	return -EBUSY;
+}
+
+/*
+ * A clock source that cannot be enabled, and the present one, are no change. -1 and 0, and the tick
+ * devices are told of the first one all the same.
+ */
+static s64 lift_notify_refused(void)
+{
+	s64 *told = &lift_told_counts[TKR_TOLD_TICK_NOTIFY - TKR_CLOCK_WAS_SET_SEQ];
+	struct clocksource *present = &lift_sources[lift_current].clocksource;
+	struct clocksource refused = *present;
+	const s64 before = *told;
+	s64 status;
+
+	refused.enable = lift_never;
+	status = timekeeping_notify(&refused) * 100 + timekeeping_notify(present) * 10;
+	status += *told - before;
+	*told = before;
+	return status;
+}
+
 static void lift_counts(struct tk_readings *readings)
 {
 	u32 i;
 
+	if (LIFT_HAS_REFUSED_SOURCE)
+		tk_readings_add(readings, TKR_NOTIFY_REFUSED, lift_notify_refused());
+	tk_readings_add(readings, TKR_LISTEN_STATUS, lift_listen_status);
 	for (i = 0; i < TK_TOLDS; i++)
 		lift_count(readings, TKR_CLOCK_WAS_SET_SEQ + i, lift_told_counts[i]);
 	lift_count(readings, TKR_CLOCK_WAS_SET_SEQ, tk_core.timekeeper.clock_was_set_seq);
@@ -320,9 +430,9 @@ static struct notifier_block lift_listeners[2] = {
 /* Two register, and one of them leaves. */
 static void lift_listen(void)
 {
-	pvclock_gtod_register_notifier(&lift_listeners[0]);
-	pvclock_gtod_register_notifier(&lift_listeners[1]);
-	pvclock_gtod_unregister_notifier(&lift_listeners[1]);
+	lift_listen_status = pvclock_gtod_register_notifier(&lift_listeners[0]) * 100 +
+			     pvclock_gtod_register_notifier(&lift_listeners[1]) * 10 +
+			     pvclock_gtod_unregister_notifier(&lift_listeners[1]);
 }
 
 void lift_readings(u64 now, u32 sets, struct tk_readings *readings)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Part of wrap_timekeeping.c: what an NMI reads inside of a tick. When the state is handed to the
- * vDSO, before the copies of the fast readers change, those must not wait for the tick and must
- * give what an ordinary reader gave right before it. What the vDSO gives right after its update
- * must be what an ordinary reader gives after the tick.
+ * Part of wrap_timekeeping.c: what an NMI reads inside of a tick, or of a call that sets the clock.
+ * When the state is handed to the vDSO, before the copies of the fast readers change, those must
+ * not wait for the tick and must give what an ordinary reader gave right before it. What the vDSO
+ * gives right after its update must be what an ordinary reader gives after the tick.
  */
 #include "tk/clocks.h"
 
@@ -45,7 +45,8 @@ void lift_inside_after(void)
 	lift_watch.done = true;
 }
 
-static void lift_watched_tick(void)
+/* Before what may change the clock, at the counter's value that is held. */
+static void lift_watch_begin(void)
 {
 	lift_watch.off[0] = ktime_get();
 	lift_watch.off[1] = ktime_get_raw();
@@ -53,9 +54,39 @@ static void lift_watched_tick(void)
 	lift_watch.off[3] = ktime_get_with_offset(TK_OFFS_TAI);
 	lift_watch.off[4] = ktime_get_real();
 	lift_inside = true;
-	update_wall_time();
-	/* A tick that came too early updates nothing. */
+}
+
+static void lift_watch_end(void)
+{
+	/* A tick that came too early, and what is refused, updates nothing. */
 	lift_watch_wanted = lift_inside;
 	lift_inside = false;
 	lift_watch.off[LIFT_INSIDES - 1] = lift_watch.vdso - ktime_get();
 }
+
+static void lift_watched_tick(void)
+{
+	lift_watch_begin();
+	update_wall_time();
+	lift_watch_end();
+}
+
+#if LIFT_HAS_UPDATE_FROM_SHADOW
+static int lift_watched_set(int (*set)(void *what), void *what)
+{
+	int status;
+
+	if (!lift_watch_wanted)
+		return set(what);
+	lift_watch_begin();
+	status = set(what);
+	lift_watch_end();
+	return status;
+}
+#else
+/* There a step changes what is published in place: some of it is new before the update. */
+static int lift_watched_set(int (*set)(void *what), void *what)
+{
+	return set(what);
+}
+#endif

@@ -76,6 +76,27 @@ static void lift_drop_stretch(void)
 }
 #endif
 
+/* ntp_tick_adj= takes a text; kstrtos64() of it is lift_parameter, and fails for an empty one. */
+static bool lift_refused;
+
+void lift_ntp_boot(s64 tick_adj)
+{
+	char none[] = "", some[] = "1";
+
+	lift_parameter = 0;
+	lift_refused = ntp_tick_adj_setup(none) < 0;
+	lift_parameter = tick_adj;
+	lift_refused = ntp_tick_adj_setup(some) == 1 && lift_refused;
+}
+
+void lift_ntp_readings(struct tk_readings *readings)
+{
+	tk_readings_add(readings, TKR_TICK_USEC, (s64)NTP(tick_usec));
+	tk_readings_add(readings, TKR_NTP_TICK_ADJ, lift_refused ? NTP(ntp_tick_adj) : -1);
+	tk_readings_add(readings, TKR_TIME_ESTERROR, NTP(time_esterror));
+	tk_readings_add(readings, TKR_TIME_REFTIME, NTP(time_reftime));
+}
+
 void lift_ntp_get(struct tk_state_ntp *ntp)
 {
 	*ntp = (struct tk_state_ntp){

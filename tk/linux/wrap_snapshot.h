@@ -35,11 +35,59 @@ static s64 lift_snapshot_of(clockid_t clock)
 	return snapshot.valid ? snapshot.systime : -1;
 }
 
+#if LIFT_HAS_READ_SNAPSHOT
+static u64 lift_hw_read(struct clocksource *clocksource, struct clocksource_hw_snapshot *snapshot)
+{
+	const u64 now = clocksource->read(clocksource);
+
+	snapshot->hw_cycles = now + TK_HW_AHEAD;
+	snapshot->hw_csid = LIFT_BASE_ID;
+	return now;
+}
+
+/* Of a clock source that is computed from another counter: how far that one is ahead. */
+static void lift_snapshot_hw(struct tk_readings *readings)
+{
+	struct clocksource *cs = &lift_sources[lift_current].clocksource;
+	struct system_time_snapshot snapshot;
+
+	cs->read_snapshot = lift_hw_read;
+	ktime_get_snapshot_id(CLOCK_REALTIME, &snapshot);
+	cs->read_snapshot = NULL;
+	tk_readings_add(readings, TKR_SNAPSHOT_HW,
+			snapshot.hw_csid == LIFT_BASE_ID && snapshot.cs_id == LIFT_SOURCE_ID &&
+					snapshot.cycles == lift_counter_now()
+				? (s64)(snapshot.hw_cycles - snapshot.cycles)
+				: -1);
+}
+#else
+static void lift_snapshot_hw(struct tk_readings *readings)
+{
+}
+#endif
+
+/* An auxiliary clock that is disabled, and a clock of which there are no snapshots. */
+static void lift_snapshot_none(struct tk_readings *readings)
+{
+	s64 valid = lift_snapshot_of(CLOCK_TAI) != -1;
+	u32 id;
+
+	for (id = 0; LIFT_HAS_AUX && id < MAX_AUX_CLOCKS; id++) {
+		ktime_t time;
+
+		if (!ktime_get_aux(CLOCK_AUX + id, &time))
+			valid += lift_snapshot_of(CLOCK_AUX + id) != -1;
+	}
+	tk_readings_add(readings, TKR_SNAPSHOT_NO_CLOCK, valid);
+}
+
 static void lift_snapshot_clocks(struct tk_readings *readings)
 {
 	tk_readings_add(readings, TKR_SNAPSHOT_MONO, lift_snapshot_of(CLOCK_MONOTONIC));
 	tk_readings_add(readings, TKR_SNAPSHOT_BOOT, lift_snapshot_of(CLOCK_BOOTTIME));
 	tk_readings_add(readings, TKR_SNAPSHOT_RAW_SYS, lift_snapshot_of(CLOCK_MONOTONIC_RAW));
+	lift_snapshot_hw(readings);
+	lift_snapshot_none(readings);
 }
 
 static void lift_snapshot_suspended(struct tk_readings *readings)

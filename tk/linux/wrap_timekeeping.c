@@ -15,6 +15,15 @@
 #ifndef CONFIG_RTC_HCTOSYS_DEVICE
 #define CONFIG_RTC_HCTOSYS_DEVICE "rtc0"
 #endif
+/* Files of the auxiliary clocks; */
+#ifndef CONFIG_SYSFS
+#define CONFIG_SYSFS 1
+#endif
+/* and a clock event device that is programmed in the counter's own cycles, as x86 has one. */
+#ifndef CONFIG_GENERIC_CLOCKEVENTS_COUPLED
+#define CONFIG_GENERIC_CLOCKEVENTS_COUPLED 1
+#endif
+#include "tk/linux/wrap_locks.h"
 #include LIFT_TIMEKEEPING
 #include "lift_has.h"
 #include "tk/clocks.h"
@@ -65,6 +74,23 @@ static void lift_set_max_raw_delta(struct clocksource *cs)
 }
 #endif
 
+#if LIFT_HAS_EXPIRY_TO_CYCLES
+#define LIFT_COUPLED CLOCK_SOURCE_HAS_COUPLED_CLOCK_EVENT
+#else
+#define LIFT_COUPLED 0
+#endif
+
+static int lift_source_enable(struct clocksource *clocksource)
+{
+	lift_told_counts[TKR_TOLD_ENABLED - TKR_CLOCK_WAS_SET_SEQ]++;
+	return 0;
+}
+
+static void lift_source_disable(struct clocksource *clocksource)
+{
+	lift_told_counts[TKR_TOLD_DISABLED - TKR_CLOCK_WAS_SET_SEQ]++;
+}
+
 /* The kernel's frequency fields, where a tree has them, and the clock that the source counts. */
 static u32 lift_khz;
 #if LIFT_HAS_BASE_CLOCK
@@ -98,7 +124,9 @@ static void lift_source_set(struct lift_source *source, const struct lift_counte
 	cs->shift = counter->shift;
 	cs->maxadj = counter->maxadj;
 	cs->max_cycles = counter->max_cycles;
-	cs->flags = CLOCK_SOURCE_IS_CONTINUOUS | CLOCK_SOURCE_VALID_FOR_HRES;
+	cs->flags = CLOCK_SOURCE_IS_CONTINUOUS | CLOCK_SOURCE_VALID_FOR_HRES | LIFT_COUPLED;
+	cs->enable = lift_source_enable;
+	cs->disable = lift_source_disable;
 	/* Not CSID_GENERIC, which timekeeping_set_reference() refuses. */
 	cs->id = LIFT_SOURCE_ID;
 	cs->vdso_clock_mode = VDSO_CLOCKMODE_TICKBENCH;
@@ -188,10 +216,44 @@ struct clocksource *clocksource_default_clock(void)
 #include "tk/linux/wrap_snapshot.h"
 #include "tk/linux/wrap_clocks.h"
 
+#if LIFT_HAS_AUX
+/*
+ * tk_aux_sysfs_init(), an initcall: a folder with a file for each clock. And where the k-th of all
+ * folders and files cannot be made, for every k, it leaves nothing behind and says so.
+ */
+static s64 lift_make_sysfs(u32 fails_in)
+{
+	lift_sysfs = (struct lift_sysfs){ .fails_in = fails_in };
+	return tk_aux_sysfs_init();
+}
+
+static void lift_aux_boot(void)
+{
+	static const u32 all = 2 + 2 * MAX_AUX_CLOCKS;
+	u32 k;
+
+	for (k = 1; k <= all; k++) {
+		s64 status = lift_make_sysfs(k);
+
+		lift_aux_sysfs += status != -ENOMEM || lift_sysfs.files;
+		lift_aux_sysfs += lift_sysfs.folders != 0;
+	}
+	lift_aux_sysfs = lift_aux_sysfs * 1000000 + lift_make_sysfs(0) * 10000;
+	lift_aux_sysfs += lift_sysfs.folders * 100 + lift_sysfs.files;
+	lift_aux_names = lift_sysfs.names;
+}
+#else
+static void lift_aux_boot(void)
+{
+}
+#endif
+
 void lift_start(const struct lift_counter *counter, u64 now)
 {
 	lift_source_set(&lift_sources[0], counter, now);
 	timekeeping_init();
+	timekeeping_init_ops();
+	lift_aux_boot();
 	lift_listen();
 }
 
@@ -291,12 +353,17 @@ void lift_clock_set_error(s64 ntp_error)
 	lift_publish(0);
 }
 
+static int lift_do_settime(void *ts)
+{
+	return do_settimeofday64(ts);
+}
+
 int lift_settime(u64 now, s64 sec, u32 nsec)
 {
 	struct timespec64 ts = { .tv_sec = sec, .tv_nsec = nsec };
 
 	lift_hold(now);
-	return do_settimeofday64(&ts);
+	return lift_watched_set(lift_do_settime, &ts);
 }
 
 #include "tk/linux/wrap_adjust.h"
@@ -305,12 +372,12 @@ int lift_settime(u64 now, s64 sec, u32 nsec)
 #include "tk/linux/wrap_aux.h"
 #endif
 
-void lift_change_counter(u64 now, const struct lift_counter *next, u64 next_now)
+int lift_change_counter(u64 now, const struct lift_counter *next, u64 next_now)
 {
 	lift_hold(now);
 	lift_current = !lift_current;
 	lift_source_set(&lift_sources[lift_current], next, next_now);
-	timekeeping_notify(&lift_sources[lift_current].clocksource);
+	return timekeeping_notify(&lift_sources[lift_current].clocksource);
 }
 
 void lift_set_cycle_interval(u64 cycles)

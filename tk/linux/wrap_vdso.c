@@ -5,6 +5,7 @@
  * Compiled with the command that kbuild saved for timekeeping.c. LIFT_VSYSCALL and
  * LIFT_GETTIMEOFDAY are their paths; the headers of tk/linux/vdso take the architecture's place.
  */
+#include "tk/linux/wrap_locks.h"
 #include LIFT_VSYSCALL
 #include LIFT_GETTIMEOFDAY
 #include "lift_has.h"
@@ -114,14 +115,33 @@ static void lift_zones(struct tk_readings *readings)
 	sys_tz = kept;
 }
 
-/* Whether the page is closed between begin and end, and open after them. */
+/*
+ * Whether the page is closed between begin and end, with interrupts disabled and under the lock,
+ * and all is as before after them: 2. Each thing that is not adds a bit.
+ */
 static s64 lift_update_section(void)
 {
+	const bool disabled = irqs_disabled(), locks = !IS_ENABLED(CONFIG_SMP);
+	const int held = lift_locks;
 	unsigned long flags = vdso_update_begin();
-	u32 between = lift_vdso_seq();
+	s64 found = 2 * (lift_vdso_seq() & 1);
 
+	found += 4 * !irqs_disabled() + 8 * (locks && lift_locks != held + 1);
 	vdso_update_end(flags);
-	return 2 * (between & 1) + (lift_vdso_seq() & 1);
+	found += (lift_vdso_seq() & 1) + 16 * (irqs_disabled() != disabled);
+	return found + 32 * (locks && lift_locks != held);
+}
+
+/* The same from where interrupts are disabled, times 100. */
+static s64 lift_update_sections(void)
+{
+	unsigned long flags;
+	s64 found;
+
+	local_irq_save(flags);
+	found = 100 * lift_update_section();
+	local_irq_restore(flags);
+	return found + lift_update_section();
 }
 
 void lift_vdso_readings(struct tk_readings *readings)
@@ -155,7 +175,7 @@ void lift_vdso_readings(struct tk_readings *readings)
 	tk_readings_add(readings, TKR_VDSO_RES_NO_CLOCK, lift_getres(-1));
 	lift_vdso_aux(readings);
 	lift_zones(readings);
-	tk_readings_add(readings, TKR_VDSO_UPDATE_SECTION, lift_update_section());
+	tk_readings_add(readings, TKR_VDSO_UPDATE_SECTION, lift_update_sections());
 }
 
 bool lift_vdso_ask(u32 which, s64 *value)

@@ -38,7 +38,7 @@ void aux_reset(struct timekeeper *core)
 	aux_enabled = 0;
 	for (u32 i = 0; i < TK_AUX_CLOCKS; i++) {
 		clocks[i] = (struct timekeeper){ .switches = core->switches, .hz = core->hz };
-		ntp_init(&clocks[i].ntp);
+		ntp_init(&clocks[i].ntp, 0);
 	}
 }
 

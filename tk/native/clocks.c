@@ -127,6 +127,23 @@ static s64 next_leap_ktime(const struct timekeeper *tk)
 	return ntp->ntp_next_leap_sec * NSEC - offs_real(tk);
 }
 
+/* The counter's value at a CLOCK_MONOTONIC: not before the latest tick, nor after all 64 bits. */
+static s64 expiry(const struct timekeeper *tk, s64 mono)
+{
+	u32 shift = tk->ns_to_cyc.shift, mult = tk->ns_to_cyc.mult;
+	s64 last = tk->xtime_sec * NSEC + (s64)(tk->xtime_nsec >> tk->shift) - offs_real(tk);
+	s64 ns = mono - last, most;
+
+	if (tk->ns_to_cyc.follows)
+		mult = (u32)((1ULL << (tk->shift + shift)) / tk->mult);
+	most = (s64)(tk->mask / mult);
+	if (ns > most)
+		ns = most;
+	if (ns < 0)
+		ns = 0;
+	return (s64)(tk->cycle_last + ((u64)ns * mult >> shift));
+}
+
 static void offsets(const struct timekeeper *tk, u64 now, struct tk_readings *readings)
 {
 	s64 mono = realtime(tk, now) - offs_real(tk);
@@ -148,8 +165,9 @@ static void offsets(const struct timekeeper *tk, u64 now, struct tk_readings *re
 	add(readings, TKR_VALID_FOR_HRES, 1);
 	add(readings, TKR_RTC_SKIPSUSPEND, tk->sleep.persistent);
 	add(readings, TKR_RTC_SKIPRESUME, !tk->sleep.needed);
-	/* No clock event device is coupled to this clock source. */
-	add(readings, TKR_EXPIRY_TO_CYCLES, (s64)tk->cycle_last);
+	add(readings, TKR_EXPIRY_TO_CYCLES, expiry(tk, mono + NSEC / 1000));
+	add(readings, TKR_EXPIRY_PAST, expiry(tk, 0));
+	add(readings, TKR_EXPIRY_FAR, expiry(tk, TK_NO_LEAP));
 	add(readings, TKR_EXPIRY_OTHER_ID, 0);
 }
 
@@ -298,6 +316,8 @@ static void snapshots(struct timekeeper *tk, u64 now, struct tk_readings *readin
 	add(readings, TKR_SNAPSHOT_BOOT, mono + tk->offs_boot);
 	add(readings, TKR_SNAPSHOT_RAW, raw(tk, now));
 	add(readings, TKR_SNAPSHOT_RAW_SYS, raw(tk, now));
+	add(readings, TKR_SNAPSHOT_HW, TK_HW_AHEAD);
+	add(readings, TKR_SNAPSHOT_NO_CLOCK, 0);
 	add(readings, TKR_SNAPSHOT_SET_SEQ, 0);
 	add(readings, TKR_SNAPSHOT_CHANGED_SEQ, 0);
 	crosses(tk, now, readings);
@@ -309,6 +329,22 @@ static void snapshots(struct timekeeper *tk, u64 now, struct tk_readings *readin
 		.clock_was_set_seq = tk->told[0],
 		.cs_was_changed_seq = tk->told[1],
 	};
+}
+
+/* Of all files of the auxiliary clocks: a folder in a folder, and in it one with a file for each.
+ */
+static void aux_files(struct tk_readings *readings)
+{
+	s32 names = tk_name_hash(tk_name_hash(0, 't'), 'a');
+
+	for (u32 i = 0; i < TK_AUX_CLOCKS; i++)
+		names = tk_name_hash(names, (char)('0' + i));
+	add(readings, TKR_AUX_RES, 1);
+	add(readings, TKR_AUX_RES_NO_CLOCK, -ENODEV * 1000);
+	add(readings, TKR_AUX_ENABLED, aux_enabled);
+	add(readings, TKR_AUX_STORED, 1);
+	add(readings, TKR_AUX_SYSFS, (2 + TK_AUX_CLOCKS) * 100 + TK_AUX_CLOCKS);
+	add(readings, TKR_AUX_SYSFS_NAMES, names);
 }
 
 static void copies(const struct timekeeper *tk, struct tk_readings *readings)
@@ -338,6 +374,12 @@ static void copies(const struct timekeeper *tk, struct tk_readings *readings)
 	add(readings, TKR_RAW_INTERVAL, (s64)tk->raw_interval);
 	add(readings, TKR_XTIME_REMAINDER, tk->xtime_remainder);
 	add(readings, TKR_CS_TICK_ADJ, tk->ntp.cs_tick_adj);
+	add(readings, TKR_TICK_USEC, tk->ntp.tick_usec);
+	add(readings, TKR_NTP_TICK_ADJ, tk->ntp.ntp_tick_adj);
+	add(readings, TKR_TIME_ESTERROR, tk->ntp.time_esterror);
+	add(readings, TKR_TIME_REFTIME, tk->ntp.time_reftime);
+	add(readings, TKR_NO_PERSISTENT, 0);
+	aux_files(readings);
 	for (u32 i = 0; i < equals; i++)
 		add(readings, equal[i], 0);
 	add(readings, TKR_DO_TIMER, 1003);
@@ -345,6 +387,8 @@ static void copies(const struct timekeeper *tk, struct tk_readings *readings)
 
 static void counts(const struct timekeeper *tk, struct tk_readings *readings)
 {
+	add(readings, TKR_LISTEN_STATUS, 0);
+	add(readings, TKR_NOTIFY_REFUSED, -100 + 1);
 	for (u32 i = 0; i < TK_TOLDS; i++)
 		add(readings, TKR_CLOCK_WAS_SET_SEQ + i, tk->told[i]);
 	add(readings, TKR_TOLD_UPDATE_VSYSCALL, tk->updates);
@@ -392,7 +436,7 @@ static void vdso(const struct timekeeper *tk, u64 now, struct tk_readings *readi
 	add(readings, TKR_VDSO_RES_AUX, 1);
 	/* 480 minutes and 8, 60 and 1 */
 	add(readings, TKR_VDSO_ZONE, 4800800000LL + 6001);
-	add(readings, TKR_VDSO_UPDATE_SECTION, 2);
+	add(readings, TKR_VDSO_UPDATE_SECTION, TK_UPDATE_SECTION);
 	add(readings, TKR_VDSO_SEQ_ODD, 0);
 }
 

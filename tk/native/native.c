@@ -27,6 +27,21 @@ static void native_tick(u64 now)
 		aux_advance(now);
 }
 
+/* The time at boot. CLOCK_MONOTONIC is the time since the machine was switched on. */
+static void begin_at(struct timekeeper *tk, const struct tk_setup *setup)
+{
+	const s64 boot_sec = (s64)(setup->boot_ns / TB_NSEC_PER_SEC);
+	const s64 boot_nsec = (s64)(setup->boot_ns % TB_NSEC_PER_SEC);
+
+	tk->xtime_sec = setup->sec;
+	tk->xtime_nsec = (u64)setup->nsec << tk->shift;
+	tk_update_coarse_nsecs(tk);
+	tk_sub_wall_to_mono(tk, setup->sec, setup->nsec);
+	if (setup->sec > boot_sec || (setup->sec == boot_sec && setup->nsec >= boot_nsec))
+		tk_sub_wall_to_mono(tk, -boot_sec, -boot_nsec);
+	tk->sleep.persistent = setup->sec || setup->nsec;
+}
+
 static enum tk_error native_init(const struct tk_setup *setup)
 {
 	struct timekeeper *tk = &core;
@@ -43,15 +58,14 @@ static enum tk_error native_init(const struct tk_setup *setup)
 	tk->seq &= ~1U; /* a tick that was aborted left it odd */
 	write_begin(tk);
 	*tk = (struct timekeeper){ .seq = tk->seq, .switches = setup->switches, .hz = setup->hz };
-	ntp_init(&tk->ntp);
+	ntp_init(&tk->ntp, setup->tick_adj);
 	tk_setup_internals(tk, &setup->counter, setup->now);
-	tk->xtime_sec = setup->sec;
-	tk->xtime_nsec = (u64)setup->nsec << tk->shift;
-	tk_update_coarse_nsecs(tk);
-	tk_sub_wall_to_mono(tk, setup->sec, setup->nsec);
-	tk->sleep.persistent = setup->sec || setup->nsec;
+	if (!setup->impossible)
+		begin_at(tk, setup);
 	timekeeping_clear_ntp(tk);
 	timekeeping_update(tk, true);
+	tell(tk, TKR_TOLD_ENABLED);
+	tell(tk, TKR_TOLD_SYSCORE);
 	write_end(tk);
 	aux_reset(tk);
 	return TK_OK;
@@ -208,6 +222,8 @@ static enum tk_error native_change_counter(u64 now, const struct tk_counter *nex
 	timekeeping_clear_ntp(&core);
 	timekeeping_update(&core, true);
 	tell(&core, TKR_TOLD_TICK_NOTIFY);
+	tell(&core, TKR_TOLD_ENABLED);
+	tell(&core, TKR_TOLD_DISABLED);
 	write_end(&core);
 	aux_change_counter(now, next, next_now);
 	return TK_OK;

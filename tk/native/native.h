@@ -21,6 +21,7 @@ struct ntp_data {
 	u64 tick_length_base; /* tick_length without this second's slewing */
 	s64 cs_tick_adj;      /* ns * 2^32 a second: HZ ticks of whole cycles less 1 s */
 	s64 tick_usec;	      /* of USER_HZ = 100 */
+	s64 ntp_tick_adj;     /* ns * 2^32 a second: a boot parameter */
 	s64 time_reftime;     /* s; of the latest phase measurement */
 	s64 time_esterror;    /* us */
 };
@@ -56,7 +57,13 @@ struct timekeeper {
 		struct tk_state_timespec start;	    /* persistent clock at the suspend */
 		struct tk_state_timespec old_delta; /* xtime less persistent clock, before */
 	} sleep;
-	u32 khz;	    /* of the counter */
+	u32 khz; /* of the counter */
+	/* A clock event device in the counter's cycles: cycles = ns * mult >> shift. Its mult is of
+	 * the counter's frequency, until the core's mult changes: then it is of that. */
+	struct {
+		bool follows; /* the core's mult */
+		u32 mult, shift;
+	} ns_to_cyc;
 	bool leapt;	    /* a leap second was inserted or deleted in this tick */
 	bool coarse_kept;   /* coarse_nsec is not xtime_nsec */
 	u32 coarse_nsec;    /* xtime_nsec in ns as of the latest tick or step, if coarse_kept */
@@ -137,7 +144,8 @@ void timekeeping_readings(struct timekeeper *tk, u64 now, u32 sets, struct tk_re
 bool timekeeping_ask(const struct timekeeper *tk, u64 now, u32 which, s64 *value);
 
 /* ntp.c */
-void ntp_init(struct ntp_data *ntp);
+/* tick_adj: the boot parameter, ns a second. */
+void ntp_init(struct ntp_data *ntp, s64 tick_adj);
 void ntp_clear(struct timekeeper *tk);
 /* The length of a second's ticks together, ns * 2^32, without slewing. */
 u64 ntp_second_length(const struct timekeeper *tk);

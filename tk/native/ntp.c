@@ -49,9 +49,10 @@ static s64 shifted(s64 x, u32 n)
 	return signof(x) * (magnitude(x) >> n);
 }
 
-void ntp_init(struct ntp_data *ntp)
+void ntp_init(struct ntp_data *ntp, s64 tick_adj)
 {
 	*ntp = (struct ntp_data){
+		.ntp_tick_adj = (s64)((u64)tick_adj << NTP_SCALE_SHIFT),
 		.tick_usec = 1000000 / USER_HZ,
 		.time_constant = PLL_SHIFT,
 		.time_status = TK_STA_UNSYNC,
@@ -66,7 +67,7 @@ u64 ntp_second_length(const struct timekeeper *tk)
 	const struct ntp_data *ntp = &tk->ntp;
 	u64 nominal = (u64)(ntp->tick_usec * 1000 * USER_HZ) << NTP_SCALE_SHIFT;
 
-	return nominal + (u64)ntp->cs_tick_adj + (u64)ntp->time_freq;
+	return nominal + (u64)ntp->ntp_tick_adj + (u64)ntp->cs_tick_adj + (u64)ntp->time_freq;
 }
 
 void ntp_update_frequency(struct timekeeper *tk)

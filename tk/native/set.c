@@ -3,10 +3,13 @@
 #include "tk/native/native.h"
 #include "tk/reference.h"
 
+#define USEC 1000000
+#define HOUR 3600
+
 void tk_setup_internals(struct timekeeper *tk, const struct tk_counter *counter, u64 now)
 {
 	const u64 tick_ns = TB_NSEC_PER_SEC / tk->hz;
-	const u32 old_shift = tk->shift;
+	const u32 old_mult = tk->mult, old_shift = tk->shift;
 	struct tk_conversion *conversion = &tk->conversion;
 	u64 tick_snsec;
 
@@ -51,6 +54,9 @@ void tk_setup_internals(struct timekeeper *tk, const struct tk_counter *counter,
 			has(tk, TK_REMAINDER_V2) ? 0 : (s64)(tick_snsec - tk->xtime_interval);
 		tk->ntp_tick = tick_ns << NTP_SCALE_SHIFT;
 	}
+	/* A range of an hour, from ns to a counter in kHz. */
+	tk_best_pair(USEC, tk->khz, HOUR * 1000, &tk->ns_to_cyc.mult, &tk->ns_to_cyc.shift);
+	tk->ns_to_cyc.follows = tk->mult != old_mult || tk->shift != old_shift;
 	tk->ntp_error = 0;
 	tk->ntp_err_mult = 0;
 	tk->skew_delta = 0;
