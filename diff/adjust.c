@@ -163,6 +163,34 @@ void draw_warp(u64 *random, long long bits, long long *args)
 	args[0] = draw(random) % 2 ? draw_between(random, -1, 1) : draw_between(random, -840, 720);
 }
 
+/* Of each time_freq that this leads to, a tick's share is rounded in another way. */
+void run_fll(const long long *args, struct difference *difference)
+{
+	u64 random = (u64)args[1] | 1;
+
+	for (long long i = 0; i < args[0] && !difference->found; i++) {
+		const struct tk_timex timex = {
+			.modes = TK_ADJ_OFFSET | TK_ADJ_STATUS | TK_ADJ_NANO,
+			.status = TK_STA_PLL | TK_STA_FLL,
+			.offset = draw_spread(&random, 1000000),
+		};
+
+		for (int j = 0; j < 3; j++) {
+			pair_pass(pair_counter_hz() * 120);
+			pair_tick(difference);
+		}
+		pair_adjtimex(&timex, difference);
+		pair_tick(difference);
+	}
+}
+
+void draw_fll(u64 *random, long long bits, long long *args)
+{
+	(void)bits;
+	args[1] = (long long)(draw(random) >> 1);
+	args[0] = draw_between(random, 1, 100);
+}
+
 void run_seconds(const long long *args, struct difference *difference)
 {
 	for (long long i = 0; i < args[0] && !difference->found; i++) {

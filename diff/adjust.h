@@ -32,6 +32,12 @@ void draw_ahead(u64 *random, long long bits, long long *args);
 void run_warp(const long long *args, struct difference *difference);
 void draw_warp(u64 *random, long long bits, long long *args);
 
+/*
+ * fll N SEED: N times, six minutes and a random phase, of which the frequency loop makes a
+ * frequency.
+ */
+void run_fll(const long long *args, struct difference *difference);
+void draw_fll(u64 *random, long long bits, long long *args);
 /* seconds N: N ticks, each a second after the one before. */
 void run_seconds(const long long *args, struct difference *difference);
 void draw_seconds(u64 *random, long long bits, long long *args);

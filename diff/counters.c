@@ -88,6 +88,21 @@ void draw_exact(u64 *random, long long bits, long long *args)
 		args[0] -= args[1];
 }
 
+void run_near(const long long *args, struct difference *difference)
+{
+	struct tk_time time;
+
+	pair_pass((u64)args[0]);
+	pair_time(&time);
+	pair_settime(time.sec, time.nsec, difference);
+}
+
+void draw_near_cycles(u64 *random, long long bits, long long *args)
+{
+	(void)bits;
+	args[0] = draw_between(random, 0, 9);
+}
+
 void run_far(const long long *args, struct difference *difference)
 {
 	pair_far((u32)args[0], difference);

@@ -22,6 +22,9 @@ void draw_boot(u64 *random, long long bits, long long *args);
  */
 void run_exact(const long long *args, struct difference *difference);
 void draw_exact(u64 *random, long long bits, long long *args);
+/* near CYCLES: the clock is set to what it says, this few cycles later. */
+void run_near(const long long *args, struct difference *difference);
+void draw_near_cycles(u64 *random, long long bits, long long *args);
 /* far TIMES: TIMES max_cycles pass at once, readings come, then a tick. */
 void run_far(const long long *args, struct difference *difference);
 void draw_far(u64 *random, long long bits, long long *args);

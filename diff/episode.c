@@ -58,6 +58,7 @@ static const struct theme themes[] = {
 		   { "set", 1 },
 		   { "ahead", 1 },
 		   { "warp", 1 },
+		   { "fll", 1 },
 		   { "seconds", 2 },
 		   { "adjtime", 2 },
 		   { "time_offset", 1 },
@@ -83,6 +84,7 @@ static const struct theme themes[] = {
 	  .ops = { { "from", 2 },
 		   { "boot", 2 },
 		   { "exact", 2 },
+		   { "near", 2 },
 		   { "far", 3 },
 		   { "behind", 3 },
 		   { "swap", 3 },
@@ -149,7 +151,7 @@ struct op episode_next(u64 *random, const struct theme **theme)
 	if (draw(random) % 2) {
 		struct op op = op_draw(op_find("ticks"), random, bits);
 
-		if ((*theme)->brief && draw(random) % 16)
+		if ((*theme)->brief && draw(random) % 64)
 			op.args[0] = 1 + (op.args[0] & 31);
 		return op;
 	}

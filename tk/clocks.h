@@ -51,7 +51,8 @@ enum tk_reading_set {
 	ROW(TOLD_DISABLED, TOLD, "clock sources that were disabled") \
 	ROW(TOLD_SYSCORE, TOLD, "register_syscore()") \
 	ROW(TOLD_SUSPEND_FAILED, TOLD, "suspends that were refused") \
-	ROW(TOLD_UNPROTECTED, TOLD, "updates with interrupts enabled")
+	ROW(TOLD_UNPROTECTED, TOLD, "updates without the lock or with interrupts enabled") \
+	ROW(TOLD_MESSAGES, TOLD, "messages of leap seconds and invalid times")
 
 #define TK_READINGS_TABLE(ROW) \
 	ROW(KTIME_GET_REAL_TS64, GETTERS, "ktime_get_real_ts64") \
@@ -141,7 +142,9 @@ enum tk_reading_set {
 	ROW(HISTORY_RAW, SNAPSHOT, "get_device_system_crosststamp in history: raw") \
 	ROW(CROSS_BASE_REAL, SNAPSHOT, "get_device_system_crosststamp of a base clock") \
 	ROW(CROSS_BASE_NSEC, SNAPSHOT, "get_device_system_crosststamp of a base clock in ns") \
+	ROW(CROSS_BASE_REFUSED, SNAPSHOT, "get_device_system_crosststamp of no base clock") \
 	ROW(REAL_TO_BASE, SNAPSHOT, "ktime_real_to_base_clock") \
+	ROW(REAL_TO_BASE_REFUSED, SNAPSHOT, "ktime_real_to_base_clock of no base clock: converted") \
 	ROW(HAS_BASE, SNAPSHOT, "timekeeping_clocksource_has_base") \
 	ROW(OFFS_REAL, COPIES, "offs_real") \
 	ROW(OFFS_BOOT, COPIES, "offs_boot") \

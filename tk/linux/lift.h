@@ -175,6 +175,9 @@ extern s64 lift_told_counts[TK_TOLDS];
 s64 lift_told_bases(unsigned int bases);
 extern u64 lift_global_loads;
 
+/* shim.c: whether an auxiliary clock is changed by a call, not by a tick. */
+extern bool lift_aux_call;
+
 /* shim.c: the number of a boot parameter. */
 extern s64 lift_parameter;
 

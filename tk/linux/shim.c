@@ -43,13 +43,12 @@ s64 lift_told_counts[TK_TOLDS];
 u64 lift_global_loads;
 u64 lift_boot_ns;
 int lift_locks;
+bool lift_aux_call;
 static s64 told_base[32]; /* calls of clock_was_set() by base */
 
 /* clang-format off */
 
 /* Messages and random numbers */
-NOTHING(_printk)
-NOTHING(_printk_deferred)
 NOTHING(__warn_printk)
 NOTHING(warn_slowpath_fmt)
 
@@ -183,6 +182,42 @@ s64 lift_told_bases(unsigned int bases)
 	return least;
 }
 
+static bool contains(const char *text, const char *word)
+{
+	for (; *text; text++) {
+		u32 i = 0;
+
+		while (word[i] && text[i] == word[i])
+			i++;
+		if (!word[i])
+			return true;
+	}
+	return false;
+}
+
+/* Those of which there is one for each time that the thing happens, in every kernel. */
+static void print(const char *format)
+{
+	static const char *const words[] = { "leap second", "sleep delta", "Persistent clock" };
+
+	for (u32 i = 0; i < TB_ARRAY_SIZE(words); i++)
+		tell(TKR_TOLD_MESSAGES, contains(format, words[i]));
+}
+
+YIELDS int _printk(const char *format);
+int _printk(const char *format)
+{
+	print(format);
+	return 0;
+}
+
+YIELDS int _printk_deferred(const char *format);
+int _printk_deferred(const char *format)
+{
+	print(format);
+	return 0;
+}
+
 YIELDS void clock_was_set(unsigned int bases);
 void clock_was_set(unsigned int bases)
 {
@@ -256,7 +291,7 @@ void __real_vdso_time_update_aux(void *tk) YIELDS;
 void __wrap_vdso_time_update_aux(void *tk);
 void __wrap_vdso_time_update_aux(void *tk)
 {
-	tell(TKR_TOLD_UNPROTECTED, lift_locks <= 0);
+	tell(TKR_TOLD_UNPROTECTED, lift_locks <= 0 || (lift_aux_call && signals_enabled));
 	__real_vdso_time_update_aux(tk);
 }
 

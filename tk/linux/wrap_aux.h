@@ -10,15 +10,21 @@ void lift_aux_enable(u64 now, u32 id, bool enable)
 	struct kobject clock = { .name = name };
 
 	lift_hold(now);
+	lift_aux_call = true;
 	lift_aux_stored = aux_clock_enable_store(&clock, NULL, enable ? "1" : "0", 1);
+	lift_aux_call = false;
 }
 
 int lift_aux_settime(u64 now, u32 id, s64 sec, u32 nsec)
 {
 	const struct timespec64 ts = { .tv_sec = sec, .tv_nsec = nsec };
+	int ret;
 
 	lift_hold(now);
-	return clock_aux.clock_set((clockid_t)(CLOCK_AUX + id), &ts);
+	lift_aux_call = true;
+	ret = clock_aux.clock_set((clockid_t)(CLOCK_AUX + id), &ts);
+	lift_aux_call = false;
+	return ret;
 }
 
 int lift_aux_adjtimex(u64 now, u32 id, struct lift_timex *timex)
@@ -27,7 +33,9 @@ int lift_aux_adjtimex(u64 now, u32 id, struct lift_timex *timex)
 	int ret;
 
 	lift_hold(now);
+	lift_aux_call = true;
 	ret = clock_aux.clock_adj((clockid_t)(CLOCK_AUX + id), &txc);
+	lift_aux_call = false;
 	if (ret >= 0)
 		lift_timex_out(timex, &txc);
 	return ret;

@@ -201,6 +201,38 @@ static void lift_cross_clocks(u64 now, struct tk_readings *readings)
 #endif
 
 #if LIFT_HAS_BASE_CLOCK
+static bool lift_converts(ktime_t real, enum clocksource_ids id)
+{
+	u64 cycles = 0;
+
+	return ktime_real_to_base_clock(real, id, &cycles);
+}
+
+/* A base clock without a frequency, another one, none, and a time that is past. */
+static void lift_bases_refused(u64 middle, ktime_t soon, struct tk_readings *readings)
+{
+	struct clocksource *cs = &lift_sources[lift_current].clocksource;
+	const struct clocksource_base kept = lift_base;
+	s64 cross, converted = lift_converts(soon, LIFT_BASE_ID - 1);
+
+	converted += lift_converts(tk_core.timekeeper.tkr_mono.base_real - 1, LIFT_BASE_ID);
+	lift_base.numerator = 0;
+	cross = lift_cross_value(tk_base_of(middle), LIFT_DEVICE_BASE);
+	converted += lift_converts(soon, LIFT_BASE_ID);
+	lift_base.numerator = kept.numerator;
+	lift_base.denominator = 0;
+	cross += 1000 * lift_cross_value(tk_base_of(middle), LIFT_DEVICE_BASE);
+	converted += lift_converts(soon, LIFT_BASE_ID);
+	lift_base = kept;
+	cs->base = NULL;
+	cross += 1000000 * lift_cross_value(tk_base_of(middle), LIFT_DEVICE_BASE);
+	converted += lift_converts(soon, LIFT_BASE_ID);
+	converted += timekeeping_clocksource_has_base(LIFT_BASE_ID);
+	cs->base = &lift_base;
+	tk_readings_add(readings, TKR_CROSS_BASE_REFUSED, cross);
+	tk_readings_add(readings, TKR_REAL_TO_BASE_REFUSED, converted);
+}
+
 static void lift_bases(u64 middle, struct tk_readings *readings)
 {
 	u64 cycles = 0;
@@ -212,6 +244,7 @@ static void lift_bases(u64 middle, struct tk_readings *readings)
 	tk_readings_add(readings, TKR_CROSS_BASE_NSEC,
 			lift_cross_value(tk_base_nsec_of(middle, lift_khz), LIFT_DEVICE_NSEC));
 	tk_readings_add(readings, TKR_REAL_TO_BASE, converted ? (s64)cycles : -1);
+	lift_bases_refused(middle, soon, readings);
 	tk_readings_add(readings, TKR_HAS_BASE,
 			2 * timekeeping_clocksource_has_base(LIFT_BASE_ID) +
 				timekeeping_clocksource_has_base(LIFT_BASE_ID - 1));

@@ -247,6 +247,8 @@ static void crosses(const struct timekeeper *tk, u64 now, struct tk_readings *re
 	    cross(tk, now,
 		  scaled(tk_base_nsec_of(middle, tk->khz), tk->khz, USEC) + TK_BASE_OFFSET));
 	add(readings, TKR_REAL_TO_BASE, real_to_base(tk, realtime(tk, now) + TK_SOON_NS));
+	add(readings, TKR_CROSS_BASE_REFUSED, -ENODEV * 1001001LL);
+	add(readings, TKR_REAL_TO_BASE_REFUSED, 0);
 	add(readings, TKR_HAS_BASE, 2);
 }
 

@@ -60,7 +60,9 @@ static enum tk_error native_init(const struct tk_setup *setup)
 	*tk = (struct timekeeper){ .seq = tk->seq, .switches = setup->switches, .hz = setup->hz };
 	ntp_init(&tk->ntp, setup->tick_adj);
 	tk_setup_internals(tk, &setup->counter, setup->now);
-	if (!setup->impossible)
+	if (setup->impossible)
+		tell(tk, TKR_TOLD_MESSAGES);
+	else
 		begin_at(tk, setup);
 	timekeeping_clear_ntp(tk);
 	timekeeping_update(tk, true);

@@ -37,8 +37,10 @@ static void sleep_for(struct timekeeper *tk, struct tk_state_timespec slept)
 	struct tk_state_timespec now;
 	const u64 below_ns = tk->xtime_nsec & ((1ULL << tk->shift) - 1);
 
-	if (slept.tv_sec < 0 || slept.tv_sec >= TK_NO_LEAP / NSEC || slept.tv_nsec >= NSEC)
+	if (slept.tv_sec < 0 || slept.tv_sec >= TK_NO_LEAP / NSEC || slept.tv_nsec >= NSEC) {
+		tell(tk, TKR_TOLD_MESSAGES);
 		return;
+	}
 	now = plus((struct tk_state_timespec){ tk->xtime_sec, (s64)(tk->xtime_nsec >> tk->shift) },
 		   slept);
 	tk->xtime_sec = now.tv_sec;

@@ -68,6 +68,7 @@ static SELDOM void carry_seconds(struct timekeeper *tk)
 			tk_sub_wall_to_mono(tk, leap, 0);
 			tk->tai_offset -= leap;
 			tk->leapt = true;
+			tell(tk, TKR_TOLD_MESSAGES);
 		}
 	}
 }
