@@ -113,6 +113,7 @@ struct virtual_setup {
 	struct tk_counter counter;
 	s64 rate_ppt; /* the true period is longer than nominal by this * 10^-12 */
 	u64 start;    /* the counter's value at the start of each run */
+	s64 sec;      /* the page's time at it, seconds since the epoch, UTC */
 };
 
 /*

@@ -7,8 +7,7 @@
 #include "lib/random.h"
 #include "clock/clock.h"
 
-#define START_SEC 1767225600LL /* 2026-01-01 */
-#define IDLE	  10	       /* tickless: one tick in IDLE is delivered, on average */
+#define IDLE 10 /* tickless: one tick in IDLE is delivered, on average */
 
 static struct {
 	u64 counter;
@@ -101,7 +100,7 @@ static void virtual_reset(struct clock *clock)
 {
 	struct vmclock_line line = {
 		.counter_value = virtual.setup.start,
-		.time = instant_make(START_SEC, 0),
+		.time = instant_make(virtual.setup.sec, 0),
 		.time_type = VMCLOCK_TIME_UTC,
 		.clock_status = VMCLOCK_STATUS_SYNCHRONIZED,
 		.disruption_marker = 1,

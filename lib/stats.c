@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Statistics of an error over time. Assumes runs of less than 2^37 us (38 hours), 2^28 samples. */
+/*
+ * Statistics of an error over time. Assumes runs of less than 2^50 us (36 years) and 2^40 samples.
+ * In longer runs the unit of time grows: in 10 years of 2^39 samples it is 2.1 s, which moves each
+ * time by less than that, to the same side, and the slope by nothing.
+ */
 #include "lib/stats.h"
 #include "lib/instant.h"
 #include "lib/math.h"
 
 /* Errors are limited to +-1000 s (2^60 fs), so that no sum can overflow. */
-#define CLAMP_FS       (1000 * TB_FSEC_PER_SEC)
-#define FS_PER_PS      1000
-#define WITHIN_10NS_FS (10 * TB_FSEC_PER_NSEC)
-#define WITHIN_1NS_FS  (1 * TB_FSEC_PER_NSEC)
+#define CLAMP_FS	(1000 * TB_FSEC_PER_SEC)
+#define FS_PER_PS	1000
+#define WITHIN_10NS_FS	(10 * TB_FSEC_PER_NSEC)
+#define WITHIN_1NS_FS	(1 * TB_FSEC_PER_NSEC)
+#define TIME_COUNT_BITS (37 + 28) /* of the largest time and of the number of samples, together */
 
 static s64 divide_rounded(s128 n, u64 d)
 {
@@ -65,6 +70,45 @@ static void watch_convergence(s64 *since, s64 bound_fs, s64 error_fs, s64 time_u
 		*since = time_us;
 }
 
+/* How many bits a number has; 0: none. */
+static u32 bits_of(u64 number)
+{
+	return number ? 64 - (u32)__builtin_clzll(number) : 0;
+}
+
+/* A square is at most 2^100, and the sum before stays below 2^126. */
+static void add_square(struct stats *stats, s64 ps)
+{
+	stats->sum_squares += (u128)((s128)ps * ps) >> stats->squares_shift;
+	if (stats->sum_squares >> 126) {
+		stats->sum_squares >>= 2;
+		stats->squares_shift += 2;
+	}
+}
+
+/*
+ * The largest product is a time, times an error of 2^60 fs, times the number of samples: with
+ * TIME_COUNT_BITS it is below 2^126. A time is below 2^37 units where there are few samples, and
+ * the square of one times their number below 2^(37 + 65).
+ */
+static void add_line(struct stats *stats, s64 time_us, s64 error_fs)
+{
+	const u32 count_bits = bits_of(stats->count);
+	const u32 time_bits = TIME_COUNT_BITS - (count_bits > 28 ? count_bits : 28);
+	s64 time;
+
+	while ((u64)time_us >> stats->time_shift >> time_bits) {
+		stats->sum_t >>= 1;
+		stats->sum_te >>= 1;
+		stats->sum_tt >>= 2;
+		stats->time_shift++;
+	}
+	time = time_us >> stats->time_shift;
+	stats->sum_t += time;
+	stats->sum_tt += (s128)time * time;
+	stats->sum_te += (s128)time * error_fs;
+}
+
 void stats_add(struct stats *stats, u64 counter, s64 time_us, s64 error_fs)
 {
 	s64 ps;
@@ -90,12 +134,9 @@ void stats_add(struct stats *stats, u64 counter, s64 time_us, s64 error_fs)
 	stats->last_us = time_us;
 	stats->count++;
 
-	/* 2^50 * 2^50 * 2^28 samples; 2^37 * 2^60 * 2^28: all within 127 bits. */
-	stats->sum_squares += (u128)((s128)ps * ps);
-	stats->sum_fs += error_fs;
-	stats->sum_t += time_us;
-	stats->sum_tt += (s128)time_us * time_us;
-	stats->sum_te += (s128)time_us * error_fs;
+	add_square(stats, ps);
+	stats->sum_fs += error_fs; /* 2^60 * 2^40 samples */
+	add_line(stats, time_us, error_fs);
 
 	watch_convergence(&stats->within_10ns_us, WITHIN_10NS_FS, error_fs, time_us);
 	watch_convergence(&stats->within_1ns_us, WITHIN_1NS_FS, error_fs, time_us);
@@ -118,6 +159,7 @@ s64 stats_rms_fs(const struct stats *stats)
 	 */
 	mean = div_u128(stats->sum_squares, stats->count, &rem) << 20;
 	mean += div_u128(rem << 20, stats->count, &rem);
+	mean <<= stats->squares_shift;
 	return (s64)(((u128)root(mean) * FS_PER_PS) >> 10);
 }
 
@@ -147,6 +189,8 @@ s64 stats_drift_fs_per_s(const struct stats *stats)
 	rest_t = stats->sum_t - n * mean_t;
 	above -= div_s128(rest_t * (stats->sum_fs - n * mean_e), stats->count);
 	below -= div_s128(rest_t * rest_t, stats->count);
+	/* To fs per 2^time_shift us, and then us. */
+	below = (s128)((u128)below << stats->time_shift);
 	if (below <= 0)
 		return 0;
 	/* fs/us = 10^-9; to fs/s times 10^6, as far as it fits. */

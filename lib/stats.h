@@ -24,9 +24,14 @@ struct stats {
 	u64 backwards;
 	s64 max_abs_fs, min_fs, max_fs, first_fs, last_fs;
 	s128 sum_fs;
-	u128 sum_squares; /* of errors in picoseconds */
-	/* Least squares of error (fs) on time (us). */
+	u128 sum_squares;  /* of errors in picoseconds, >> squares_shift */
+	u32 squares_shift; /* 0 until the sum would not fit */
+	/*
+	 * Least squares of error (fs) on time, in units of 2^time_shift us: 0 up to 2^37 us (38
+	 * hours) and 2^28 samples, and coarser where the sums would not fit.
+	 */
 	s128 sum_t, sum_tt, sum_te;
+	u32 time_shift;
 	/*
 	 * The first time after which |e| stayed within 10 ns, and within 1 ns; -1 if it never did.
 	 */

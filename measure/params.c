@@ -5,6 +5,7 @@
 #include "tk/tk.h"
 
 #define NOMINAL_HZ 2596146000ULL /* a TSC that is measured in docs/core.md */
+#define START_S	   1767225600ULL /* 2026-01-01 */
 
 enum kind {
 	KIND_TEXT,
@@ -63,9 +64,11 @@ static const struct field fields[] = {
 	  "width of the virtual counter" },
 	{ "counter_start", KIND_U64, AT(counter_start), 0, 0, 0, NULL,
 	  "what the virtual counter starts from" },
+	{ "start_s", KIND_U64, AT(start_s), 0, TK_SEC_MAX - 1, 0, NULL,
+	  "virtual clock: the time to start from, seconds since 1970" },
 	{ "rate_ppm", KIND_FIXED, AT(rate_ppt), -500000000, 500000000, 6, NULL,
 	  "virtual clock: how much longer than nominal its period truly is, ppm" },
-	{ "duration", KIND_FIXED, AT(duration_ms), 1, 1000000000, 3, NULL,
+	{ "duration", KIND_FIXED, AT(duration_ms), 1, 400000000000, 3, NULL,
 	  "seconds to measure; each scenario has its own default" },
 	{ "offset_ns", KIND_FIXED, AT(offset_ns), -400000000, 400000000, 0, NULL,
 	  "slew and step: how far, ns; each has its own default" },
@@ -170,6 +173,7 @@ void params_defaults(struct scenario_params *params)
 		.counter_hz = 0,
 		.counter_bits = 64,
 		.counter_start = 1ULL << 40,
+		.start_s = START_S,
 		.rate_ppt = 12345678,
 		.seed = 1,
 		.step_ns = 1000000,
@@ -319,5 +323,6 @@ struct virtual_setup params_virtual_setup(const struct scenario_params *params)
 		},
 		.rate_ppt = params->rate_ppt,
 		.start = params->counter_start,
+		.sec = (s64)params->start_s,
 	};
 }

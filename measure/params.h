@@ -75,6 +75,7 @@ struct scenario_params {
 	u64 counter_hz;	 /* virtual: nominal; tsc: 0 measures it, else believe this */
 	u32 counter_bits; /* 24 to 64 */
 	u64 counter_start;
+	u64 start_s;  /* virtual: the page's time at the start, seconds since the epoch */
 	s64 rate_ppt; /* virtual: true period is longer than nominal by this * 10^-12 (given in ppm)
 		       */
 	u32 registered;	 /* enum register_kind */

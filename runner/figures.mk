@@ -2,10 +2,10 @@
 # What takes minutes, on request: the proof at length, the ladder, the benchmarks.
 KERNELS := $(or $(LINUX),6.1,6.12.107,6.12,7.2,7.3)
 
-soak: ## compare native with kernels' own cores for TICKS=1000000000 random ticks each (LINUX=...)
-	$(call ready,run lift)
-	@$(TICKBENCH) soak --build $(BUILD) --ticks $(or $(TICKS),1000000000) \
-		$(if $(SEED),--seed $(SEED)) $(if $(HZ),--hz $(HZ)) $(call quote,$(KERNELS))
+soak: ## compare native with kernels' own cores for TICKS=1000000000 random ticks each (LINUX=...); YEARS=10: let years pass
+	$(call ready,run $(if $(and $(YEARS),$(if $(LINUX),,1)),,lift))
+	@$(TICKBENCH) soak --build $(BUILD) $(if $(YEARS),--years $(YEARS),--ticks $(or $(TICKS),1000000000)) \
+		$(if $(SEED),--seed $(SEED)) $(if $(HZ),--hz $(HZ)) $(call quote,$(if $(YEARS),$(or $(LINUX),native),$(KERNELS)))
 
 equal: ## compare any two cores tick by tick (A=7.2 B=~/src/linux TICKS= SEED= HZ= ARGS='--cc-b clang')
 	$(call ready,run lift)

@@ -27,6 +27,9 @@ static void to_stdout(void *context, const char *text, size_t length)
 {
 	(void)context;
 	fwrite(text, 1, length, stdout);
+	/* Whoever watches a long run sees each line as it is printed. */
+	if (length && text[length - 1] == '\n')
+		fflush(stdout);
 }
 
 static const struct output out = { to_stdout, NULL };

@@ -33,7 +33,7 @@ LOCKED_RATE = "the locked core drifts less than 1 ppb from the line, or than a s
 DRIFT = "it does not drift: less than 0.001 ns/s, or than a short run can tell"
 FITTED = "each fitted frequency is the one set, as far as whole ns and one mult step tell"
 # As short as the claim's own bounds let a run be.
-BRIEF = {"smp": ("duration=0.1",), "device": ("duration=0.5",),
+BRIEF = {"smp": ("duration=0.1",), "device": ("duration=0.5",), "years": ("duration=100",),
          "slew": ("hz=100", "duration=400"), "step": ("duration=8",)}
 USUAL = ("duration=10",)
 NO_REFERENCE = ("switches=remainder,clawback,tail,divzero,skew",)
@@ -57,12 +57,12 @@ class Row:
 
 # What bench.c claims in every scenario that starts a core, takes a line, and looks at the page.
 STARTING = ("lock", "compare", "slew", "nohz", "late", "step", "freq", "recalibrate", "trace", "smp", "rate", "clocks",
-            "regress", "disrupted", "discipline")
+            "regress", "disrupted", "discipline", "years")
 FOLLOWING = tuple(name for name in STARTING if name not in ("clocks", "regress"))
 # These drive a core by hand, without a line.
-DRIVING = ("adjust", "leap", "sleep", "aux", "getters", "vdso", "told")
-WATCHING = tuple(name for name in FOLLOWING if name not in ("rate", "smp"))
-READING = (*WATCHING, "clocks")
+DRIVING = ("adjust", "leap", "sleep", "aux", "getters", "vdso", "told", "far")
+WATCHING = tuple(name for name in FOLLOWING if name not in ("rate", "smp", "years"))
+READING = (*WATCHING, "clocks", "years")
 
 COMMON = (
     *(Row(name, STARTS, "init-refused", note="init: ") for name in (*STARTING, *DRIVING)),
@@ -240,6 +240,17 @@ OWN = (
         ("no update sets the time back (vmclock-abi.h, VMCLOCK_FLAG_TIME_MONOTONIC)", "setback"),
         ("the marker changes when the guest is restored (UAPI.13, 0x10)", "restored"),
         ("the generation counter changes when the guest is restored (UAPI.13, 0x64)", "restored"))),
+    *(Row("far", claim, fault) for claim, fault in (
+        ("no clock is off over 2^31 s, in 2038", "seconds-31-bits"),
+        ("nor a second that is read or told over it", "seconds-31-bits"),
+        ("no clock is off over 2^32 s, in 2106", "seconds-32-bits"),
+        ("nor a second that is read or told over that", "seconds-32-bits"),
+        ("no clock is off over the last second that can be set, in 2232", "time-capped"),
+        ("no clock is off up to where CLOCK_TAI is 2^63 ns, in 2262", "sleep-lost"))),
+    Row("years", "it stays within one mult step, and half a unit of the tick length for each tick", "error-lost"),
+    Row("years", "with the corrections that are still due it strays by that half unit alone", "error-lost"),
+    Row("years", DRIFT, "reference-rate"),
+    Row("years", "every other clock says the same time, the raw one the counter's", "raw-1ns"),
     Row("torn", "no torn line is accepted", "stress-mixed", ("duration=0.05",)),
     Row("torn", "the page changed meanwhile", "stress-still", ("duration=0.05",)),
     Row("regress", "the core takes each frequency", "adjtimex-refused", note="adjtimex: "),

@@ -349,3 +349,26 @@ def test_words_exist_for_every_error() -> None:
     names = re.findall(r"^\t(TK_\w+),", (Path(__file__).parent.parent / "tk/tk.h").read_text(), re.MULTILINE)
     for name in ("TK_OK", *names):
         assert f"[{name}] =" in text or name == "TK_ERRORS"
+
+
+@pytest.mark.parametrize("years", [0.001, 0.1, 10])
+def test_the_slope_over_years_is_the_textbook_s(ask: Ask, years: float) -> None:
+    """The unit of time grows with it, so that the sums fit; the result stays."""
+    length_us, count = int(years * 31_556_952 * 10**6), 5000
+    random = np.random.default_rng(11)
+    times = [length_us * i // count for i in range(count)]
+    errors = [int(error) for error in random.normal(0, 1e8, count) + np.array(times, float) * 1e-6 * 0.7]
+    lines = [f"{i} {at} {error}" for i, (at, error) in enumerate(zip(times, errors))]
+    drift = int(ask("\n".join([f"stats {CAPACITY} 1000", *lines, "."])).split()[4])
+    seconds = np.array(times, float) / 1e6
+    slope = np.sum((seconds - seconds.mean()) * np.array(errors, float)) / np.sum((seconds - seconds.mean()) ** 2)
+    assert drift == pytest.approx(slope, abs=1, rel=1e-6)
+
+
+def test_sums_of_the_largest_errors_and_times_do_not_overflow(ask: Ask) -> None:
+    """Errors are clamped to 1000 s; the sanitizers look at the sums. The slope is 2000 s over 12 years, by halves."""
+    count, length_us = 4000, 12 * 31_556_952 * 10**6
+    lines = [f"{i} {length_us * i // count} {2**62 if i >= count // 2 else -2**62}" for i in range(count)]
+    told = [int(word) for word in ask("\n".join([f"stats {CAPACITY} 1000", *lines, "."])).split()]
+    assert told[1] == 1000 * 10**15 and told[3] == pytest.approx(1000 * 10**15, rel=1e-6)
+    assert told[4] == pytest.approx(1.5 * 2000 * 10**15 / (length_us / 1e6), rel=1e-3)

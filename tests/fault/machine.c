@@ -122,6 +122,9 @@ const char *const fault_names[] = {
 	"device-jump",
 	"device-setback",
 	"device-restored",
+	"seconds-31-bits",
+	"seconds-32-bits",
+	"time-capped",
 	NULL,
 };
 

@@ -34,10 +34,27 @@ static void spoil_counts(struct tk_readings *readings)
 	looks++;
 }
 
+/* A clock that counts its seconds in so many bits. */
+static void cut_seconds(struct tk_readings *readings, u32 bits)
+{
+	const s64 mask = (1LL << bits) - 1;
+
+	readings->value[TKR_VDSO_TIME] &= mask;
+	readings->value[TKR_VDSO_REALTIME] =
+		(readings->value[TKR_VDSO_REALTIME] / 1000000000 & mask) * 1000000000 +
+		readings->value[TKR_VDSO_REALTIME] % 1000000000;
+}
+
 static void spoil_readings(struct tk_readings *readings)
 {
 	for (u32 i = 0; i < TB_ARRAY_SIZE(spoiled); i++)
 		if (fault_is(spoiled[i].fault))
 			readings->value[spoiled[i].which] += spoiled[i].add;
+	if (fault_is("seconds-31-bits"))
+		cut_seconds(readings, 31);
+	if (fault_is("seconds-32-bits"))
+		cut_seconds(readings, 32);
+	if (fault_is("time-capped") && readings->value[TKR_REAL_FAST] > TK_SEC_MAX * 1000000000)
+		readings->value[TKR_REAL_FAST] = TK_SEC_MAX * 1000000000;
 	spoil_counts(readings);
 }

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Lets simulated years pass, every tick of them, for a core that follows a line: the scenario `years`. Shows how
+far it is, and keeps what is known so far in years.json, which can be looked at meanwhile.
+
+`make soak YEARS=10` is this: ./tickbench soak --years 10"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from runner import output, simulate
+from runner.errors import output_error, CannotRun, Problem, Status
+from runner.lift import lift
+from runner.lift.kbuild import Variant
+from runner.report import progress, table
+from runner.report.results import Results
+
+START_S = 1_767_225_600  # 2026, where the virtual clock starts
+YEAR_S = 31_556_952  # of the Gregorian calendar, on average
+YEARS_MOST = 12.0
+SO_FAR = "years.json"
+NOTE = re.compile(r"# progress: (second=\d+ of=\d+ [a-z0-9_= -]+)$")
+
+
+@dataclass(frozen=True)
+class SoFar:
+    """What is known after `second` of `of` simulated seconds. Errors against the line in fs, the drift in fs a
+    second; disagreed: how often another clock did not say the same time."""
+
+    second: int
+    of: int
+    unix_s: int
+    max_fs: int
+    rms_fs: int
+    mean_fs: int
+    drift_fs_per_s: int
+    disagreed: int
+
+    def words(self) -> str:
+        date = time.strftime("%Y-%m-%d", time.gmtime(self.unix_s))
+        return (f"{date}: max {self.max_fs / 1e6:.3f} ns, rms {self.rms_fs / 1e6:.3f} ns,"
+                f" drift {self.drift_fs_per_s / 1e6:.6f} ns/s")
+
+
+def so_far(line: str) -> SoFar | None:
+    """The progress that a line of the scenario's report says; None if it says none."""
+    found = NOTE.search(line.strip())
+    return SoFar(**{name: int(value) for name, value in (word.split("=") for word in found[1].split())}) \
+        if found else None
+
+
+class Watch:
+    """Takes the report of one core as it comes."""
+
+    def __init__(self, work: progress.Work, path: Path) -> None:
+        self.work, self.path = work, path
+        self._rest = ""
+        self._seconds = 0
+
+    def feed(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data.decode(errors="replace")).split("\n")
+        for line in lines:
+            found = so_far(line)
+            if found:
+                self._write(found)
+                self.work.add(found.second - self._seconds, found.words())
+                self._seconds = found.second
+
+    def _write(self, found: SoFar) -> None:
+        new = self.path.with_suffix(f".{os.getpid()}")
+        try:
+            new.write_text(json.dumps(asdict(found)) + "\n")
+            new.replace(self.path)
+        except OSError as error:
+            raise output_error(error, self.path) from error
+
+
+def program_of(word: str, hz: int, build: Path) -> tuple[str, Path, str]:
+    """A core's label, its host process, and its name there."""
+    if word == "native":
+        return "native", build / "tickbench-sim", "native"
+    made = lift.lift(word, Variant("um", hz, True), build, ("tickbench-sim",))
+    return made.label, made.folder / "tickbench-sim", "linux"
+
+
+def soak(words: Sequence[str], years: float, hz: int, start_s: int, seed: int, build: Path) -> Status:
+    """Lets `years` pass for each core, one after the other; the worst run's status. Above 0 and up to 12 years."""
+    if not 0 < years <= YEARS_MOST:
+        raise CannotRun(Problem.USAGE, f"--years {years:g}: more than 0, and up to {YEARS_MOST:g}")
+    seconds = max(1, round(years * YEAR_S))
+    worst = Status.PASSED
+    for word in words:
+        label, program, core = program_of(word, hz, build)
+        folder = build / "years" / label
+        with output.prepared(folder):
+            results, began = Results(), time.monotonic()
+            arguments = ["scenario=years", f"core={core}", f"hz={hz}", f"duration={seconds}", f"start_s={start_s}",
+                         f"seed={seed}", "--samples", str(folder / "samples.bin")]
+            with progress.Work(progress.stderr(), label, seconds, unit="simulated s") as work:
+                text, status = simulate.watched(program, arguments, folder / "serial.log",
+                                                Watch(work, folder / SO_FAR).feed)
+            spent_s = time.monotonic() - began
+            results.add(simulate.document(program, text, status, "samples.bin", [spent_s]), folder / "samples.bin")
+            worst = max(worst, results.write(folder), key=int)
+            shown = table.console()
+            results.show(folder, shown)
+            shown.print(f"{seconds * hz} ticks in {spent_s:.1f} s: {seconds * hz / spent_s / 1e6:.1f} million/s",
+                        markup=False)
+    return worst

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Years of simulated time: the scenarios `far` and `years`, the time to start from, and `soak --years`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT, plain_environment
+from liftable import Kernel, lifted, simulate
+from runner.study import years
+
+SPAN = ("scenario=years", "hz=100", "duration=3601")  # an hour, so that every clock is read
+
+
+def claims(lines: list[str]) -> list[str]:
+    return [line for line in lines if line.startswith(("ok", "not ok"))]
+
+
+def test_no_kernel_is_off_at_the_far_ends(kernel: Kernel) -> None:
+    found = claims(simulate(lifted(kernel, 1000, "tickbench-sim").folder, "scenario=far"))
+    assert len(found) >= 10 and all(line.startswith("ok") for line in found), found
+
+
+@pytest.mark.parametrize("start_s", [0, 2**31 - 1800, 2**32 - 1800, 8_277_292_035 - 1800])
+def test_native_stays_on_the_line_over_each_edge(built: Path, start_s: int) -> None:
+    ended = subprocess.run([str(built / "tickbench-sim"), *SPAN, f"start_s={start_s}"], capture_output=True, text=True,
+                           timeout=100)
+    assert ended.returncode == 0, ended.stdout
+    assert years.so_far(next(line for line in reversed(ended.stdout.splitlines()) if "progress" in line)) is not None
+
+
+def test_a_kernel_counts_years_too(built: Path) -> None:
+    found = claims(simulate(lifted(Kernel("7.3"), 1000, "tickbench-sim").folder, "scenario=years", "duration=3601",
+                            f"start_s={2**32 - 1800}"))
+    assert len(found) == 9 and all(line.startswith("ok") for line in found), found
+
+
+def test_a_time_that_no_core_can_hold_is_refused(built: Path) -> None:
+    ended = subprocess.run([str(built / "tickbench-sim"), "start_s=8277292036"], capture_output=True, text=True)
+    assert ended.returncode == 2 and "start_s=8277292036" in ended.stderr
+
+
+def soak(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(ROOT / "tickbench"), "soak", "--build", str(tmp_path), *arguments], cwd=ROOT, text=True,
+                          capture_output=True, timeout=100, env=plain_environment())
+
+
+def test_soak_shows_and_keeps_how_far_it_is(built: Path, tmp_path: Path) -> None:
+    for name in ("tickbench-sim", "scenarios.json"):
+        (tmp_path / name).symlink_to(built / name)
+    ended = soak(tmp_path, "--years", "0.0002", "--hz", "100", "--start-s", str(2**31 - 3000))
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    folder = tmp_path / "years" / "native"
+    last = years.SoFar(**json.loads((folder / years.SO_FAR).read_text()))
+    # 6311 s, of which a note tells each 64th second, and the date of each.
+    assert last.of == 6311 and last.of - 64 < last.second < last.of
+    assert last.unix_s == 2**31 - 3000 + last.second and last.disagreed == 0 < last.max_fs
+    assert last.words().startswith("2038-01-19: max 0.")
+    (run,) = json.loads((folder / "report.json").read_text())["runs"]
+    assert run["ok"] and run["metrics"]["ticks"] == 631_100
+    assert "631100 ticks in" in ended.stdout
+
+
+@pytest.mark.parametrize("arguments, words", [((), "or give --years"), (("--years", "0"), "more than 0"),
+                                              (("--years", "13"), "up to 12")])
+def test_soak_refuses_what_it_cannot_do(tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:
+    ended = soak(tmp_path, *arguments)
+    assert ended.returncode == 2 and words in ended.stderr
