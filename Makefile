@@ -48,7 +48,7 @@ $(BUILD)/san/%.o: %.c
 	$(CC) $(HOST_CFLAGS) $(SAN_CFLAGS) -c -o $@ $<
 
 -include $(wildcard lint/build.mk fuzz/build.mk arch/x86/build.mk guest/build.mk boot/build.mk vmclock/build.mk sim/build.mk \
-	diff/build.mk tk/linux/build.mk link.mk tests/build.mk runner/build.mk runner/figures.mk)
+	diff/build.mk tk/linux/build.mk linux/build.mk link.mk tests/build.mk runner/build.mk runner/figures.mk)
 
 clean: ## remove the build folder
 	rm -rf $(BUILD)

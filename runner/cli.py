@@ -43,6 +43,7 @@ COMMANDS = {
     "migrate": Command("disruption.migrate", "migrate a running guest between hosts"),
     "disrupt": Command("disruption.disrupt", "stop, restore, clone and reset a running guest"),
     "device": Command("disruption.device", "judge the vmclock device of any hypervisor"),
+    "linux-guest": Command("linux.command", "boot Debian's packaged kernel on the page, and measure its clocks"),
     "lift": Command("lift.lift", "build the timekeeping core of a Linux tree"),
     "ladder": Command("study.ladder", "measure the effect of each change of the series"),
     "soak": Command("study.soak", "compare the native core with lifted ones over random operations"),

@@ -58,6 +58,8 @@ EXAMPLES = {
                "./tickbench device -- firecracker --no-api --config-file {file:vm.json}",
                "./tickbench device -- cloud-hypervisor --kernel {elf} --cmdline '{cmdline}' --memory size=512M"
                " --serial tty --console off"),
+    "linux-guest": ("./tickbench linux-guest",
+                    "./tickbench linux-guest --seconds 60 7.2"),
     "lift": ("./tickbench lift ~/src/linux",
              "./tickbench lift --arch x86 --hz 250 ~/src/linux@v7.3",
              "./tickbench lift 7.2,7.3"),

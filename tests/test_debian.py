@@ -68,7 +68,7 @@ def test_the_newest_version_is_neither_the_first_by_letters_nor_a_rebuild() -> N
     shown = "\n\n".join(
         f"Package: linux-source-6.12\nVersion: {version}\nSHA256: 00"
         for version in ("6.12.94-1", "6.12.107-1~deb12u1", "6.12.107-1", "6.12.99-1"))
-    assert max(debian.candidates(shown), key=lambda each: debian._order(each.version)).version == \
+    assert max(debian.candidates(shown), key=lambda each: debian.order(each.version)).version == \
         "6.12.107-1"
 
 

@@ -155,6 +155,7 @@ RUNNER_ROOMS = {"": {""}, "report": {"", "report"}, "guest": {"", "report", "gue
                 "lift": {"", "report", "lift"}, "simulate": {"", "report", "simulate"},
                 "study": {"", "report", "guest", "lift", "simulate", "study"},
                 "disruption": {"", "report", "guest", "lift", "disruption"},
+                "linux": {"", "report", "guest", "lift", "linux"},
                 "commands": {"", "report", "guest", "lift", "simulate", "study", "commands"}}
 
 

@@ -26,7 +26,7 @@ GUEST_CODES = {0x10: "passed", 0x11: "failed", 0x12: "bailed", 0x14: "skipped", 
 FIRMWARE_FAULT = b"!!!! X64 Exception Type"
 FIRMWARE_FAULT_SECONDS = 0.5
 SAMPLES_BYTES = 256 << 20  # a run keeps at most 1 MiB of them
-FIRST_WORD_SECONDS = {"pvh": 20.0, "uefi": 60.0}
+FIRST_WORD_SECONDS = {"pvh": 20.0, "uefi": 60.0, "linux": 60.0}
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class Options:
     timeout: float | None = None
     gdb: bool = False
     extra: tuple[str, ...] = ()
+    files: qemu.Boot | None = None  # boot these, and not the image
 
     @property
     def live(self) -> bool:
@@ -109,6 +110,8 @@ def _copy(source: Path, to: Path) -> Path:
 
 def boot_files(options: Options, image: Image, scratch: Path) -> qemu.Boot:
     """What QEMU boots from; UEFI's boot volume and variables are made in `scratch`."""
+    if options.files:
+        return options.files
     if options.way == "pvh":
         return qemu.Boot("pvh", firmware.qboot(), elf=need_built(image.elf))
     code, variables = firmware.ovmf()

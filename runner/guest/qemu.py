@@ -64,17 +64,23 @@ def quote(path: Path | str) -> str:
 
 @dataclass(frozen=True)
 class Boot:
-    """How the guest gets in: PVH has an ELF file, UEFI a folder that stands for its boot volume."""
+    """How the guest gets in: PVH has an ELF file, UEFI a folder that stands for its boot volume. A Linux has
+    its kernel as `elf`, an initramfs, and a command line of its own."""
 
     way: str
     firmware: Path
     elf: Path | None = None
     volume: Path | None = None
     variables: Path | None = None
+    initrd: Path | None = None
+    line: str = ""
 
     def args(self, append: str) -> list[str]:
         if self.way == "pvh":
             return ["-bios", str(self.firmware), "-kernel", str(self.elf), "-append", append]
+        if self.way == "linux":
+            return ["-bios", str(self.firmware), "-kernel", str(self.elf), "-initrd", str(self.initrd),
+                    "-append", self.line]
         return [
             "-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={quote(self.firmware)}",
             "-drive", f"if=pflash,unit=1,format=raw,file={quote(self.variables or '')}",

@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +59,7 @@ def cache() -> Path:
     return Path(base) / "tickbench" / "linux"
 
 
-def _order(version: str) -> tuple[tuple[int, ...], bool]:
+def order(version: str) -> tuple[tuple[int, ...], bool]:
     """The sort key of the versions of one release: 6.12.107-1 is newer than 6.12.94-1, and also than a
     rebuild of it for an older Debian, 6.12.107-1~deb12u1."""
     own, tilde, _ = version.partition("~")
@@ -91,7 +91,7 @@ def unpacked(release: str, folder: Path) -> Package | None:
         path.name for path in folder.glob("tree/*")
         if fits(release, path.name) and not path.name.endswith(".new")
     ]
-    return _package(folder, max(found, key=_order)) if found else None
+    return _package(folder, max(found, key=order)) if found else None
 
 
 def _unreachable(release: str, reason: str, detail: str = "") -> CannotRun:
@@ -132,6 +132,8 @@ def _apt(folder: Path, program: str, *arguments: str, cwd: Path | None = None) -
         program,
         "-o", f"Dir::Etc::sourcelist={apt}/sources.list", "-o", "Dir::Etc::sourceparts=/dev/null",
         "-o", f"Dir::State::lists={apt}/lists", "-o", f"Dir::Cache={apt}/cache",
+        # A container's configuration may have apt parse the whole index for each call.
+        "-o", "Dir::Cache::pkgcache=pkgcache.bin", "-o", "Dir::Cache::srcpkgcache=srcpkgcache.bin",
         "-o", "Acquire::Languages=none", "-o", "Acquire::Retries=1",
         "-o", "Acquire::http::Timeout=20",
         "-o", "APT::Sandbox::User=root", "-q", *arguments,
@@ -174,6 +176,25 @@ def candidates(shown: str) -> list[Candidate]:
     return found
 
 
+class Offers:
+    """What the suites offer, once the index is there."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def names(self, prefix: str) -> list[str]:
+        """The names of packages that begin so."""
+        return _apt(self._folder, "apt-cache", "pkgnames", prefix)[1].split()
+
+    def versions(self, *names: str) -> list[Candidate]:
+        """All versions of these packages; of a name that no suite has, none."""
+        return candidates(_apt(self._folder, "apt-cache", "show", "--all-versions", *names)[1]) if names else []
+
+    def newest(self, name: str) -> Candidate | None:
+        """The newest version of a package."""
+        return max(self.versions(name), key=lambda each: order(each.version), default=None)
+
+
 def _find(folder: Path, release: str) -> Candidate:
     said = _index(folder, release)
     name = "linux-source-" + ".".join(release.split(".")[:2])
@@ -184,7 +205,7 @@ def _find(folder: Path, release: str) -> Candidate:
         if there:
             raise _unreachable(release, f"{name} is there as {there} only")
         raise _unreachable(release, f"no suite has {name}, or none was reached", said)
-    return max(fitting, key=lambda each: _order(each.version))
+    return max(fitting, key=lambda each: order(each.version))
 
 
 def _sha256(path: Path) -> str:
@@ -192,11 +213,11 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _download(folder: Path, release: str, wanted: Candidate) -> Path:
-    archive = folder / "deb" / f"{wanted.version}.deb"
+def _download(folder: Path, release: str, wanted: Candidate, archive: Path) -> Path:
+    """The package as the file `archive`, which is taken if it is there and whole."""
     if archive.exists() and _sha256(archive) == wanted.sha256:
         return archive
-    partial = folder / "deb" / f"{wanted.version}.partial"
+    partial = archive.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     status, said = _apt(folder, "apt-get", "download", f"{wanted.name}={wanted.version}",
@@ -256,12 +277,50 @@ def _get(release: str, folder: Path) -> Package:
             return found
         raise
     package = _package(folder, wanted.version)
-    _download(folder, release, wanted)
+    _download(folder, release, wanted, package.archive)
     if not package.tree.exists():
         _unpack(package.archive, wanted.name, package.tree)
     (folder / "release").mkdir(exist_ok=True)
     (folder / "release" / release).write_text(wanted.version + "\n")
     return package
+
+
+def _need_tools(release: str) -> None:
+    missing = [tool for tool in TOOLS if not shutil.which(tool)]
+    if missing:
+        raise _unreachable(release, f"it needs {', '.join(missing)}")
+
+
+def fetch_binaries(release: str, folder: Path, choose: Callable[[Offers], Sequence[Candidate]]) -> list[Path]:
+    """Binary packages of a release, each unpacked in a folder of its own below `folder`, which is below cache().
+    `choose` says which of those that the suites offer."""
+    _need_tools(release)
+    try:
+        with _alone(cache()):
+            said = _index(cache(), release)
+            wanted = choose(Offers(cache()))
+            if not wanted:
+                raise _unreachable(release, "no suite has a kernel of it, or none was reached", said)
+            return [_unpacked_binary(release, folder, each) for each in wanted]
+    except OSError as error:
+        raise _unreachable(release, f"{error.filename or folder}: {error.strerror}") from error
+
+
+def _unpacked_binary(release: str, folder: Path, wanted: Candidate) -> Path:
+    tree = folder / f"{wanted.name}_{wanted.version}"
+    if tree.is_dir():
+        return tree
+    folder.mkdir(parents=True, exist_ok=True)
+    archive = _download(cache(), release, wanted, tree.with_name(f"{tree.name}.deb"))
+    new = tree.with_name(f"{tree.name}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    status, said = _run(["dpkg-deb", "-x", str(archive), str(new)])
+    archive.unlink()
+    if status:
+        shutil.rmtree(new, ignore_errors=True)
+        raise CannotRun(Problem.LIFT_RELEASE, f"{wanted.name} cannot be unpacked", said)
+    new.rename(tree)
+    return tree
 
 
 def fetch(release: str) -> Package:
@@ -270,9 +329,7 @@ def fetch(release: str) -> Package:
     found = known(release, folder)
     if found:
         return found
-    missing = [tool for tool in TOOLS if not shutil.which(tool)]
-    if missing:
-        raise _unreachable(release, f"it needs {', '.join(missing)}")
+    _need_tools(release)
     try:
         with _alone(folder):
             return known(release, folder) or _get(release, folder)

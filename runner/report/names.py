@@ -22,7 +22,8 @@ def core_words(run: dict[str, Any]) -> str:
     """A lifted core by its kernel; native with its switches if they differ from the whole series."""
     if run["core"] == "linux":
         kernel = run.get("kernel") or {}
-        return kernel_name(kernel.get("tree") or "", kernel.get("release") or "", kernel.get("revision") or "")
+        name = kernel_name(kernel.get("tree") or "", kernel.get("release") or "", kernel.get("revision") or "")
+        return f"{name}, booted" if run.get("vehicle") == "linux" else name
     switches = run["switches"]
     if switches in ALL_SWITCHES or not switches:
         return "native"

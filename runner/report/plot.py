@@ -63,7 +63,8 @@ def title(samples: Samples, run: dict[str, Any] | None) -> str:
     """Of a run's own picture."""
     if run is None:
         return samples.scenario
-    return f"{run['scenario']}, {run['clock']} clock, {core_words(run)}, HZ {run['hz']}"
+    ticks = f", HZ {run['hz']}" if run["hz"] else ""
+    return f"{run['scenario']}, {run['clock']} clock, {core_words(run)}{ticks}"
 
 
 def _scale(error_ns: NDArray[np.float64]) -> tuple[str, float]:

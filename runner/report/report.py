@@ -48,7 +48,7 @@ FIELDS: Mapping[str, tuple[type, ...]] = {
 COMPARISON: Mapping[str, tuple[type, ...]] = {
     "core": _text, "kernel": (dict,), "hz": (int,), "against": _text, "decides": (bool,),
     "equal": (bool, type(None)), "words": _text}
-CHOICES = {"core": ("native", "linux"), "vehicle": ("guest", "sim"), "clock": ("tsc", "virtual")}
+CHOICES = {"core": ("native", "linux"), "vehicle": ("guest", "sim", "linux"), "clock": ("tsc", "virtual")}
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ Run = dict[str, Any]
 
 def switches_lines(runs: Sequence[Run]) -> list[str]:
     """A sentence for each lifted core: the switches that it was found to have."""
-    found = {core_words(run): run["switches"] for run in runs if run["core"] == "linux"}
+    found = {core_words(run): run["switches"] for run in runs if run["core"] == "linux" and run["vehicle"] != "linux"}
     return [f"{core} has {switches.replace(',', ', ') if switches not in ('', 'none') else 'none'} of the switches"
             for core, switches in found.items()]
 

@@ -85,6 +85,19 @@ void lines_state_generation(struct live *live)
 	live->line.vm_generation_counter = live->generation;
 }
 
+void lines_state_scale(struct live *live)
+{
+	struct vmclock_line *line = &live->line;
+
+	line->time_type = VMCLOCK_TIME_UTC;
+	line->leap_indicator = live->leap.indicator;
+	if (live->leap.known) {
+		line->flags |= VMCLOCK_FLAG_TAI_OFFSET_VALID;
+		line->time_type = VMCLOCK_TIME_TAI;
+		line->tai_offset_sec = live->leap.tai_offset_sec;
+	}
+}
+
 static void state_errors(struct live *live, const struct steered *steered)
 {
 	struct vmclock_line *line = &live->line;
@@ -105,13 +118,7 @@ static void state_errors(struct live *live, const struct steered *steered)
 	line->flags = VMCLOCK_FLAG_PERIOD_ESTERROR | VMCLOCK_FLAG_PERIOD_MAXERROR |
 		      VMCLOCK_FLAG_TIME_ESTERROR | VMCLOCK_FLAG_TIME_MAXERROR;
 	lines_state_generation(live);
-	line->time_type = VMCLOCK_TIME_UTC;
-	line->leap_indicator = live->leap.indicator;
-	if (live->leap.known) {
-		line->flags |= VMCLOCK_FLAG_TAI_OFFSET_VALID;
-		line->time_type = VMCLOCK_TIME_TAI;
-		line->tai_offset_sec = live->leap.tai_offset_sec;
-	}
+	lines_state_scale(live);
 }
 
 static void publish_fit(struct live *live)

@@ -138,13 +138,16 @@ static bool open_all(struct live *live)
 	    file.size >= VMCLOCK_PAGE_SIZE)
 		live->device = file.memory;
 	live->line.clock_status = VMCLOCK_STATUS_INITIALIZING;
-	/* A constant field: what the first line has, the page has from its beginning. */
-	live->line.time_type = live->leap.known ? VMCLOCK_TIME_TAI : VMCLOCK_TIME_UTC;
-	if (live->device)
-		live->line.time_type = live->device->time_type;
 	live->line.disruption_marker = options->line.disruption_marker;
 	live->generation = options->generation;
 	lines_state_generation(live);
+	/*
+	 * The scale is constant: what the first line has, the page has from its beginning. Linux's
+	 * driver asks for it just once, when it binds.
+	 */
+	lines_state_scale(live);
+	if (live->device)
+		live->line.time_type = live->device->time_type;
 	if (!publish_open(options, &file, &live->line))
 		return false;
 	live->page = file.memory;

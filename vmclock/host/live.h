@@ -108,6 +108,9 @@ long double lines_stated_ns(const struct live *live, u64 counter);
 /* Puts the VM generation counter into the line, where --generation gave one. */
 void lines_state_generation(struct live *live);
 
+/* Puts the time's scale into the line: TAI with its offset where that is known, else UTC. */
+void lines_state_scale(struct live *live);
+
 /* Writes the next line: of the fit, or of the host's device. */
 void lines_refresh(struct live *live);
 

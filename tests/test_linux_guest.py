@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A booted Linux on the page: what is fetched for it, what it is booted with, and that its clocks are measured.
+Assumes Debian's mirror, or the packages in the cache; QEMU and TCG."""
+
+from __future__ import annotations
+
+import functools
+import json
+import lzma
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT, need, plain_environment
+from liftable import NEWEST
+from runner.errors import CannotRun, Problem
+from runner.guest import firmware
+from runner.lift.debian import Candidate
+from runner.linux import initramfs, packages
+from runner.report import samples
+
+
+@functools.cache
+def newest() -> packages.Kernel:
+    try:
+        return packages.fetch(NEWEST.word)
+    except CannotRun as error:
+        if error.problem is Problem.LIFT_RELEASE:
+            pytest.skip(error.words())
+        raise
+
+
+class Offered:
+    """What suites might offer."""
+
+    def __init__(self, *found: tuple[str, str]) -> None:
+        self.found = [Candidate(name, version, "0") for name, version in found]
+
+    def names(self, prefix: str) -> list[str]:
+        return sorted({each.name for each in self.found if each.name.startswith(prefix)})
+
+    def versions(self, *names: str) -> list[Candidate]:
+        return [each for each in self.found if each.name in names]
+
+    def newest(self, name: str) -> Candidate | None:
+        return next(iter(self.versions(name)), None)
+
+
+OFFERED = Offered(
+    ("linux-image-7.3.3+deb13-cloud-amd64", "7.3.3-1"), ("linux-image-7.3.4+deb13-cloud-amd64", "7.3.4-1"),
+    ("linux-image-7.3.4+deb13-amd64", "7.3.4-1"), ("linux-binary-7.3.4+deb13-cloud-amd64", "7.3.4-1"),
+    ("linux-modules-7.3.4+deb13-cloud-amd64", "7.3.4-1"), ("linux-image-6.1.0-56-cloud-amd64", "6.1.192-2"),
+    ("linux-image-6.12.118+deb13-cloud-amd64", "6.12.118-1"), ("busybox-static", "1"), ("linuxptp", "4"),
+    ("libc6", "2"))
+
+
+@pytest.mark.parametrize("release, kernel", [
+    ("7.3", ["linux-binary-7.3.4+deb13-cloud-amd64", "linux-modules-7.3.4+deb13-cloud-amd64"]),
+    ("6.1", ["linux-image-6.1.0-56-cloud-amd64"]),
+    ("6.12.118", ["linux-image-6.12.118+deb13-cloud-amd64"]),
+])
+def test_the_newest_kernel_of_a_release_is_chosen_in_the_form_in_which_it_is_packaged(
+        release: str, kernel: list[str]) -> None:
+    names = [each.name for each in packages.chosen(OFFERED, release)]  # type: ignore[arg-type]
+    assert names == [*kernel, "busybox-static", "linuxptp", "libc6"]
+
+
+def test_a_release_that_is_not_packaged_has_no_kernel() -> None:
+    assert packages.chosen(OFFERED, "5.10") == []  # type: ignore[arg-type]
+
+
+def test_modules_are_loaded_after_what_they_need(tmp_path: Path) -> None:
+    def module(name: str, depends: str, packed: bool) -> None:
+        data = f"\0license=GPL\0depends={depends}\0name={name}\0".encode()
+        (tmp_path / f"{name}.ko{'.xz' if packed else ''}").write_bytes(lzma.compress(data) if packed else data)
+
+    module("ptp_vmclock", "ptp,pps-core", True)
+    module("ptp", "pps-core", False)
+    module("pps-core", "", True)
+    loaded = [data.split(b"name=")[1].strip(b"\0") for data in
+              packages.modules(packages.Kernel("1", (tmp_path,)), "ptp_vmclock")]
+    assert loaded == [b"pps-core", b"ptp", b"ptp_vmclock"]
+    assert list(packages.modules(packages.Kernel("1", (tmp_path,)), "other")) == []
+
+
+def test_a_package_without_a_needed_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CannotRun) as caught:
+        initramfs.make(packages.Kernel("7.3.4-1", (tmp_path,)), tmp_path / "program", [], tmp_path)
+    assert "Linux 7.3.4-1 have no *bin/busybox" in caught.value.sentence
+
+
+def test_what_is_no_release_is_refused(built: Path, tmp_path: Path) -> None:
+    done = subprocess.run([str(ROOT / "tickbench"), "linux-guest", "--accel", "tcg", "--build", str(built), "--output",
+                           str(tmp_path), "../x"], capture_output=True, text=True, env=plain_environment())
+    assert done.returncode == 2 and '"../x" is not a release' in done.stderr
+
+
+def test_debians_kernel_binds_to_the_page_and_its_clock_is_steered(built: Path, tmp_path: Path) -> None:
+    need("qemu-system-x86_64", "qemu-system-x86")
+    firmware.qboot()
+    newest()
+    done = subprocess.run([str(ROOT / "tickbench"), "linux-guest", "--accel", "tcg", "--build", str(built), "--output",
+                           str(tmp_path), "--json", "--seconds", "2", NEWEST.word], capture_output=True, text=True,
+                          timeout=400, env=plain_environment())
+    assert done.returncode == 0, done.stderr + done.stdout[-2000:]
+    runs = {run["scenario"]: run for run in json.loads(done.stdout)["runs"]}
+    assert list(runs) == ["ptp", "alone", "phc2sys", "lock"]
+    assert [run["vehicle"] for run in runs.values()] == ["linux", "linux", "linux", "guest"]
+    assert runs["ptp"]["metrics"]["outside_max_ns"] == 0 and runs["ptp"]["metrics"]["samples"] > 20
+    assert runs["phc2sys"]["metrics"]["max_abs_ns"] < runs["alone"]["metrics"]["max_abs_ns"]
+    log = (tmp_path / "serial.log").read_text(errors="replace")
+    assert "vmclock0: registered miscdev, PTP" in log
+    assert [record.scenario for record in samples.read(tmp_path / "samples.bin")] == ["ptp", "alone", "phc2sys"]
