@@ -27,6 +27,7 @@ FIRMWARE_FAULT = b"!!!! X64 Exception Type"
 FIRMWARE_FAULT_SECONDS = 0.5
 SAMPLES_BYTES = 256 << 20  # a run keeps at most 1 MiB of them
 FIRST_WORD_SECONDS = {"pvh": 20.0, "uefi": 60.0, "linux": 60.0}
+Files = qemu.Boot
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Options:
     timeout: float | None = None
     gdb: bool = False
     extra: tuple[str, ...] = ()
-    files: qemu.Boot | None = None  # boot these, and not the image
+    files: Files | None = None  # boot these, and not the image
 
     @property
     def live(self) -> bool:

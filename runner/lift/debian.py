@@ -192,7 +192,8 @@ class Offers:
 
     def newest(self, name: str) -> Candidate | None:
         """The newest version of a package."""
-        return max(self.versions(name), key=lambda each: order(each.version), default=None)
+        found = self.versions(name)
+        return max(found, key=lambda each: order(each.version)) if found else None
 
 
 def _find(folder: Path, release: str) -> Candidate:

@@ -45,8 +45,10 @@ def abi(offers: debian.Offers, release: str) -> tuple[str, debian.Candidate] | N
     short = ".".join(release.split(".")[:2])
     names = [name for name in offers.names(f"linux-image-{short}") if name.endswith(FLAVOUR)]
     fitting = [each for each in offers.versions(*names) if debian.fits(release, each.version)]
-    newest = max(fitting, key=lambda each: debian.order(each.version), default=None)
-    return (newest.name.removeprefix("linux-image-"), newest) if newest else None
+    if not fitting:
+        return None
+    newest = max(fitting, key=lambda each: debian.order(each.version))
+    return newest.name.removeprefix("linux-image-"), newest
 
 
 def chosen(offers: debian.Offers, release: str) -> list[debian.Candidate]:
