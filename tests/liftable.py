@@ -92,8 +92,14 @@ def checkout(pristine: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A build folder that no other worker uses."""
-    return tmp_path_factory.mktemp("build")
+    """A build folder that no other worker uses, but for what kbuild prepares: that serves all trees in which the
+    files that decide it are the same, and is shared by processes in use too."""
+    made = tmp_path_factory.mktemp("build")
+    kbuild = build_path() / "lift/kbuild"
+    kbuild.mkdir(parents=True, exist_ok=True)
+    (made / "lift").mkdir()
+    (made / "lift/kbuild").symlink_to(kbuild.resolve())
+    return made
 
 
 def simulate(folder: Path, *arguments: str) -> list[str]:

@@ -10,14 +10,16 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from conftest import ROOT, plain_environment
-from liftable import NEWEST, Kernel, git, lifted
+from liftable import NEWEST, UM, Kernel, git, lifted
 from runner.lift import trees
-from runner.study import hunks
-from runner.study.store import key_of
+from runner.study import hunks, series
+from runner.study.own_git import Repository
+from runner.study.store import Store, key_of
 
 OLDER = Kernel("7.2")
 SEED = 20260520
@@ -65,6 +67,31 @@ def test_a_kernels_difference_is_cut_into_patches_that_lead_to_the_other() -> No
     assert sum(not patch.words for patch in found) >= 8 and sum(patch.words for patch in found) >= 8
     *others, big = sorted(found, key=lambda patch: len(patch.hunks))
     assert "kernel/time/ntp.c" in big.files and max(len(patch.hunks) for patch in others) <= 4
+
+
+def test_an_interrupted_series_goes_on_with_what_it_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It stops while it measures its second commit. The next command measures that one alone."""
+    ran: list[str] = []
+
+    def measure(program: Path, experiments: object) -> list[dict[str, object]]:
+        ran.append(program.parent.name)
+        if ran == ["a", "b"]:
+            raise KeyboardInterrupt
+        return [{"experiment": "lock", "of": program.parent.name}]
+
+    monkeypatch.setattr(series.judge, "measure", measure)
+    monkeypatch.setattr(series.Bench, "lifted", lambda self, commit, tag: SimpleNamespace(folder=tmp_path / commit))
+
+    def bench() -> series.Bench:
+        return series.Bench(Repository(tmp_path), UM, tmp_path, 1, (), Store(tmp_path, "series", "key"))
+
+    first = bench()
+    assert first.measured("a", "base")[1] == [{"experiment": "lock", "of": "a"}]
+    with pytest.raises(KeyboardInterrupt):
+        first.measured("b", "patch-1")
+    again = bench()
+    assert [again.measured(commit, "t")[1][0]["of"] for commit in ("a", "b")] == ["a", "b"]
+    assert ran == ["a", "b", "b"]
 
 
 @pytest.fixture

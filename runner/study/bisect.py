@@ -172,7 +172,8 @@ class Repository:
         return int(found or 0)
 
     def diffstat(self, commit: str) -> str:
-        return self._ask(self.tree, "diff", "--stat", f"{commit}^", commit, "--", "kernel/time", "include") or ""
+        said = self._ask(self.tree, "diff", "--stat", f"{commit}^", commit, "--", "kernel/time", "include")
+        return f" {said}" if said else ""
 
     def parent(self, commit: str) -> str:
         return self.commit(f"{commit}^")
