@@ -17,13 +17,15 @@ struct tick_stats {
 	u64 late_sum_cycles; /* of all delays, for their mean and deviation */
 	u128 late_squares;
 	u64 longest_idle;   /* ticks skipped in a row, at most */
-	u64 gap_max_cycles; /* virtual clock: the longest time between two ticks */
+	u64 gap_max_cycles; /* the longest time between two ticks */
 };
 
-/* Counts a tick that came so many cycles after its due time. */
-static inline void tick_stats_add(struct tick_stats *stats, u64 late)
+/* Counts a tick that came so many cycles after its due time, and after the tick before it. */
+static inline void tick_stats_add(struct tick_stats *stats, u64 late, u64 gap)
 {
 	stats->ticks++;
+	if (gap > stats->gap_max_cycles)
+		stats->gap_max_cycles = gap;
 	if (late > stats->late_max_cycles)
 		stats->late_max_cycles = late;
 	stats->late_sum_cycles += late;

@@ -52,9 +52,7 @@ static void deliver(struct ticker *ticker, u64 late)
 	ticker->sample(ticker->context);
 	ticker->tick(virtual.counter);
 	ticker->progress++;
-	tick_stats_add(stats, late);
-	if (virtual.counter - virtual.last > stats->gap_max_cycles)
-		stats->gap_max_cycles = virtual.counter - virtual.last;
+	tick_stats_add(stats, late, virtual.counter - virtual.last);
 	virtual.last = virtual.counter;
 }
 

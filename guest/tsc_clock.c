@@ -94,7 +94,7 @@ static void deliver(struct ticker *ticker, u64 now)
 {
 	struct tick_stats *stats = &ticker->stats;
 
-	tick_stats_add(stats, now - tsc.due);
+	tick_stats_add(stats, now - tsc.due, now - tsc.last);
 	if ((now - tsc.last) / ticker->interval > stats->longest_idle + 1)
 		stats->longest_idle = (now - tsc.last) / ticker->interval - 1;
 	tsc.last = now;

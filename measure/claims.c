@@ -77,18 +77,23 @@ s64 run_stray_fs(const struct run *run)
 	return (s64)(((u128)cycles * TB_FSEC_PER_NSEC) >> state.shift) + UNITS_FS;
 }
 
+/* 1.5 band / T, of an error that is low in the first half and high in the second. */
+s64 run_slope_fs(const struct run *run, s64 band_fs)
+{
+	return (s64)div_s128((s128)band_fs * 3 * 1000000,
+			     2 * (u64)(run->stats->last_us > 0 ? run->stats->last_us : 1));
+}
+
 /*
  * The bound is the largest of three: three standard errors of the slope; 0.001 ns/s; and the
- * largest slope of an error that stays within a band as wide as run_stray_fs() over the window T.
- * That slope is 1.5 band / T, of an error that is low in the first half and high in the second.
+ * largest slope of an error that stays within a band as wide as run_stray_fs().
  */
 s64 run_drift_bound_fs(const struct run *run)
 {
 	const u64 hz = run->clock->counter.hz;
 	s64 bound = DRIFT_FS, lean, noise;
 
-	lean = (s64)div_s128((s128)run_stray_fs(run) * 3 * 1000000,
-			     2 * (u64)(run->stats->last_us > 0 ? run->stats->last_us : 1));
+	lean = run_slope_fs(run, run_stray_fs(run));
 	noise = DEVIATIONS * stats_drift_error_fs_per_s(run->stats, hz, run->scratch);
 	if (lean > bound)
 		bound = lean;

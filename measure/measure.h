@@ -161,6 +161,9 @@ s64 run_bound_fs(const struct run *run);
  * tick: the furthest that a core on the line may stray, fs. */
 s64 run_stray_fs(const struct run *run);
 
+/* The largest slope over this window of an error that stays within a band this wide, fs/s. */
+s64 run_slope_fs(const struct run *run, s64 band_fs);
+
 /* What slope counts as drift, fs/s: 0.001 ns/s, or what this window cannot tell from dithering, or
  * three standard errors of the slope. A pure drift widens none of them. */
 s64 run_drift_bound_fs(const struct run *run);

@@ -51,11 +51,19 @@ static void metric_lateness(struct run *run)
 	metric_us(run, "late_tick_deviation_us", root(div_u128(about, n, NULL) << 20));
 }
 
+/* ns first, then us with three decimals. */
+static void metric_cycles_us(struct run *run, const char *name, u64 cycles)
+{
+	const u64 hz = run->clock->counter.hz;
+
+	ktap_metric(run->ktap, name,
+		    (s128)(cycles / hz * TB_NSEC_PER_SEC + cycles % hz * TB_NSEC_PER_SEC / hz), 3,
+		    3, "us");
+}
+
 void run_metrics(struct run *run)
 {
 	const struct stats *stats = run->stats;
-	const u64 hz = run->clock->counter.hz;
-	u64 late = run->ticker.stats.late_max_cycles;
 
 	run_metric_ns(run, "max_abs_ns", stats->max_abs_fs);
 	run_metric_ns(run, "rms_ns", stats_rms_fs(stats));
@@ -69,11 +77,9 @@ void run_metrics(struct run *run)
 	run_metric_since(run, "converged_10ns_s", stats->within_10ns_us);
 	run_metric_since(run, "converged_1ns_s", stats->within_1ns_us);
 	ktap_metric(run->ktap, "backwards", (s128)stats->backwards, 0, 0, "times");
-	/* ns first, then us with three decimals. */
-	ktap_metric(run->ktap, "late_tick_max_us",
-		    (s128)(late / hz * TB_NSEC_PER_SEC + late % hz * TB_NSEC_PER_SEC / hz), 3, 3,
-		    "us");
+	metric_cycles_us(run, "late_tick_max_us", run->ticker.stats.late_max_cycles);
 	metric_lateness(run);
+	metric_cycles_us(run, "tick_gap_max_us", run->ticker.stats.gap_max_cycles);
 	ktap_metric(run->ktap, "ticks", (s128)run->ticker.stats.ticks, 0, 0, "ticks");
 	ktap_metric(run->ktap, "samples", (s128)stats->count, 0, 0, "samples");
 	ktap_metric(run->ktap, "page_changes", (s128)run->feeds, 0, 0, "times");

@@ -184,6 +184,7 @@ def test_ticks_come_at_their_rate(hz: int, boot: Boot) -> None:
     assert abs(run.metric("ticks") - 0.4 * hz) <= 1
     # No interrupt is held off for longer than some thousand instructions, each a nanosecond.
     assert run.metric("late_tick_max_us") < 100
+    assert 1e6 / hz - 100 < run.metric("tick_gap_max_us") < 1e6 / hz + 100
 
 
 def test_tickless_leaves_out_ticks_but_keeps_time(boot: Boot) -> None:
