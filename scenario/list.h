@@ -28,6 +28,7 @@ extern const struct scenario scenario_vdso;
 extern const struct scenario scenario_told;
 extern const struct scenario scenario_disrupted;
 extern const struct scenario scenario_far;
+extern const struct scenario scenario_counter;
 extern const struct scenario scenario_years;
 extern const struct scenario scenario_discipline;
 extern const struct scenario scenario_device;

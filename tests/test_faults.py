@@ -60,7 +60,7 @@ STARTING = ("lock", "compare", "slew", "nohz", "late", "step", "freq", "recalibr
             "regress", "disrupted", "discipline", "years")
 FOLLOWING = tuple(name for name in STARTING if name not in ("clocks", "regress"))
 # These drive a core by hand, without a line.
-DRIVING = ("adjust", "leap", "sleep", "aux", "getters", "vdso", "told", "far")
+DRIVING = ("adjust", "leap", "sleep", "aux", "getters", "vdso", "told", "far", "counter")
 WATCHING = tuple(name for name in FOLLOWING if name not in ("rate", "smp", "years"))
 READING = (*WATCHING, "clocks", "years")
 
@@ -240,6 +240,13 @@ OWN = (
         ("no update sets the time back (vmclock-abi.h, VMCLOCK_FLAG_TIME_MONOTONIC)", "setback"),
         ("the marker changes when the guest is restored (UAPI.13, 0x10)", "restored"),
         ("the generation counter changes when the guest is restored (UAPI.13, 0x64)", "restored"))),
+    *(Row("counter", claim, fault) for claim, fault in (
+        ("another counter takes over, and no clock moves", "counter-jumps"),
+        ("the clocks go on at the rate of the counter that took over", "counter-rate"),
+        ("a counter that wraps at 24, 32, 56 or 64 bits, or passes 2^63, counts on", "counter-unmasked"),
+        ("a counter that is a little behind reads as the latest tick", "behind-lost"),
+        ("the time of an idle of minutes is read and accumulated to the ns", "idle-lost"),
+        ("so is the time of an idle that is too long for 64 bits of cycles times mult", "idle-lost"))),
     *(Row("far", claim, fault) for claim, fault in (
         ("no clock is off over 2^31 s, in 2038", "seconds-31-bits"),
         ("nor a second that is read or told over it", "seconds-31-bits"),

@@ -28,6 +28,8 @@ static enum tk_error fault_init(const struct tk_setup *setup)
 	if (fault_is("recalibrate-divides"))
 		weak.switches &= ~(u32)TK_DIVZERO;
 	error = native_init(&weak);
+	if (fault_is("counter-unmasked"))
+		core.mask = ~0ULL;
 	/* As a cs_tick_adj that is 1 ppm wrong. */
 	if (fault_is("tick-length"))
 		core.ntp.tick_length += core.ntp.tick_length / 1000000;
@@ -38,6 +40,7 @@ static void fault_tick(u64 now)
 {
 	const s64 maxerror = core.ntp.time_maxerror;
 	const s32 tai = core.tai_offset;
+	const bool idle = now - core.cycle_last > 100000 * core.cycle_interval;
 
 	ticks++;
 	if (fault_is("tick-dropped") && ticks % 10)
@@ -60,6 +63,8 @@ static void fault_tick(u64 now)
 		core.ntp_error = 0;
 	if (fault_is("mult-above"))
 		core.mult += 2;
+	if (fault_is("idle-lost") && idle)
+		core.xtime_nsec += 1ULL << core.shift;
 	/* As of a tick that moved the clock and did not store how far: 1 ns each. */
 	if (fault_is("copy-skipped"))
 		core.xtime_nsec -= 1ULL << core.shift;
@@ -90,6 +95,8 @@ static void fault_read(u64 (*counter)(void *context), void *context, struct tk_t
 	native_read(counter, context, time);
 	if (fault_is("reader-back") && ++reads % 50 == 0)
 		time->mono_ns -= SECOND_NS;
+	if (fault_is("behind-lost") && (s64)(time->counter - core.cycle_last) < 0)
+		time->mono_ns--;
 	/* The seconds of the tick before with the rest of the next one. */
 	if (fault_is("reader-torn") && ++reads % 50 == 0)
 		time->instant += instant_from_nsec(1000000);
@@ -156,6 +163,19 @@ static enum tk_error fault_settime(u64 now, s64 sec, u32 nsec)
 	return error;
 }
 
+static enum tk_error fault_change_counter(u64 now, const struct tk_counter *next, u64 next_now)
+{
+	struct tk_counter other = *next;
+	enum tk_error error;
+
+	if (fault_is("counter-rate"))
+		other.hz -= other.hz / 1000;
+	error = native_change_counter(now, &other, next_now);
+	if (fault_is("counter-jumps"))
+		core.xtime_nsec += 1ULL << core.shift;
+	return error;
+}
+
 static enum tk_error fault_recalibrate(u64 now, bool stopped)
 {
 	enum tk_error error;
@@ -178,7 +198,7 @@ const struct tk_ops tk_native = {
 	.add_time_offset = fault_add_time_offset,
 	.adjtimex = fault_adjtimex,
 	.settime = fault_settime,
-	.change_counter = native_change_counter,
+	.change_counter = fault_change_counter,
 	.recalibrate = fault_recalibrate,
 	.state = native_state,
 	.readings = fault_readings,
