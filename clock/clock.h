@@ -36,8 +36,11 @@ static inline void tick_stats_add(struct tick_stats *stats, u64 late, u64 gap)
 struct ticker {
 	u64 interval;  /* cycles a tick, above 0 */
 	bool tickless; /* skip ticks while idle */
-	u32 late_ns;   /* virtual clock: each tick comes up to this late, at random */
-	u64 seed;      /* of the random generator */
+	/* Virtual clock: each tick's delay in turn, over and over; 0 of them: by late_ns. */
+	const u32 *recorded_ns;
+	u32 recorded;
+	u32 late_ns; /* virtual clock: each tick comes up to this late, at random */
+	u64 seed;    /* of the random generator */
 	/* Called in run_until() on the virtual clock, and in the interrupt on the real one. */
 	void (*tick)(u64 now);
 	/*

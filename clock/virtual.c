@@ -15,6 +15,7 @@ static struct {
 	u64 last;	 /* when the last one was delivered */
 	u64 late_cycles; /* at most */
 	u64 random;
+	u64 delivered; /* ticks, for their recorded delays */
 	struct virtual_setup setup;
 	union {
 		struct vmclock_abi abi;
@@ -35,6 +36,7 @@ static void virtual_ticks_start(struct clock *clock, struct ticker *ticker)
 	virtual.late_cycles = (u64)div_u128((u128)ticker->late_ns * clock->counter.hz,
 					    TB_NSEC_PER_SEC, NULL);
 	virtual.random = ticker->seed;
+	virtual.delivered = 0;
 	clock->ticker = ticker;
 }
 
@@ -77,12 +79,22 @@ static void schedule_next(struct ticker *ticker)
 		ticker->stats.longest_idle = idle;
 }
 
+static u64 delay(const struct clock *clock)
+{
+	const struct ticker *ticker = clock->ticker;
+
+	if (ticker->recorded)
+		return (u64)div_u128(
+			(u128)ticker->recorded_ns[virtual.delivered++ % ticker->recorded] *
+				clock->counter.hz,
+			TB_NSEC_PER_SEC, NULL);
+	return virtual.late_cycles ? random_next(&virtual.random) % (virtual.late_cycles + 1) : 0;
+}
+
 static void virtual_run_until(struct clock *clock, u64 until)
 {
 	while (clock->ticker && (s64)(until - virtual.due) >= 0) {
-		deliver(clock->ticker, virtual.late_cycles ? random_next(&virtual.random) %
-								     (virtual.late_cycles + 1)
-							   : 0);
+		deliver(clock->ticker, delay(clock));
 		schedule_next(clock->ticker);
 	}
 	if ((s64)(until - virtual.counter) > 0)

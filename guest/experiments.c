@@ -21,6 +21,9 @@ void experiments_check(const struct experiments *experiments, const struct machi
 		const struct scenario_params *params = &experiments->params[i];
 		enum tsc_clock_error error = TSC_CLOCK_OK;
 
+		if (params->record[0] || params->ticks[0])
+			bail_out("record= and ticks= name files of the host: ./tickbench sim reads "
+				 "them");
 		if (params->clock == CLOCK_TSC)
 			error = tsc_clock_check(machine, params);
 		if (error)

@@ -2,12 +2,15 @@
 /* The random parts of a true time, in integers. */
 #include "lib/random.h"
 #include "measure/noise.h"
+#include "measure/record.h"
 
 #define E18	    1000000000000000000ULL
 #define NORMAL_UNIT (1LL << 16)
 #define Z_UNIT	    (1LL << 30)
 #define CELL_ROOT   4 /* of NOISE_CELLS: a walk of so much in a cell is one of 1 in a second */
 #define PS_PER_SEC  1000000000000ULL
+
+#define CELL_PS (PS_PER_SEC / NOISE_CELLS)
 
 /* Sources of variance v, one an octave, have S(f) = v / (ln 2 f), and an Allan variance of 2v. */
 #define HALF_ROOT_E5 70711
@@ -79,15 +82,19 @@ static s64 wander_e18(const struct noise *noise)
 static void next_cell(struct noise *noise)
 {
 	struct noise_cell *now = &noise->now;
-	s64 frequency_e18;
+	s64 frequency_e18, recorded_fs;
 
 	noise->before = *now;
 	now->counter += noise->cell_cycles;
 	now->phase += now->change;
 	frequency_e18 = flicker_e18(noise) + walk_e18(noise) + wander_e18(noise) + noise->step_e18;
 	noise->cells++;
+	recorded_fs = record_has_pairs() ? record_phase_fs(noise->cells * CELL_PS) -
+						   record_phase_fs((noise->cells - 1) * CELL_PS)
+					 : 0;
 	/* A cell is a second / 16: 2^60 units of 2^-64 s. Below 2^63 * 2^60. */
-	now->change = div_s128((s128)frequency_e18 * (1LL << 60), E18);
+	now->change = div_s128((s128)frequency_e18 * (1LL << 60), E18) +
+		      div_s128((s128)recorded_fs * ((s128)1 << 64), TB_FSEC_PER_SEC);
 }
 
 void noise_init(struct noise *noise, const struct noise_params *params, u64 seed, u64 hz,

@@ -5,12 +5,20 @@
  * constant within a cell of a sixteenth of a second, and the phase is its integral.
  *
  * Parts, each with random numbers of its own, so that one of them can be changed alone:
- *   white    of each measurement of the phase (not of the true time): standard deviation
- *   flicker  of the frequency: sources of equal variance that are redrawn every 1, 2, 4, ... cells
- *            (R. F. Voss, M. Gardner); their sum has a spectrum of 1/f from 16 Hz to 2^-14 Hz, and
- * an Allan deviation that is flat there, at the value given walk     of the frequency: what it
- * walks in a second, standard deviation wander   of the frequency, as by temperature: an amplitude
- * and a period; a cubic, within 2 % of a sine
+ *
+ * White noise of each measurement of the phase, and not of the true time.
+ *
+ * Flicker of the frequency: sources of equal variance that are redrawn every 1, 2, 4, ... cells (R.
+ * F. Voss, M. Gardner). Their sum has a spectrum of 1/f from 16 Hz to 2^-14 Hz, and an Allan
+ * deviation that is flat there, at the value given.
+ *
+ * Walk of the frequency: what it walks in a second. White noise and walk are given as standard
+ * deviations.
+ *
+ * Wander of the frequency, as by temperature: an amplitude and a period. It is a cubic, within 2 %
+ * of a sine.
+ *
+ * And what a real host's time did, where there is a record (measure/record.h).
  */
 #ifndef TB_MEASURE_NOISE_H
 #define TB_MEASURE_NOISE_H

@@ -133,6 +133,11 @@ static const struct field fields[] = {
 	  "discipline: step of the true frequency" },
 	{ "jump_ns", KIND_FIXED, AT(discipline.jump_ns), -100000000, 100000000, 0, NULL,
 	  "discipline: step of the true phase" },
+	{ "record", KIND_TEXT, AT(record), 0, 0, 0, NULL,
+	  "discipline, host process: a file of counter and time pairs, as vmclock-host --record "
+	  "writes it: the true time wanders as that host's did" },
+	{ "ticks", KIND_TEXT, AT(ticks), 0, 0, 0, NULL,
+	  "host process: a file with the delay of each tick after its due time, ns" },
 	{ "samples", KIND_BOOL, AT(samples), 0, 1, 0, NULL, "ship the samples" },
 };
 

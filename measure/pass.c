@@ -3,6 +3,7 @@
  * Lets time pass: windows of the statistics, ticks, and a sample whenever the clock requests one.
  */
 #include "measure/measure.h"
+#include "measure/record.h"
 #include "measure/reading.h"
 
 u64 run_cycles_in_ms(const struct run *run, u64 ms)
@@ -51,6 +52,7 @@ void run_ticks_start(struct run *run)
 	ticker->interval = state.cycle_interval;
 	ticker->tickless = run->params->tickless;
 	ticker->late_ns = run->params->late_ns;
+	ticker->recorded = record_ticks(&ticker->recorded_ns);
 	ticker->seed = run->params->seed;
 	ticker->tick = run->tick ? run->tick : run->tk->tick;
 	ticker->sample = look;

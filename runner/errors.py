@@ -61,6 +61,7 @@ class Problem(enum.Enum):
     COMPARE = "see `tickbench compare --help`, and docs/compare.md"
     COMPARE_SAMPLES = "copy the samples beside the report, or measure again"
     BAD_REPORT = "docs/report.md has the schema"
+    BAD_RECORD = "docs/discipline.md says what a record is"
 
 
 class CannotRun(Exception):

@@ -175,10 +175,17 @@ static void report_stability(struct run *run)
 	}
 }
 
-/* The bound of being back: the worst of the settled part, at least 1 ns, as a power of two. */
-static u32 bound_octave(s64 settled_max_fs)
+/*
+ * The bound of being back: the worst of the settled part, at least 1 ns and a step of mult over a
+ * tick, as a power of two.
+ */
+static u32 bound_octave(const struct run *run, s64 settled_max_fs)
 {
-	return octave(settled_max_fs > TB_FSEC_PER_NSEC ? settled_max_fs : TB_FSEC_PER_NSEC) + 1;
+	s64 bound_fs = run_step_fs(run);
+
+	if (bound_fs < TB_FSEC_PER_NSEC)
+		bound_fs = TB_FSEC_PER_NSEC;
+	return octave(settled_max_fs > bound_fs ? settled_max_fs : bound_fs) + 1;
 }
 
 /* From the start to the end of the settled part: when the error was beyond a bound, last. */
@@ -208,7 +215,8 @@ static s64 report_settled(struct run *run, const struct strays *locking)
 	run_metric_ns(run, "page_rms_ns", page_rms_fs());
 	report_stability(run);
 	report_within(run, locking);
-	run_metric_since(run, "lock_s", within_us(run, locking, bound_octave(part->max_abs_fs)));
+	run_metric_since(run, "lock_s",
+			 within_us(run, locking, bound_octave(run, part->max_abs_fs)));
 	return part->max_abs_fs;
 }
 
@@ -221,7 +229,7 @@ static void report_step(struct run *run, const char *name, s64 settled_max_fs)
 	named(run, name, "rms_ns", stats_rms_fs(&discipline.part));
 	str_printf(metric, sizeof(metric), "%s_back_s", name);
 	run_metric_since(run, metric,
-			 within_us(run, &discipline.strays, bound_octave(settled_max_fs)));
+			 within_us(run, &discipline.strays, bound_octave(run, settled_max_fs)));
 }
 
 static void run_part(struct run *run, enum part part)
@@ -379,7 +387,8 @@ static void discipline_run(struct run *run)
 		ktap_metric(run->ktap, "samples", (s128)run->stats->count, 0, 0, "samples");
 		ktap_report(run->ktap, !discipline.daemon.refused,
 			    "the core takes all that the policy asks of it");
-		if (follows && !(run->phase_rule & (TK_PHASE_AT_LAST | TK_PHASE_WHOLE_NS)))
+		if (follows && run->clock->is_virtual &&
+		    !(run->phase_rule & (TK_PHASE_AT_LAST | TK_PHASE_WHOLE_NS)))
 			run_claim_account(run, RESTS_ON);
 		run_claim_sane(run);
 	}

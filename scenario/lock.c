@@ -16,7 +16,7 @@ static void claim_exact(struct run *run)
 {
 	const u32 rests_on = TK_REMAINDER | TK_REFERENCE | TK_FEED;
 
-	if (run->params->tickless || run->params->late_ns) {
+	if (run->params->tickless || run->params->late_ns || run->ticker.recorded) {
 		run_claim_stays(run, rests_on | TK_CLAWBACK);
 		return;
 	}

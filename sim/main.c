@@ -139,6 +139,7 @@ static void run_all(const struct experiments *experiments, const struct options 
 	for (u32 i = 0; i < experiments->count; i++) {
 		setup = params_virtual_setup(&experiments->params[i]);
 		virtual_clock_init(&clock, &setup);
+		use_records(&experiments->params[i]);
 		if (options->page)
 			use_page(&clock, options->page);
 		scenarios_run(&experiments->params[i], &clock, io);

@@ -22,6 +22,9 @@ void guard_init(void);
 /* page.c: maps a file as this clock's page. Ends the process if the file cannot be a page. */
 void use_page(struct clock *clock, const char *path);
 
+/* record.c: reads the files that params name. Ends the process with words if one is no record. */
+void use_records(const struct scenario_params *params);
+
 /* json.c: a struct output's function: takes KTAP, and prints one JSON object a run on stdout. */
 void to_json(void *context, const char *text, size_t length);
 

@@ -5,6 +5,7 @@ cores of this machine, and kept."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import sys
@@ -22,7 +23,7 @@ from runner.errors import CannotRun, Problem, Status
 from runner.lift import words as core_words
 from runner.report import plot, report, table
 from runner.report.progress import stderr
-from runner.study import cells, matrix, parallel
+from runner.study import cells, matrix, parallel, records
 
 Run = dict[str, Any]
 POLICIES = ("ideal", "reference", "reference:at-once", "reference:linear", "reference:step", "freqhold", "linear",
@@ -73,6 +74,8 @@ def parser() -> options.Parser:
     add("--policies", default=",".join(POLICIES), metavar="NAME,...", help="(default %(default)s)")
     add("--noise", default="white,host", metavar="NAME,...",
         help=f"of {', '.join(NOISES)} (default %(default)s)")
+    add("--vary", metavar="NAME=VALUE,...", help="each policy with each of these values of a parameter")
+    add("--markdown", action="store_true", help="print the tables as Markdown, as docs/discipline.md has them")
     add("--json", action="store_true", help="print report.json on stdout and nothing else there")
     add("--again", action="store_true", help="measure again: keep no result of an earlier run")
     add("--jobs", type=options.positive, metavar="N", help="at the same time (default: one a core)")
@@ -84,14 +87,25 @@ def parser() -> options.Parser:
 
 def policy_words(policy: str) -> tuple[str, ...]:
     """`phc2sys`, or `reference:RULE`. CannotRun for a rule that there is not."""
-    name, _, rule = policy.partition(":")
-    if rule and (name != "reference" or rule not in RULES):
+    name, *rules = policy.split(":")
+    if rules and (name != "reference" or not set(rules) <= set(RULES)):
         raise CannotRun(Problem.USAGE, f"there is no policy {policy}; the rules are reference:{', :'.join(RULES)}")
-    return (f"policy={name}", *RULES.get(rule, ()))
+    return (f"policy={name}", *(word for rule in rules for word in RULES[rule]))
 
 
-def matrix_of(core: str, policies: Sequence[str], noises: Sequence[str], words: Sequence[str]) -> cells.Matrix:
-    """A cell for each noise and policy. CannotRun for a noise that there is not."""
+def varied(words: str | None) -> tuple[str, ...]:
+    """`page_s=1,16,64` as page_s=1, page_s=16, page_s=64; an empty word where nothing varies."""
+    if words is None:
+        return ("",)
+    name, equals, values = words.partition("=")
+    if not (name and equals and values):
+        raise CannotRun(Problem.USAGE, f"--vary {words} is not NAME=VALUE,VALUE,...")
+    return tuple(f"{name}={value}" for value in values.split(","))
+
+
+def matrix_of(core: str, policies: Sequence[str], noises: Sequence[str], words: Sequence[str],
+              vary: Sequence[str] = ("",)) -> cells.Matrix:
+    """A cell for each noise, policy and varied word. CannotRun for a noise that there is not."""
     for name in noises:
         if name not in NOISES:
             raise CannotRun(Problem.USAGE, f"there is no noise {name}; there are: {', '.join(NOISES)}")
@@ -99,11 +113,11 @@ def matrix_of(core: str, policies: Sequence[str], noises: Sequence[str], words: 
         raise CannotRun(Problem.USAGE, f"{wrong[0]} is said by an option, or is always the same")
     hz = next((word.partition("=")[2] for word in words if word.startswith("hz=")), "1000")
     made = []
-    for noise in noises:
-        for policy in policies:
-            axes = (("noise", noise), ("policy", policy), ("hz", hz))
-            made.append(cells.Cell("discipline", core, axes, (
-                "scenario=discipline", *policy_words(policy), *NOISES[noise], *words)))
+    for noise, policy, word in itertools.product(noises, policies, vary):
+        rate = word.partition("=")[2] if word.startswith("hz=") else hz
+        axes = (("noise", noise), ("policy", f"{policy} {word}".strip()), ("hz", rate))
+        made.append(cells.Cell("discipline", core, axes, (
+            "scenario=discipline", *policy_words(policy), *NOISES[noise], *words, *([word] if word else []))))
     return cells.Matrix((core,), tuple(made), "the command line")
 
 
@@ -184,11 +198,26 @@ def show(runs: Sequence[Run], noises: Sequence[str], console: Console) -> None:
         wide.print(made)
 
 
+def markdown(runs: Sequence[Run], noises: Sequence[str]) -> list[str]:
+    """The same as lines of Markdown."""
+    lines = []
+    for noise, its in by_noise(runs, noises):
+        titles = ["policy", *(" ".join(column.title.split("\n")).strip() for column in COLUMNS)]
+        titles = [f"{before.split(' step')[0]} {title}" if title == "back in s" else title
+                  for before, title in zip(["", *titles], titles)]
+        lines += ["", f"noise: {noise} {'`' + ' '.join(NOISES[noise]) + '`' if NOISES[noise] else ''}".strip(), "",
+                  f"| {' | '.join(titles)} |", "|" + " --- |" * len(titles)]
+        lines += [f"| {run['cell']['policy']} | " + " | ".join(cell_of(run, column) for column in COLUMNS) + " |"
+                  for run in its]
+    return lines
+
+
 def main(arguments: Sequence[str]) -> Status:
     given = parser().parse_intermixed_args(list(arguments))
     core_words.parse(given.core)
     noises, policies = given.noise.split(","), given.policies.split(",")
-    wanted = matrix_of(given.core, policies, noises, given.words)
+    words = [records.kept(word, given.build) for word in given.words]
+    wanted = matrix_of(given.core, policies, noises, words, varied(given.vary))
     folder = given.output or given.build / "discipline"
     with output.prepared(folder):
         runs = measured(wanted, given, folder, stderr())
@@ -200,6 +229,8 @@ def main(arguments: Sequence[str]) -> Status:
         if given.json:
             json.dump(document, sys.stdout, indent=1)
             print()
+        elif given.markdown:
+            print("\n".join(markdown(runs, noises)))
         else:
             console = table.console()
             show(runs, noises, console)

@@ -11,6 +11,7 @@
 #include "vmclock/host/counter.h"
 #include "vmclock/host/log.h"
 #include "vmclock/host/publish.h"
+#include "vmclock/host/recording.h"
 #include "vmclock/host/stop.h"
 
 #define WARM_UP_STEP_US 1000
@@ -79,6 +80,7 @@ static void sample_clock(struct live *live)
 		live->window.strangers = 0;
 	}
 	window_add(&live->window, &pair, SPAN_NS);
+	recording_add(&pair);
 }
 
 static void warm_up(struct live *live)
@@ -173,6 +175,8 @@ enum status publish_live(const struct options *options)
 
 	live.options = options;
 	leap_find(&live.leap, options->leap_list);
+	if (options->record && !recording_open(options->record))
+		return STATUS_COULD_NOT;
 	if (!open_all(&live))
 		return STATUS_COULD_NOT;
 	if (!host_counter_invariant())
@@ -197,6 +201,7 @@ enum status publish_live(const struct options *options)
 		sleep_until_us(now);
 	}
 	lines_end(&live);
+	recording_close();
 	log_end(why, live.lines);
 	return STATUS_DONE;
 }

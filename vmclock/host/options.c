@@ -48,6 +48,9 @@ static const char help[] =
 	"  --generation N      state this VM generation counter; it grows by one when a snapshot "
 	"is\n"
 	"                      restored (default: none)\n"
+	"  --record FILE       write what the host's clock does into a new file, ten pairs of "
+	"counter and\n"
+	"                      time a second, for ./tickbench discipline\n"
 	"  --json              one JSON object a line, for programs\n"
 	"  --die-with-parent   end when the process that started this one does\n"
 	"\n"
@@ -78,6 +81,7 @@ enum {
 	OPT_CLOCK_ERROR,
 	OPT_MARKER,
 	OPT_GENERATION,
+	OPT_RECORD,
 	OPT_JSON,
 	OPT_PARENT,
 	OPT_HELP,
@@ -103,6 +107,7 @@ static const struct option table[] = {
 	{ "clock-error", required_argument, NULL, OPT_CLOCK_ERROR },
 	{ "marker", required_argument, NULL, OPT_MARKER },
 	{ "generation", required_argument, NULL, OPT_GENERATION },
+	{ "record", required_argument, NULL, OPT_RECORD },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "die-with-parent", no_argument, NULL, OPT_PARENT },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -291,6 +296,9 @@ static bool take_switch(struct options *options, int option)
 static bool parse_host(struct options *options, int option, const char *value)
 {
 	switch (option) {
+	case OPT_RECORD:
+		options->record = value;
+		return true;
 	case OPT_CLOCK_ERROR:
 		if (str_to_fixed(value, 0, &options->clock_error_ns) &&
 		    options->clock_error_ns >= -1000000000 && options->clock_error_ns <= 1000000000)
