@@ -5,6 +5,7 @@ Assumes QEMU and TCG."""
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,11 @@ from runner import simulate
 from runner.disruption import journey, table
 from runner.disruption.disrupt import KINDS
 from runner.guest import firmware
+from runner.report import plot
+
+
+# Other QEMUs to test with: paths, joined by colons.
+OTHERS = os.environ.get("TICKBENCH_QEMU_NEW", "").split(":")
 
 
 def command(name: str, output: Path, built: Path, *arguments: str) -> tuple[int, dict[str, Any], str]:
@@ -48,6 +54,15 @@ def test_a_guest_is_migrated_between_hosts_that_disagree(tmp_path: Path, built: 
     assert {"every disruption is noticed", "the guest sees each migration as one disruption"} <= {
         claim["sentence"] for claim in run["claims"]}
     assert (tmp_path / "samples.bin").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_a_guest_is_migrated_and_restored_by_another_qemu(tmp_path: Path, built: Path, other: str) -> None:
+    if not other:
+        pytest.skip("TICKBENCH_QEMU_NEW names no QEMU")
+    for name, words in (("migrate", ("--count", "2")), ("disrupt", ("snapshot",))):
+        status, _, said = command(name, tmp_path, built, "--qemu", other, *words)
+        assert status == 0, said
 
 
 @pytest.mark.parametrize("kind", ["stop", "snapshot", "clone", "kill"])
@@ -95,6 +110,22 @@ def test_the_scenario_disrupts_its_own_page_on_the_virtual_clock(built: Path) ->
     # It was told to be 250 ms off, to either side, for 100 ms.
     assert [round(saw.off_ns / 1e6) for saw in seen] == [-250, 250, -250]
     assert all(saw.unknown_ms == 100 and saw.after_ns == 0 for saw in seen)
+
+
+def test_the_picture_marks_what_the_guest_saw() -> None:
+    from matplotlib.figure import Figure
+
+    def marks(causes: int, seen: int) -> tuple[int, list[str]]:
+        axes = Figure().subplots()
+        plot._mark_disruptions(axes, {"disruptions": {
+            "causes": [{"what": "migrate", "host": f"host {number}"} for number in range(causes)],
+            "seen": [{"at_s": number, "unknown_ms": 30} for number in range(seen)]}})
+        return len(axes.lines), [text.get_text() for text in axes.texts]
+
+    assert marks(2, 2) == (2, ["migrate, host 0", "migrate, host 1"])
+    assert marks(1, 2) == (2, [])
+    assert marks(100, 100) == (100, [])
+    plot._mark_disruptions(None, {"scenario": "lock"})
 
 
 def test_causes_and_sights_that_do_not_correspond_are_not_paired() -> None:

@@ -53,6 +53,22 @@ def test_arguments_reach_guest_and_qemu(tmp_path: Path, run_fake: RunQemu) -> No
     assert args[-2:] == ["-d", "int"]
 
 
+def test_ram_is_the_first_of_the_memory_blocks(tmp_path: Path, run_fake: RunQemu) -> None:
+    """QEMU 10 and 11 abort a live migration under TCG (tlb_reset_dirty_range_all) where another one is."""
+    run_fake(fakes.serial(tmp_path, GOOD, 33), "scenario=lock")
+    args = (tmp_path / "qemu.args").read_text().splitlines()
+    backends = [word for word in args if word.startswith("memory-backend-")]
+    size = args[args.index("-m") + 1].split(",")[0]
+    assert backends[0] == f"memory-backend-ram,id=pc.ram,size={size}"
+    assert "q35,memory-backend=pc.ram" in args and len(backends) == 3
+
+
+@pytest.mark.parametrize("version, option", [
+    ("7.2.22", "-mon"), ("10.0", "-mon"), ("11.0.9", "-mon"), ("11.1", "-object"), ("12.0.1", "-object")])
+def test_the_monitor_is_asked_for_as_this_qemu_wants_it(version: str, option: str) -> None:
+    assert qemu.monitor(version)[0] == option
+
+
 def test_the_debugger_is_announced_and_qemu_waits_for_it(tmp_path: Path, run_fake: RunQemu) -> None:
     ended = run_fake(fakes.serial(tmp_path, GOOD, 33), "--gdb")
     assert "target remote :1234" in ended.stdout

@@ -17,6 +17,7 @@ from runner.guest.accel import Accel
 from runner.guest.addresses import addresses
 
 OLDEST = (7, 2)
+MONITOR_OBJECT = (11, 1)
 # Maps a file at an address which no table of the firmware calls RAM. Linux would add a pc-dimm's memory to its own.
 MAPPER = "virtio-pmem-pci"
 EXIT_DEVICE = "isa-debug-exit,iobase=0xf4,iosize=4"
@@ -129,8 +130,11 @@ def command(
     cpu = list(accel.args)
     for flag in table.cpu_flags(groups):
         cpu[cpu.index("-cpu") + 1] += f",+{flag}"
+    memory = table.memory_mib(groups)
+    # RAM is the first of QEMU's blocks of memory. Under TCG, QEMU 10 and 11 abort a live migration where it is not.
     args = [qemu.path, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-            "-M", "q35", "-smp", str(table.cpus(groups)), "-m", f"{table.memory_mib(groups)}M,slots=2,maxmem=16G", *cpu,
+            "-object", f"memory-backend-ram,id=pc.ram,size={memory}M", "-M", "q35,memory-backend=pc.ram",
+            "-smp", str(table.cpus(groups)), "-m", f"{memory}M,slots=2,maxmem=16G", *cpu,
             "-device", EXIT_DEVICE,
             "-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial"]
     args += boot.args(append_line(groups))
@@ -140,10 +144,17 @@ def command(
         args += ["-chardev", f"file,id=samples,path={quote(samples)}",
                  "-device", "isa-debugcon,iobase=0xe9,chardev=samples"]
     if qmp_fd is not None:
-        args += ["-chardev", f"socket,id=qmp,fd={qmp_fd}", "-mon", "chardev=qmp,mode=control"]
+        args += ["-chardev", f"socket,id=qmp,fd={qmp_fd}", *monitor(qemu.version)]
     if gdb:
         args += ["-s", "-S"]
     return [*args, *extra]
+
+
+def monitor(version: str) -> list[str]:
+    """The options for a monitor that speaks QMP on the chardev "qmp". -mon is deprecated since 11.1, with a warning."""
+    if tuple(int(part) for part in version.split(".")) >= MONITOR_OBJECT:
+        return ["-object", "monitor-qmp,id=monitor,chardev=qmp"]
+    return ["-mon", "chardev=qmp,mode=control"]
 
 
 def append_line(groups: Sequence[scenarios.Group]) -> str:

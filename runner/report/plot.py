@@ -26,6 +26,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (2, 2)), (0, (6, 2, 2, 2)))
 MARKS = "osD^v<>"
 LIMIT = "#555555"
+WORDS_MAX = 20  # disruptions that are named in a picture
 LEAST_NS = 1e-6  # a femtosecond: what samples are rounded to, and what a logarithmic axis begins with
 FORMATS = ("png", "svg", "pdf")
 
@@ -121,6 +122,21 @@ def _draw_traces(axes: Any, record: Samples, run: dict[str, Any] | None) -> None
     _plain(axes)
 
 
+def _mark_disruptions(axes: Any, run: dict[str, Any]) -> None:
+    """A line at each disruption that the guest saw, and a band for as long as it knew no time; what it was, where
+    there is room for the words. Drawn under the error."""
+    found = run.get("disruptions") or {"seen": [], "causes": []}
+    seen, causes = found["seen"], found["causes"]
+    for number, saw in enumerate(seen):
+        axes.axvspan(saw["at_s"], saw["at_s"] + (saw["unknown_ms"] or 0) / 1000, color=BAND, alpha=0.5, linewidth=0,
+                     zorder=0)
+        axes.axvline(saw["at_s"], color=COLOURS[1], linewidth=0.6 if len(seen) <= WORDS_MAX else 0.3, zorder=0)
+        if len(seen) == len(causes) <= WORDS_MAX:
+            cause = causes[number]
+            axes.annotate(f"{cause['what']}, {cause['host']}", (saw["at_s"], 1), xycoords=("data", "axes fraction"),
+                          xytext=(2, -2), textcoords="offset points", rotation=90, va="top", fontsize=6)
+
+
 def draw(records: Sequence[Samples], runs: Sequence[dict[str, Any]], path: Path) -> bool:
     """The picture of runs, a row each; false if there is nothing to draw. runs[i] is of the record with run == i;
     a record without a run is drawn under its own name."""
@@ -142,6 +158,8 @@ def draw(records: Sequence[Samples], runs: Sequence[dict[str, Any]], path: Path)
             left.set_yscale("symlog", linthresh=threshold)
         else:
             left.ticklabel_format(axis="y", useOffset=False)
+        if run:
+            _mark_disruptions(left, run)
         if least <= 0 <= greatest:
             left.axhline(0, color="black", linewidth=0.4)
         left.set_title(title(record, run), loc="left", fontsize=9)
