@@ -114,6 +114,7 @@ EXAMPLES = {
 
 
 PERIODIC = "lift kernels configured without NO_HZ"
+SMP = "lift kernels with CONFIG_SMP: with the locks and barriers of a kernel for several CPUs"
 
 
 class _Captured(Exception):
@@ -204,6 +205,7 @@ def run_parser() -> Parser:
     add("--boot", choices=("pvh", "uefi"), default="pvh", help="pvh boots by qboot, uefi by OVMF")
     add("--core", metavar="CORE", help="native, or linux:TREE[,TREE...] to lift the cores of kernels")
     add("--periodic", action="store_true", help=PERIODIC)
+    add("--smp", action="store_true", help=SMP)
     add("--icount", action="store_true",
         help="count instructions (TCG): every run has the same virtual time, to the cycle")
     add("--qemu", metavar="PATH", help="the QEMU to use (default: qemu-system-x86_64)")
@@ -226,6 +228,7 @@ def sim_parser() -> Parser:
     parser.add_argument("words", nargs="*", metavar="name=value", help="experiments, see below")
     parser.add_argument("--core", metavar="CORE", help="native, or linux:TREE[,TREE...] to lift the cores of kernels")
     parser.add_argument("--periodic", action="store_true", help=PERIODIC)
+    parser.add_argument("--smp", action="store_true", help=SMP)
     parser.add_argument("--raw", action="store_true", help="print its output as it comes, and no table")
     _folders(parser, "sim")
     return parser

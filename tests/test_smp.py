@@ -5,6 +5,7 @@ and what it finds where a core changes its sequence count in the wrong order. As
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +13,13 @@ from typing import Any
 
 import pytest
 
-from conftest import Ended, need
-from liftable import Kernel, lifted, simulate
+from conftest import Ended, build_path, need
+from liftable import UM, Kernel, lifted, simulate
 from runner.errors import CannotRun
 from runner.guest import firmware
+from runner.lift import kbuild, lift
 from runner.lift.detect import TIMEKEEPING
+from runner.lift.kbuild import Variant
 from variants import Edit, Varied
 
 TORN = "no reading of any clock is torn, on whichever CPU"
@@ -77,8 +80,31 @@ def test_no_kernel_tears_a_reading(kernel: Kernel) -> None:
 
 def test_a_count_that_a_kernel_changes_too_late_is_found(tmp_path_factory: pytest.TempPathFactory) -> None:
     varied = Varied(Kernel("7.3"), tmp_path_factory.mktemp("v7.3"))
-    folder = varied.lifted(*LATE_COUNT, programs=("tickbench-sim",)).folder
-    ended = subprocess.run([str(folder / "tickbench-sim"), "core=linux", "scenario=smp", FOUND],
-                           capture_output=True, text=True, timeout=100)
+    # In the build folder of all tests: what kbuild prepared for the tree as it is serves here too.
+    build = Path(os.path.relpath(build_path(), lift.ROOM))
+    with varied.edited(*LATE_COUNT) as tree:
+        folder = lift.lift(str(tree), UM, build_path() if ".." in build.parts else build, ("tickbench-sim",)).folder
+        ended = subprocess.run([str(folder / "tickbench-sim"), "core=linux", "scenario=smp", FOUND],
+                               capture_output=True, text=True, timeout=100)
     assert ended.returncode == 1, ended.stdout
     assert f"    not ok 5 {TORN}" in ended.stdout or f"    not ok 6 {BACK}" in ended.stdout, ended.stdout
+
+
+def test_a_kernel_for_several_cpus_has_its_locks_and_barriers(built: Path) -> None:
+    """7.3's user mode can have several CPUs; 6.1's cannot, and is refused with the way out."""
+    build = Path(os.path.relpath(build_path(), lift.ROOM))
+    done = lift.lift("7.3", Variant("um", 1000, True, smp=True), build_path() if ".." in build.parts else build,
+                     ("tickbench-sim",))
+    symbols = subprocess.run(["nm", str(done.folder / "wrap_timekeeping.o")], check=True, capture_output=True, text=True)
+    assert "U _raw_spin_lock_irqsave" in symbols.stdout  # for one CPU a lock is nothing
+    lines = simulate(done.folder, "scenario=smp,told", "readings=200000")
+    assert any(line.endswith(TORN) and line.startswith("ok") for line in lines), lines
+    assert not any(line.startswith("not ok") for line in lines), lines
+
+
+def test_a_kernel_whose_user_mode_has_one_cpu_is_refused_for_several(tmp_path: Path) -> None:
+    """allnoconfig drops the option where the tree's user mode does not know it."""
+    (tmp_path / ".config").write_text("CONFIG_64BIT=y\nCONFIG_HZ=100\n")
+    with pytest.raises(CannotRun, match="cannot be configured with SMP") as caught:
+        kbuild._check_config(tmp_path, tmp_path, Variant("um", 1000, True, smp=True))
+    assert "the guest can" in caught.value.words()

@@ -10,7 +10,8 @@ from rich.console import Console
 from runner import plan
 
 
-def images(wanted: plan.Plan, build: Path, vehicle: str, periodic: bool, console: Console) -> list[plan.Image]:
+def images(wanted: plan.Plan, build: Path, vehicle: str, periodic: bool, console: Console,
+           smp: bool = False) -> list[plan.Image]:
     """The programs of each core that is asked for; kernels are lifted first. vehicle: guest or sim."""
     if not wanted.linux:
         return [plan.Image("native", build / "tickbench.elf", build / "tickbench.efi",
@@ -21,4 +22,4 @@ def images(wanted: plan.Plan, build: Path, vehicle: str, periodic: bool, console
     def say(text: str) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    return lift.images(wanted.linux, hz, vehicle, build, say, not periodic)
+    return lift.images(wanted.linux, hz, vehicle, build, say, not periodic, smp)

@@ -38,6 +38,7 @@ class Variant:
     hz: int
     tickless: bool
     toolchain: Toolchain = Toolchain()  # of our units; kbuild uses the tree's own
+    smp: bool = False  # CONFIG_SMP
 
     @property
     def configured_hz(self) -> int:
@@ -45,11 +46,12 @@ class Variant:
 
     @property
     def name(self) -> str:
-        return f"{self.arch}-{self.hz}" + ("" if self.tickless else "-periodic") + self.toolchain.suffix
+        return (f"{self.arch}-{self.hz}" + ("" if self.tickless else "-periodic") + ("-smp" if self.smp else "")
+                + self.toolchain.suffix)
 
     @property
     def kbuild_name(self) -> str:
-        return Variant(self.arch, self.configured_hz, self.tickless).name
+        return Variant(self.arch, self.configured_hz, self.tickless, smp=self.smp).name
 
 
 def missing_tools(tools: tuple[str, ...] = TOOLS) -> list[str]:
@@ -72,7 +74,7 @@ def fragment(variant: Variant) -> str:
         "CONFIG_PRINTK=y",
         "CONFIG_POSIX_TIMERS=y",
         "CONFIG_POSIX_AUX_CLOCKS=y",
-        "# CONFIG_SMP is not set",
+        "CONFIG_SMP=y" if variant.smp else "# CONFIG_SMP is not set",
         "# CONFIG_BUG is not set",
         "# CONFIG_CPU_MITIGATIONS is not set",
         "CONFIG_NO_HZ_IDLE=y" if variant.tickless else "CONFIG_HZ_PERIODIC=y",
@@ -124,7 +126,11 @@ def _check_config(tree: Path, folder: Path, variant: Variant) -> None:
     for line in ("CONFIG_64BIT=y", f"CONFIG_HZ={variant.configured_hz}"):
         if line not in config:
             raise CannotRun(Problem.LIFT_TREE, f"{tree} cannot be configured with {line}")
-    if "CONFIG_SMP=y" in config:
+    if variant.smp and "CONFIG_SMP=y" not in config:
+        raise CannotRun(Problem.LIFT_TREE, f"{tree} cannot be configured with SMP"
+                        + (": for a host process, only newer kernels can; the guest can with each"
+                           if variant.arch == "um" else ""))
+    if not variant.smp and "CONFIG_SMP=y" in config:
         raise CannotRun(Problem.LIFT_TREE, f"{tree} cannot be configured without SMP")
 
 

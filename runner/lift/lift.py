@@ -197,10 +197,10 @@ def _lift(tree: trees.Tree, variant: Variant, build: Path, programs: Sequence[st
 
 
 def images(words: Sequence[str], hz: int, vehicle: str, build: Path, say: Callable[[str], None],
-           tickless: bool = True) -> list[Image]:
+           tickless: bool = True, smp: bool = False) -> list[Image]:
     """The programs of each tree's core, for one vehicle (guest or sim). Labels are fit for file names
     and differ; a tree that two words name is there once."""
-    variant = Variant("um" if vehicle == "sim" else "x86", hz, tickless)
+    variant = Variant("um" if vehicle == "sim" else "x86", hz, tickless, smp=smp)
     found: dict[str, Lifted] = {}
     for word in words:
         done = lift(word, variant, build)
@@ -229,11 +229,12 @@ def main(arguments: Sequence[str]) -> int:
                         help="um: for the host process; x86: for the guest (default %(default)s)")
     parser.add_argument("--hz", type=int, default=1000, help="(default %(default)s)")
     parser.add_argument("--periodic", action="store_true", help="configure without NO_HZ")
+    parser.add_argument("--smp", action="store_true", help=options.SMP)
     parser.add_argument("--build", type=Path, default=BUILD, help="(default %(default)s)")
     parser.add_argument("--object", action="store_true", help="link no program, only linux.o")
     given = parser.parse_args(arguments)
     for word in trees.words(given.linux):
-        done = lift(word, Variant(given.arch, given.hz, not given.periodic), given.build,
+        done = lift(word, Variant(given.arch, given.hz, not given.periodic, smp=given.smp), given.build,
                     () if given.object else None)
         sys.stderr.write(done.warnings)
         print(done.timing())

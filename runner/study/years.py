@@ -86,7 +86,7 @@ def program_of(word: str, hz: int, build: Path) -> tuple[str, Path, str]:
     if word == "native":
         return "native", build / "tickbench-sim", "native"
     made = lift.lift(word, Variant("um", hz, True), build, ("tickbench-sim",))
-    return made.label, made.folder / "tickbench-sim", "linux"
+    return made.tree.name(), made.folder / "tickbench-sim", "linux"
 
 
 def soak(words: Sequence[str], years: float, hz: int, start_s: int, seed: int, build: Path) -> Status:

@@ -148,6 +148,53 @@ void unblock_signals(void)
 	signals_enabled = 1;
 }
 
+/*
+ * The locks of a kernel for several CPUs, which are functions; in one for a single CPU they are
+ * counted by wrap_locks.h. Only the CPU that ticks takes one, with its tick disabled.
+ */
+YIELDS void _raw_spin_lock(u32 *lock);
+void _raw_spin_lock(u32 *lock)
+{
+	while (__atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE))
+		;
+	lift_locks++;
+}
+
+YIELDS void _raw_spin_unlock(u32 *lock);
+void _raw_spin_unlock(u32 *lock)
+{
+	lift_locks--;
+	__atomic_store_n(lock, 0, __ATOMIC_RELEASE);
+}
+
+YIELDS unsigned long _raw_spin_lock_irqsave(u32 *lock);
+unsigned long _raw_spin_lock_irqsave(u32 *lock)
+{
+	unsigned long before = (unsigned long)um_set_signals(0);
+
+	_raw_spin_lock(lock);
+	return before;
+}
+
+YIELDS void _raw_spin_unlock_irqrestore(u32 *lock, unsigned long flags);
+void _raw_spin_unlock_irqrestore(u32 *lock, unsigned long flags)
+{
+	_raw_spin_unlock(lock);
+	um_set_signals((int)flags);
+}
+
+YIELDS void _raw_spin_lock_irq(u32 *lock);
+void _raw_spin_lock_irq(u32 *lock)
+{
+	_raw_spin_lock_irqsave(lock);
+}
+
+YIELDS void _raw_spin_unlock_irq(u32 *lock);
+void _raw_spin_unlock_irq(u32 *lock)
+{
+	_raw_spin_unlock_irqrestore(lock, 1);
+}
+
 /* Who is told what. */
 
 static void tell(enum tk_reading reading, s64 calls)
