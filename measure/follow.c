@@ -32,6 +32,7 @@ bool run_read_page(struct run *run)
 		return false; /* the old line still serves */
 	}
 	run->line = line;
+	run->line_ended = vmclock_outlived(&line, counter_now(run)) != 0;
 	return true;
 }
 
@@ -164,6 +165,9 @@ void run_notice(struct run *run)
 
 	if (clock->page && vmclock_changed(clock->page, &run->seen))
 		page_changed(run);
+	/* Most lines state no such error, and are valid for ever. */
+	if (run->line.period_maxerror && !run->line_ended)
+		run->line_ended = vmclock_outlived(&run->line, counter_now(run)) != 0;
 }
 
 bool run_start_core(struct run *run)

@@ -51,6 +51,9 @@ struct run {
 	u32 phase_rule;	   /* of enum tk_phase_rule, for what is fed */
 	bool following;	   /* feed each change of the page to the core */
 	bool time_unknown; /* a disruption was noticed, and no line taken since */
+	/* The line has outlived itself (vmclock_outlived()): its publisher is dead, and it is
+	 * believed no longer. The core runs on. */
+	bool line_ended;
 	bool sampling;
 	bool read_before; /* last_mono_ns holds something */
 	s64 last_mono_ns; /* the last reading, to detect that time goes back */

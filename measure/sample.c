@@ -39,8 +39,9 @@ void run_sample(struct run *run)
 		run->stats->backwards++;
 	run->last_mono_ns = time.mono_ns;
 	run->read_before = true;
-	/* The line of before a disruption says nothing any more. */
-	if (run->time_unknown)
+	/* The line of before a disruption says nothing any more, and neither does a dead
+	 * publisher's. */
+	if (run->time_unknown || run->line_ended)
 		return;
 	run->last_error_fs = error_of(run, &time);
 	disruption_sample(run, time.counter, run->last_error_fs);

@@ -10,7 +10,8 @@ const struct scenario *const scenarios[] = {
 	&scenario_getters, &scenario_vdso,	 &scenario_told,    &scenario_trace,
 	&scenario_far,	   &scenario_counter,	 &scenario_smp,	    &scenario_torn,
 	&scenario_rate,	   &scenario_clocks,	 &scenario_regress, &scenario_disrupted,
-	&scenario_years,   &scenario_discipline, &scenario_device,
+	&scenario_years,   &scenario_discipline, &scenario_device,  &scenario_killed,
+	&scenario_publish,
 };
 const u32 scenario_count = TB_ARRAY_SIZE(scenarios);
 

@@ -12,7 +12,8 @@ static void torn_run(struct run *run)
 {
 	struct clock *clock = run->clock;
 	const u64 duration_ns = run->params->duration_ms * 1000000;
-	u64 reads, accepted = 0, torn = 0, distinct = 0, stress = 0;
+	u64 reads, accepted = 0, refused = 0, torn = 0, distinct = 0, stress = 0;
+	enum vmclock_error error;
 	u64 passed_ns = 0, looked_ns;
 	u32 seq_before = 0;
 
@@ -32,7 +33,12 @@ static void torn_run(struct run *run)
 			looked_ns = now_ns;
 			run->ticker.progress++;
 		}
-		if (vmclock_read(clock->page, clock->page_mapped, 0, &line))
+		error = vmclock_read(clock->page, clock->page_mapped, 0, &line);
+		/* Its writer has ended, and says so. */
+		if (error == VMCLOCK_STATUS_IS_UNRELIABLE && accepted)
+			break;
+		refused += error != VMCLOCK_OK;
+		if (error)
 			continue;
 		accepted++;
 		stress += vmclock_stress_is(&line);
@@ -42,6 +48,7 @@ static void torn_run(struct run *run)
 	}
 	ktap_metric(run->ktap, "reads", (s128)reads, 0, 0, "reads");
 	ktap_metric(run->ktap, "accepted", (s128)accepted, 0, 0, "reads");
+	ktap_metric(run->ktap, "refused", (s128)refused, 0, 0, "reads");
 	ktap_metric(run->ktap, "lines_seen", (s128)distinct, 0, 0, "lines");
 	ktap_metric(run->ktap, "torn", (s128)torn, 0, 0, "reads");
 	if (!stress) {

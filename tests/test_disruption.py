@@ -82,6 +82,19 @@ def test_a_guest_sees_what_was_done_to_it(tmp_path: Path, built: Path, kind: str
         assert len({run["disruptions"]["seen"][0]["generation"] for run in runs}) == 2
 
 
+def test_publishers_that_are_killed_at_random_moments_leave_no_guest_behind(tmp_path: Path, built: Path) -> None:
+    """One guest follows the line, and one reads lines from which a torn one is told."""
+    status, whole, said = command("disrupt", tmp_path, built, "kill", "--count", "8")
+    assert status == 0, said
+    followed, read = whole["runs"]
+    assert (followed["scenario"], read["scenario"]) == ("killed", "torn")
+    metrics = followed["metrics"]
+    assert metrics["starts"] >= 8 and metrics["torn"] == 0 and metrics["believed_max_ms"] <= 5000
+    assert read["metrics"]["torn"] == 0 and read["metrics"]["lines_seen"] > 8
+    for run in whole["runs"]:
+        assert sum(int(note.split()[0]) for note in run["notes"] if "publishers died" in note) == 8, run["notes"]
+
+
 def test_what_is_no_disruption_is_none(tmp_path: Path, built: Path) -> None:
     """A publisher that pauses leaves a line that goes on; a guest that is reset begins anew."""
     status, whole, said = command("disrupt", tmp_path, built, "reset", "freeze", "--away", "0.5")
@@ -94,6 +107,8 @@ def test_what_is_no_disruption_is_none(tmp_path: Path, built: Path) -> None:
     ("migrate", ("--count", "1001"), "at most 1000"),
     ("migrate", ("--clock-error", "5"), "two to eight hosts"),
     ("migrate", ("--clock-error", "1,x"), "not a list of whole nanoseconds"),
+    ("disrupt", ("stop", "--count", "2"), "of the kind kill alone"),
+    ("disrupt", ("kill", "--count", "1001"), "at most 1000"),
     ("disrupt", ("melt",), "\"melt\" is none of stop, snapshot"),
     ("disrupt", ("--qemu", "/nonexistent", "stop"), "/nonexistent"),
 ])

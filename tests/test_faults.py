@@ -34,6 +34,7 @@ DRIFT = "it does not drift: less than 0.001 ns/s, or than a short run can tell"
 FITTED = "each fitted frequency is the one set, as far as whole ns and one mult step tell"
 # As short as the claim's own bounds let a run be.
 BRIEF = {"smp": ("duration=0.1",), "device": ("duration=0.5",), "years": ("duration=100",),
+         "killed": ("disruptions=2",), "publish": ("duration=70",),
          "slew": ("hz=100", "duration=400"), "step": ("duration=8",)}
 USUAL = ("duration=10",)
 NO_REFERENCE = ("switches=remainder,clawback,tail,divzero,skew",)
@@ -57,7 +58,7 @@ class Row:
 
 # What bench.c claims in every scenario that starts a core, takes a line, and looks at the page.
 STARTING = ("lock", "compare", "slew", "nohz", "late", "step", "freq", "recalibrate", "trace", "smp", "rate", "clocks",
-            "regress", "disrupted", "discipline", "years")
+            "regress", "disrupted", "killed", "publish", "discipline", "years")
 FOLLOWING = tuple(name for name in STARTING if name not in ("clocks", "regress"))
 # These drive a core by hand, without a line.
 DRIVING = ("adjust", "leap", "sleep", "aux", "getters", "vdso", "told", "far", "counter")
@@ -258,6 +259,17 @@ OWN = (
     Row("years", "with the corrections that are still due it strays by that half unit alone", "error-lost"),
     Row("years", DRIFT, "reference-rate"),
     Row("years", "every other clock says the same time, the raw one the counter's", "raw-1ns"),
+    *(Row("publish", claim, fault) for claim, fault in (
+        ("the host's clock can be steered by adjtimex", "adjtimex-refused"),
+        ("the exact line does not jump while the clock slews", "drain-sign"),
+        ("a line in whole ns jumps by no more than its three terms are cut", "error-lost"),
+        ("a guest on the exact line is where its host is going", "reference-stale"),
+        ("a guest on the line in whole ns is there within what is cut of it", "reference-stale"))),
+    *(Row("killed", claim, fault, ("disruptions=8",)) for claim, fault in (
+        ("every publisher that was started is noticed, and the last one followed", "page-dies"),
+        ("no line is read torn, whenever its publisher was killed", "device-silent"),
+        ("no line of a dead publisher is believed for more than 5 s", "line-believed"),
+        ("a dead publisher's line is within its stated error of the next one's", "device-jump"))),
     Row("torn", "no torn line is accepted", "stress-mixed", ("duration=0.05",)),
     Row("torn", "the page changed meanwhile", "stress-still", ("duration=0.05",)),
     Row("regress", "the core takes each frequency", "adjtimex-refused", note="adjtimex: "),
@@ -295,6 +307,9 @@ GUEST_ROWS = (
              " slewed",
              ("--accel", "tcg", "fault=reader-ahead", "hz=100", "duration=0.5")),
     GuestRow("disrupted", "the host finds the core's time within the page's stated maxerror, beside what is still to be"
+             " slewed",
+             ("--accel", "tcg", "fault=reader-ahead", "hz=100", "duration=0.5")),
+    GuestRow("killed", "the host finds the core's time within the page's stated maxerror, beside what is still to be"
              " slewed",
              ("--accel", "tcg", "fault=reader-ahead", "hz=100", "duration=0.5")),
     # No fault but a rate that is a lie: 1000000 kHz, where icount's counter has another.

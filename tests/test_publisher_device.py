@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from pagetool import Page
+from pagetool import Page, run
 from publishing import UNRELIABLE, live
 
 
@@ -49,3 +50,43 @@ def test_a_page_of_the_hosts_kernel_that_turns_bad_makes_ours_unreliable(
         write(Page(seq_count=6, time_sec=5))
         publisher.wait_for("line", 3)
         assert (Page.read(page).clock_status, Page.read(page).time_sec) == (2, 5)
+
+
+def test_a_device_that_can_be_waited_for_is_passed_on_at_every_change(
+        program: Path, page: Path, tmp_path: Path) -> None:
+    """Looked at once an interval of 2 s, at most three of the eight changes would be seen until it ends."""
+    device, events = Page(time_sec=1).write(tmp_path / "vmclock_host"), tmp_path / "events"
+    os.mkfifo(events)
+    with open(os.open(events, os.O_RDWR), "wb", buffering=0) as bell, live(
+            program, page, "--host-device", device, "--host-events", events, "--interval", "2", "--duration",
+            "6") as publisher:
+        publisher.wait_for("line")
+        for number in range(2, 10):
+            with device.open("r+b") as file:
+                file.write(Page(seq_count=2 * number, time_sec=number).pack())
+            bell.write(b"x")
+            publisher.wait_for("line", number)
+            assert Page.read(page).time_sec == number
+        assert publisher.stop() == 0
+
+
+def test_a_descriptor_that_tells_no_more_is_given_up(program: Path, page: Path, tmp_path: Path) -> None:
+    """Its other end was closed: the page is looked at once an interval again."""
+    device, events = Page(time_sec=1).write(tmp_path / "vmclock_host"), tmp_path / "events"
+    os.mkfifo(events)
+    bell = os.open(events, os.O_RDWR)
+    with live(program, page, "--host-device", device, "--host-events", events, "--interval", "0.05") as publisher:
+        publisher.wait_for("line")
+        os.close(bell)
+        publisher.wait_for("note")
+        with device.open("r+b") as file:
+            file.write(Page(seq_count=4, time_sec=5).pack())
+        publisher.wait_for("line", 2)
+        assert Page.read(page).time_sec == 5
+    assert any("cannot be waited for" in str(note["text"]) for note in publisher.of("note"))
+
+
+def test_events_that_cannot_be_opened_are_refused(program: Path, page: Path, tmp_path: Path) -> None:
+    device = Page().write(tmp_path / "vmclock_host")
+    done = run(program, "--page", page, "--host-device", device, "--host-events", tmp_path / "none")
+    assert done.returncode == 2 and f"{tmp_path}/none" in done.stderr

@@ -31,12 +31,8 @@ u64 vmclock_counter_hz(const struct vmclock_line *line)
 	return (u64)hz + (rest >= line->period_frac - rest);
 }
 
-void vmclock_period_from_hz(u64 hz, s64 rate_ppt, u64 *period_frac, u8 *period_shift)
+void vmclock_period_ratio(u128 n, u128 d, u64 *period_frac, u8 *period_shift)
 {
-	/* period = n / d seconds; n < 2^41 and d < 2^74, so doubling a rest below d overflows
-	 * nothing. */
-	u128 n = PPT + (u64)rate_ppt;
-	u128 d = (u128)hz * PPT;
 	u64 frac = 0;
 	u8 shift = 0;
 
@@ -59,6 +55,12 @@ void vmclock_period_from_hz(u64 hz, s64 rate_ppt, u64 *period_frac, u8 *period_s
 	}
 	*period_frac = frac;
 	*period_shift = shift;
+}
+
+void vmclock_period_from_hz(u64 hz, s64 rate_ppt, u64 *period_frac, u8 *period_shift)
+{
+	/* n < 2^41 and d < 2^74. */
+	vmclock_period_ratio(PPT + (u64)rate_ppt, (u128)hz * PPT, period_frac, period_shift);
 }
 
 u64 vmclock_outlived(const struct vmclock_line *line, u64 now)

@@ -199,6 +199,10 @@ instant vmclock_utc_at(const struct vmclock_line *line, u64 counter);
 /* Frequency in Hz, rounded to nearest, for reports. */
 u64 vmclock_counter_hz(const struct vmclock_line *line);
 
+/* period_frac and _shift of n / d seconds, rounded to nearest; 0 < n < d < 2^126. The largest shift
+ * that fits. */
+void vmclock_period_ratio(u128 n, u128 d, u64 *period_frac, u8 *period_shift);
+
 /* period_frac and _shift of a counter of `hz` that runs `rate_ppt` * 10^-12 slow of it (its period
  * is longer by that fraction). hz 1000 to 10^10, |rate_ppt| <= 10^11. The largest shift that fits.
  */

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from rich.console import Console
 
 from runner import output, options as command_options
-from runner.disruption import command
+from runner.disruption import command, kill
 from runner.disruption.journey import Journey, begin
 from runner.errors import CannotRun, Problem
 from runner.guest import boot
@@ -78,8 +78,13 @@ def main(arguments: Sequence[str]) -> int:
                         help="; ".join(f"{name}: {kind.help}" for name, kind in KINDS.items()) + " (default: all)")
     parser.add_argument("--away", type=command_options.seconds, default=1.0, metavar="S",
                         help="how long a stop lasts, in seconds (default %(default)s)")
+    parser.add_argument("--count", type=command_options.positive, default=1,
+                        help="kill: so many publishers, one after the other, at random moments (at most 1000)")
+    parser.add_argument("--seed", type=int, default=1, help="of these moments (default %(default)s)")
     given = parser.parse_args(arguments)
     given.command = "disrupt"
+    if given.count > 1 and (given.kinds != ["kill"] or given.count > 1000):
+        raise CannotRun(Problem.USAGE, "--count is at most 1000, and of the kind kill alone")
     for name in given.kinds:
         if name not in KINDS:
             raise CannotRun(Problem.USAGE, f"\"{name}\" is none of {', '.join(KINDS)}")
@@ -88,6 +93,8 @@ def main(arguments: Sequence[str]) -> int:
     first, image = command.prepare(given, 1, given.away, console)
     done: Done = []
     with output.prepared(first.output):
+        if given.count > 1:
+            return command.finish(kill.many(given, first, image, console), given, console, kill.judge)
         for name in names:
             done += _one(name, given, first, image, console)
     return command.finish(done, given, console, _judge)

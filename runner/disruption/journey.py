@@ -93,6 +93,7 @@ class Journey:
         self._scratch = scratch
         self.label = self.name = name
         self.causes: list[Cause] = []
+        self.notes: list[str] = []  # what the host counted, for the report
         self.stages: list[Machine] = []  # every QEMU that the guest was in, in order
         self._began = 0.0
         self._boots = 0  # where the last boot's output begins, of the last QEMU's

@@ -44,6 +44,8 @@ def values(rows: Sequence[dict[str, Any]], part: str, name: str) -> list[float]:
 def show(run: dict[str, Any], to: Console) -> None:
     """Prints the table."""
     rows = pairs(run)
+    if not rows:
+        return
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     made.add_column("#", justify="right", no_wrap=True)
     made.add_column("what", no_wrap=True)

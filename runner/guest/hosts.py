@@ -44,9 +44,9 @@ class Host:
     off this machine's."""
 
     def __init__(self, number: int, build: Path, output: Path, clock_error_ns: int = 0,
-                 generation: int | None = None) -> None:
+                 generation: int | None = None, warm_up: float | None = None) -> None:
         self.number, self.name = number, f"host {chr(ord('A') + number)}"
-        self.clock_error_ns, self.generation = clock_error_ns, generation
+        self.clock_error_ns, self.generation, self._warm_up = clock_error_ns, generation, warm_up
         self._build, self._output = build, output
         self._folder = SharedFolder(output)
 
@@ -54,19 +54,27 @@ class Host:
         self._folder.__enter__()
         try:
             folder = self._folder.path
-            page, mailbox, pid = folder / "page", folder / "mailbox", folder / "qemu.pid"
-            self.pages = qemu.Pages(page, mailbox, self._build / "vmclock.aml", pid)
-            options = ["--qemu-pidfile", str(pid), "--json",
-                       "--marker", str((self.number + 1) * MARKERS), "--clock-error", str(self.clock_error_ns)]
-            if self.generation is not None:
-                options += ["--generation", str(self.generation)]
-            self.publisher = Publisher(self._build / "vmclock-host", page, mailbox,
-                                       self._output / f"publisher-{self.number}.log", options)
+            self.pages = self._pages(folder)
+            self.publisher = Publisher(self._build / "vmclock-host", self.pages.page, self.pages.mailbox,
+                                       self._output / f"publisher-{self.number}.log", self._words())
             self.publisher.__enter__()
         except BaseException:
             self._folder.__exit__(None, None, None)
             raise
         return self
+
+    def _pages(self, folder: Path) -> qemu.Pages:
+        return qemu.Pages(folder / "page", folder / "mailbox", self._build / "vmclock.aml", folder / "qemu.pid")
+
+    def _words(self) -> list[str]:
+        """The publisher's options."""
+        words = ["--qemu-pidfile", str(self.pages.pid), "--json",
+                 "--marker", str((self.number + 1) * MARKERS), "--clock-error", str(self.clock_error_ns)]
+        if self.generation is not None:
+            words += ["--generation", str(self.generation)]
+        if self._warm_up is not None:
+            words += ["--warm-up", str(self._warm_up)]
+        return words
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
@@ -100,3 +108,14 @@ class Host:
         machine = machines.start(self.name, command)
         machines.execute(machine, "migrate-set-capabilities", capabilities=list(CAPABILITIES))
         return machine
+
+
+class StressHost(Host):
+    """A context: a place whose publisher rewrites the page as fast as it can, with lines from which a torn read is
+    told. It knows nothing of the guest."""
+
+    def _pages(self, folder: Path) -> qemu.Pages:
+        return qemu.Pages(folder / "page", None, self._build / "vmclock.aml")
+
+    def _words(self) -> list[str]:
+        return ["--stress"]

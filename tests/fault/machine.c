@@ -99,6 +99,7 @@ const char *const fault_names[] = {
 	"vdso-open",
 	"told-twice",
 	"told-always",
+	"line-believed",
 	"device-absent",
 	"device-short",
 	"device-magic",
@@ -287,6 +288,15 @@ static void break_copy(struct vmclock_abi *copy)
 		copy->version += copy->seq_count >> 1 & 1;
 	if (fault_is("device-silent"))
 		copy->time_esterror_nanosec = copies & 1;
+}
+
+/* A reader that believes a line for ever. */
+u64 __real_vmclock_outlived(const struct vmclock_line *line, u64 now);
+u64 __wrap_vmclock_outlived(const struct vmclock_line *line, u64 now);
+
+u64 __wrap_vmclock_outlived(const struct vmclock_line *line, u64 now)
+{
+	return fault_is("line-believed") ? 0 : __real_vmclock_outlived(line, now);
 }
 
 void __real_vmclock_raw(const volatile struct vmclock_abi *page, struct vmclock_abi *copy);

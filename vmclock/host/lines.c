@@ -158,7 +158,7 @@ static void publish_device_fault(struct live *live, enum vmclock_error error)
 		return;
 	log_note("%s: %s", live->options->host_device, vmclock_strerror(error));
 	if (!live->lines) {
-		live->device = NULL;
+		live->device.page = NULL;
 		return;
 	}
 	live->line.clock_status = VMCLOCK_STATUS_UNRELIABLE;
@@ -172,7 +172,7 @@ static void publish_device(struct live *live)
 {
 	struct vmclock_line line;
 	enum vmclock_error error =
-		vmclock_read(live->device, VMCLOCK_PAGE_SIZE, host_counter(), &line);
+		vmclock_read(live->device.page, VMCLOCK_PAGE_SIZE, host_counter(), &line);
 
 	if (error) {
 		publish_device_fault(live, error);
@@ -197,9 +197,9 @@ static void publish_device(struct live *live)
 
 void lines_refresh(struct live *live)
 {
-	if (live->device)
+	if (live->device.page)
 		publish_device(live);
-	if (!live->device)
+	if (!live->device.page)
 		publish_fit(live);
 }
 
@@ -233,7 +233,7 @@ void lines_disrupt(struct live *live)
 	live->replacements = 0;
 	live->lost = false;
 	live->stated_doubt_us = 0;
-	if (live->device)
+	if (live->device.page)
 		live->line.disruption_marker++;
 	else
 		live->line.disruption_marker = live->marker;

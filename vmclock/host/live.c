@@ -136,9 +136,8 @@ static bool open_all(struct live *live)
 	struct pagefile file;
 	char why[512];
 
-	if (pagefile_open(&file, options->host_device, why, sizeof(why)) &&
-	    file.size >= VMCLOCK_PAGE_SIZE)
-		live->device = file.memory;
+	if (!host_device_open(&live->device, options->host_device, options->host_events))
+		return false;
 	live->line.clock_status = VMCLOCK_STATUS_INITIALIZING;
 	live->line.disruption_marker = options->line.disruption_marker;
 	live->generation = options->generation;
@@ -148,8 +147,8 @@ static bool open_all(struct live *live)
 	 * driver asks for it just once, when it binds.
 	 */
 	lines_state_scale(live);
-	if (live->device)
-		live->line.time_type = live->device->time_type;
+	if (live->device.page)
+		live->line.time_type = live->device.page->time_type;
 	if (!publish_open(options, &file, &live->line))
 		return false;
 	live->page = file.memory;
@@ -198,7 +197,10 @@ enum status publish_live(const struct options *options)
 		/* After a stop of the whole machine, do not catch up. */
 		if (now < monotonic_us())
 			now = monotonic_us() + POLL_US;
-		sleep_until_us(now);
+		if (host_device_wait(&live.device, now)) {
+			live.refresh_us = 0;
+			now = monotonic_us();
+		}
 	}
 	lines_end(&live);
 	recording_close();

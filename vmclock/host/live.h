@@ -6,6 +6,7 @@
 #ifndef TB_VMCLOCK_HOST_LIVE_H
 #define TB_VMCLOCK_HOST_LIVE_H
 
+#include "vmclock/host/device.h"
 #include "vmclock/host/fit.h"
 #include "vmclock/host/offset.h"
 #include "vmclock/host/options.h"
@@ -25,9 +26,9 @@ struct replaced {
 struct live {
 	const struct options *options;
 	struct vmclock_abi *page;
-	struct vmclock_abi written;	  /* the page as we left it */
-	struct mailbox *mailbox;	  /* or NULL */
-	const struct vmclock_abi *device; /* /dev/vmclock_host, or NULL */
+	struct vmclock_abi written; /* the page as we left it */
+	struct mailbox *mailbox;    /* or NULL */
+	struct host_device device;  /* /dev/vmclock_host */
 
 	struct leap leap;
 	struct window window;

@@ -37,7 +37,9 @@ static const char help[] =
 	"37);\n"
 	"                      a rate of +P makes the period longer by P parts in a million\n"
 	"  --host-device FILE  a page in host counter terms to take lines from, where it is there\n"
-	"                      (default /dev/vmclock_host)\n"
+	"                      (default /dev/vmclock_host). A device is waited for by poll()\n"
+	"  --host-events FILE  wait on this FIFO instead: it can be read whenever that page "
+	"changed\n"
 	"  --leap-list FILE    leap seconds from there, not from the kernel or the system's list\n"
 	"  --debugfs FOLDER    where KVM tells (default /sys/kernel/debug/kvm; never mounted by "
 	"us)\n"
@@ -76,6 +78,7 @@ enum {
 	OPT_STRESS,
 	OPT_CHECK,
 	OPT_DEVICE,
+	OPT_EVENTS,
 	OPT_LEAP,
 	OPT_DEBUGFS,
 	OPT_CLOCK_ERROR,
@@ -102,6 +105,7 @@ static const struct option table[] = {
 	{ "stress", no_argument, NULL, OPT_STRESS },
 	{ "check", required_argument, NULL, OPT_CHECK },
 	{ "host-device", required_argument, NULL, OPT_DEVICE },
+	{ "host-events", required_argument, NULL, OPT_EVENTS },
 	{ "leap-list", required_argument, NULL, OPT_LEAP },
 	{ "debugfs", required_argument, NULL, OPT_DEBUGFS },
 	{ "clock-error", required_argument, NULL, OPT_CLOCK_ERROR },
@@ -357,6 +361,9 @@ static bool parse_one(struct options *options, int option, char *value)
 		return true;
 	case OPT_DEVICE:
 		options->host_device = value;
+		return true;
+	case OPT_EVENTS:
+		options->host_events = value;
 		return true;
 	case OPT_LEAP:
 		options->leap_list = value;

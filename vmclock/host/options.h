@@ -29,8 +29,9 @@ struct options {
 	const char *qemu_pidfile; /* or NULL: may come into being later */
 	const char *debugfs;
 	const char *host_device;
-	const char *record;    /* or NULL: a file for the host's clock */
-	const char *leap_list; /* or NULL: the system's */
+	const char *record;	 /* or NULL: a file for the host's clock */
+	const char *host_events; /* or NULL: the device itself */
+	const char *leap_list;	 /* or NULL: the system's */
 	enum offset_choice offset;
 	u64 offset_cycles;
 	s64 interval_us;
