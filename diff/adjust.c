@@ -172,11 +172,11 @@ void run_fll(const long long *args, struct difference *difference)
 		const struct tk_timex timex = {
 			.modes = TK_ADJ_OFFSET | TK_ADJ_STATUS | TK_ADJ_NANO,
 			.status = TK_STA_PLL | TK_STA_FLL,
-			.offset = draw_spread(&random, 1000000),
+			.offset = draw_between(&random, -1000000, 1000000),
 		};
 
-		for (int j = 0; j < 3; j++) {
-			pair_pass(pair_counter_hz() * 120);
+		for (int j = 0; j < 2; j++) {
+			pair_pass(pair_counter_hz() * 130);
 			pair_tick(difference);
 		}
 		pair_adjtimex(&timex, difference);
@@ -188,7 +188,34 @@ void draw_fll(u64 *random, long long bits, long long *args)
 {
 	(void)bits;
 	args[1] = (long long)(draw(random) >> 1);
-	args[0] = draw_between(random, 1, 100);
+	args[0] = draw_between(random, 1, 300);
+}
+
+void run_inject_to(const long long *args, struct difference *difference)
+{
+	const bool nano = args[2] & TK_ADJ_NANO;
+	struct tk_timex timex = { .modes = TK_ADJ_SETOFFSET | (nano ? TK_ADJ_NANO : 0) };
+	struct tk_time time;
+	s64 nsec;
+
+	pair_time(&time);
+	nsec = args[1] - (s64)time.nsec;
+	timex.time_sec = args[0] - time.sec - (nsec < 0);
+	nsec += nsec < 0 ? 1000000000 : 0;
+	timex.time_usec = nano ? nsec : nsec / 1000;
+	pair_adjtimex(&timex, difference);
+}
+
+/* Around the first and the last time that there can be. */
+void draw_inject_to(u64 *random, long long bits, long long *args)
+{
+	static const long long nsecs[] = { 0, 1, 999, 1000, 999999999 };
+
+	(void)bits;
+	args[2] = draw(random) % 2 ? TK_ADJ_NANO : 0;
+	args[1] = nsecs[draw(random) % TB_ARRAY_SIZE(nsecs)];
+	args[0] = draw(random) % 4 ? TK_SEC_MAX : 0;
+	args[0] += draw_between(random, -2, 1);
 }
 
 void run_seconds(const long long *args, struct difference *difference)

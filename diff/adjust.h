@@ -33,11 +33,14 @@ void run_warp(const long long *args, struct difference *difference);
 void draw_warp(u64 *random, long long bits, long long *args);
 
 /*
- * fll N SEED: N times, six minutes and a random phase, of which the frequency loop makes a
+ * fll N SEED: N times, four minutes and a random phase, of which the frequency loop makes a
  * frequency.
  */
 void run_fll(const long long *args, struct difference *difference);
 void draw_fll(u64 *random, long long bits, long long *args);
+/* inject_to SECONDS NSEC MODES: adjtimex with ADJ_SETOFFSET, to this time, in us or ADJ_NANO. */
+void run_inject_to(const long long *args, struct difference *difference);
+void draw_inject_to(u64 *random, long long bits, long long *args);
 /* seconds N: N ticks, each a second after the one before. */
 void run_seconds(const long long *args, struct difference *difference);
 void draw_seconds(u64 *random, long long bits, long long *args);

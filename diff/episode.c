@@ -59,6 +59,7 @@ static const struct theme themes[] = {
 		   { "ahead", 1 },
 		   { "warp", 1 },
 		   { "fll", 1 },
+		   { "inject_to", 1 },
 		   { "seconds", 2 },
 		   { "adjtime", 2 },
 		   { "time_offset", 1 },
@@ -151,7 +152,7 @@ struct op episode_next(u64 *random, const struct theme **theme)
 	if (draw(random) % 2) {
 		struct op op = op_draw(op_find("ticks"), random, bits);
 
-		if ((*theme)->brief && draw(random) % 64)
+		if (draw(random) % ((*theme)->brief ? 256 : 4))
 			op.args[0] = 1 + (op.args[0] & 31);
 		return op;
 	}

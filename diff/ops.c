@@ -415,6 +415,7 @@ static const struct op_kind kinds[] = {
 	{ "ahead", 1, run_ahead, draw_ahead },
 	{ "warp", 1, run_warp, draw_warp },
 	{ "seconds", 1, run_seconds, draw_seconds },
+	{ "inject_to", 3, run_inject_to, draw_inject_to },
 	{ "fll", 2, run_fll, draw_fll },
 	{ "sleep", 4, run_sleep, draw_sleep },
 	{ "aux", 2, run_aux, draw_aux },

@@ -187,7 +187,7 @@ def test_each_of_our_own_files_has_something_that_judges_it() -> None:
     own = ownwork.files()
     assert {"tk/native/ntp.c", "tk/reference.c", "vmclock/page.c", "lib/stats.c"} <= set(own)
     for file in own:
-        judge = ownwork.judge_of(file, "lift/x")
+        judge = ownwork.judge_of(file, ("lift/x",))
         assert bool(judge.trials) != bool(judge.tests)
         assert not judge.tests or (ROOT / judge.tests).exists()
         assert breaks.find(file, (ROOT / file).read_text()), f"{file}: nothing to break"

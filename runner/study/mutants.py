@@ -288,9 +288,9 @@ def chosen(found: Sequence[Break], functions: Sequence[str], texts: dict[str, st
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = options.Parser(
         "mutants", "Breaks a kernel's core in one place at a time, and counts the breaks that are reported.")
-    parser.add_argument("linux", help="PATH, PATH@REV or a release (7.3)")
+    parser.add_argument("linux", help="PATH, PATH@REV or a release (7.3); with --own, several with commas")
     parser.add_argument("--own", action="store_true",
-                        help="break tickbench's own code: the native core, held against this kernel, what the cores "
+                        help="break tickbench's own code: the native core, held against these kernels, what the cores "
                         "share, the page and the statistics, held against their tests")
     parser.add_argument("--file", action="append", default=[], metavar="FILE", help="with --own: break this file only")
     parser.add_argument("--function", action="append", default=[], metavar="NAME",
@@ -313,8 +313,8 @@ def _crew(build: Path, lifted: Path, kbuild_folder: Path, texts: dict[str, str],
     return Crew(benches, texts, store, TRIALS, said)
 
 
-def _own(given: argparse.Namespace, build: Path, lifted: Path) -> tuple[list[Result], dict[str, str]]:
-    """Breaks of tickbench's own code."""
+def _own(given: argparse.Namespace, build: Path, lifts: Sequence[Path]) -> tuple[list[Result], dict[str, str]]:
+    """Breaks of tickbench's own code. `lifts`: the cores that the native one is held against."""
     texts = {file: (ROOM / file).read_text() for file in ownwork.files() if not given.file or file in given.file}
     if not texts:
         raise CannotRun(Problem.USAGE, f"--file is none of {', '.join(ownwork.files())}")
@@ -323,12 +323,13 @@ def _own(given: argparse.Namespace, build: Path, lifted: Path) -> tuple[list[Res
     count = given.count or (len(drawn) if given.all or given.function else 250)
     folder = build / "work" / "own"
     folder.mkdir(parents=True, exist_ok=True)
-    benches = [ownwork.OwnBench(build, folder / str(n), str(lifted.relative_to(build)))
-               for n in range(os.cpu_count() or 1)]
+    names = [str(lifted.relative_to(build)) for lifted in lifts]
+    benches = [ownwork.OwnBench(build, folder / str(n), names) for n in range(os.cpu_count() or 1)]
     if said := ownwork.unsound(benches[0], list(texts)):
         raise CannotRun(Problem.PROGRAM_FAILED, f"the code is reported as it is ({said}), so its breaks tell nothing")
     tests = [(ROOM / tests).read_text() for _, tests in ownwork.TESTED.values()]
-    store = Store(build, "mutants", _key(lifted, {**texts, **{str(n): text for n, text in enumerate(tests)}}))
+    whole = {**texts, **{str(n): text for n, text in enumerate([*tests, *(_key(each, {}) for each in lifts)])}}
+    store = Store(build, "mutants", _key(lifts[0], whole))
     with progress.Work(progress.stderr(), "mutants", min(count, len(drawn)), unit="breaks") as work:
         crew = Crew(benches, texts, store, (), lambda result: work.add(words=result.word))
         return crew.run(drawn, count, read_list(LIST.read_text())), texts
@@ -351,10 +352,12 @@ def _kernels(given: argparse.Namespace, build: Path, lifted: Path,
 def main(arguments: Sequence[str]) -> int:
     given = parse(arguments)
     variant = Variant("um", 1000, True)
-    done = lift.lift(given.linux, variant, given.build, (DIFF, SIM))
+    trees = given.linux.split(",") if given.own else [given.linux]
+    lifts = [lift.lift(tree, variant, given.build, (DIFF, SIM)) for tree in trees]
+    done = lifts[0]
     build = done.folder.parents[2]
     kbuild_folder = (done.folder.parent / "kbuild" / variant.kbuild_name).resolve()
-    results, texts = (_own(given, build, done.folder) if given.own
+    results, texts = (_own(given, build, [each.folder for each in lifts]) if given.own
                       else _kernels(given, build, done.folder, kbuild_folder))
     label = "tickbench's own code" if given.own else done.tree.label
     if given.markdown:

@@ -40,27 +40,28 @@ def files() -> list[str]:
     return [str(path.relative_to(ROOM)) for path in found]
 
 
-def judge_of(file: str, lifted: str) -> Judge:
-    """`lifted`: the folder of a lifted core, relative to the build folder."""
+def judge_of(file: str, lifts: Sequence[str]) -> Judge:
+    """`lifts`: the folders of lifted cores, relative to the build folder."""
     for pattern, (goal, tests) in TESTED.items():
         if Path(file).match(pattern):
             return Judge((goal,), tests=tests)
-    diff = f"{lifted}/{DIFF}"
-    return Judge((diff, SIM), (
-        Trial("comparison", diff, ("--random", "1", "300000"), 20.0), Trial("scenarios", SIM, (), 40.0),
-        Trial("comparison", diff, ("--random", "2", "3000000"), 60.0)))
+    diffs = [f"{lifted}/{DIFF}" for lifted in lifts]
+    return Judge((*diffs, SIM), (
+        *(Trial("comparison", diff, ("--random", "1", "300000"), 20.0) for diff in diffs),
+        Trial("scenarios", SIM, (), 40.0),
+        *(Trial("comparison", diff, ("--random", "2", "2000000"), 60.0) for diff in diffs)))
 
 
 class OwnBench:
     """A copy of the build folder. Its judge() is called as a Workbench's is."""
 
-    def __init__(self, build: Path, folder: Path, lifted: str) -> None:
-        self.build, self.lifted = folder.resolve(), lifted
+    def __init__(self, build: Path, folder: Path, lifts: Sequence[str]) -> None:
+        self.build, self.lifts = folder.resolve(), lifts
         self.children = Children()
         self.scripts: dict[str, list[str]] = {}
         self.whole: dict[str, list[bytes]] = {}
         shutil.rmtree(folder, ignore_errors=True)
-        for name in (*COPIED, lifted):
+        for name in (*COPIED, *lifts):
             if (build / name).is_dir():
                 shutil.copytree(build / name, folder / name, ignore=shutil.ignore_patterns(DIFF, "tickbench.*"))
             elif (build / name).exists():
@@ -107,7 +108,7 @@ class OwnBench:
     def judge(self, unit: str, text: str, trials: object) -> Verdict:
         """`trials` are a Workbench's, and not used here."""
         began, file = time.monotonic(), f"{unit}.c"
-        judge = judge_of(file, self.lifted)
+        judge = judge_of(file, self.lifts)
         self.prepare(file, judge)
 
         def after(word: str, by: str = "") -> Verdict:
@@ -150,7 +151,7 @@ class OwnBench:
 def unsound(bench: OwnBench, sources: Sequence[str]) -> str:
     """What reports a file that is not broken; empty if nothing does."""
     for file in sources:
-        judge = judge_of(file, bench.lifted)
+        judge = judge_of(file, bench.lifts)
         bench.prepare(file, judge)
         if by := bench._report(file, judge):
             return f"{file}: {by}"
