@@ -444,12 +444,28 @@ void pair_far(u32 times, struct difference *difference)
 	tick(difference);
 }
 
+/*
+ * Whether a counter that is so far behind is one that a reader takes to be ahead, by almost all of
+ * its range: that and the second's nanoseconds may not fit a kernel's 64 bits.
+ */
+static bool behind_overflows(u64 behind)
+{
+	const u64 ahead = pair.counter.mask - behind;
+	struct tk_conversion conversion;
+
+	tk_conversion_init(&conversion, &pair.counter);
+	return ahead <= conversion.max_cycles &&
+	       ((u128)ahead * (conversion.mult + conversion.maxadj) +
+		((u128)TB_NSEC_PER_SEC << conversion.shift)) >>
+		       64;
+}
+
 void pair_behind(u64 cycles, struct difference *difference)
 {
 	const u64 now = pair.now, since_tick = pair.since_tick;
 	struct tk_state state;
 
-	if (!both_wide() || pair.aux)
+	if (!both_wide() || pair.aux || behind_overflows(cycles % (pair.counter.mask / 16)))
 		return;
 	pair_state(&state);
 	pair.now = state.cycle_last - cycles % (pair.counter.mask / 16);

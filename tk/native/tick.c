@@ -113,7 +113,7 @@ static inline void timekeeping_apply_adjustment(struct timekeeper *tk, s32 chang
 	if (change > 0 && (u32)(tk->mult + (u32)change) < (u32)change)
 		return;
 	tk->mult += (u32)change;
-	tk->ns_to_cyc.follows = true;
+	tk->ns_to_cyc.follows |= change != 0;
 	tk->xtime_interval += (u64)(s64)change * tk->cycle_interval;
 	tk->xtime_nsec -= moved;
 	if (has(tk, TK_CLAWBACK))
