@@ -13,7 +13,7 @@ import re
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from runner import process
@@ -152,7 +152,7 @@ class Unit:
         for old in index[KEPT:]:
             (self.shelf / old.object).unlink(missing_ok=True)
         new = self.shelf / f"index.{os.getpid()}"
-        new.write_text(json.dumps([asdict(each) for each in index[:KEPT]]))
+        new.write_text(json.dumps([vars(each) for each in index[:KEPT]]))  # asdict() copies all that is in it
         new.rename(self.shelf / "index.json")
         self.record.write_text(self._recorded(made))
 

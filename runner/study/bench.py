@@ -188,18 +188,21 @@ def checks(word: str, build: Path) -> list[Line]:
         with (copy / EDITED).open("a") as source:
             source.write(f"static int __maybe_unused edit_{next(number)};\n")
 
-    def edited() -> float:
+    def edited() -> tuple[float, float]:
         edit()
-        return _timed(lambda: _checked(copy, build))
+        return _timed(lambda: _checked(copy, build)), bench_patches.compile_seconds(build)
 
-    once = statistics.median(edited() for _ in range(3))
+    rounds = [edited() for _ in range(3)]
+    once = statistics.median(whole for whole, _ in rounds)
+    ratio = statistics.median(whole / unit for whole, unit in rounds)
     # A neighbour: another folder with the same tree but for one edit.
     other = _copy_of(copy, build / "bench/neighbour" / f"copy-of-{tree.label}")
     with (other / EDITED).open("a") as source:
         source.write("static int __maybe_unused neighbour;\n")
     beside = _timed(lambda: _checked(other, build))
     return [
-        Line(f"{tree.label}: edit to verdict of check", f"{once:.1f} s", "median of 3"),
+        Line(f"{tree.label}: edit to verdict of check", f"{once:.1f} s",
+             f"{ratio:.1f} times its unit's compilation by the saved command, pair by pair; median of 3"),
         Line(f"{tree.label}: nothing to verdict of check", f"{nothing:.1f} s", f"{nothing / once:.1f} edits"),
         Line(f"{tree.label}: a neighbouring tree to verdict of check", f"{beside:.1f} s",
              f"{beside / once:.1f} edits, {nothing / beside:.1f} times as fast as from nothing"),
