@@ -95,7 +95,8 @@ def test_a_kernel_for_several_cpus_has_its_locks_and_barriers(built: Path) -> No
     build = Path(os.path.relpath(build_path(), lift.ROOM))
     done = lift.lift("7.3", Variant("um", 1000, True, smp=True), build_path() if ".." in build.parts else build,
                      ("tickbench-sim",))
-    symbols = subprocess.run(["nm", str(done.folder / "wrap_timekeeping.o")], check=True, capture_output=True, text=True)
+    symbols = subprocess.run(["nm", str(done.folder / "wrap_timekeeping.o")], check=True, capture_output=True,
+                             text=True)
     assert "U _raw_spin_lock_irqsave" in symbols.stdout  # for one CPU a lock is nothing
     lines = simulate(done.folder, "scenario=smp,told", "readings=200000")
     assert any(line.endswith(TORN) and line.startswith("ok") for line in lines), lines

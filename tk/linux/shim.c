@@ -95,6 +95,7 @@ BYTES(system_power_efficient_wq, 8)
 /* Boot parameters, time zone, jiffies */
 NOTHING(kstrtoull)
 BYTES(sys_tz, 8)
+BYTES(cpu_number, 8) /* of a kernel for several CPUs: the one that ticks is the first */
 BYTES(jiffies_64, 8)
 BYTES(jiffies, 8)
 
