@@ -7,7 +7,9 @@
 #include "scenario/list.h"
 
 #define DEFAULT_NS	10000
-#define SETTLE_MS	2000  /* plus two ticks: just after second_overflow() */
+#define SETTLE_MS	2000 /* plus two ticks */
+#define SECOND_MS	1000
+#define AFTER_MS	20    /* what counts as just after second_overflow() */
 #define TAIL_MS		50000 /* at the end, long after the offset was delivered */
 #define CURVE_PARTS	100   /* 1 % */
 #define TAIL_NS		100
@@ -128,6 +130,23 @@ static void hold_the_offset(struct run *run, const char *sign, s64 offset_ns, s6
 	run_claim_account(run, RESTS_ON);
 }
 
+/*
+ * To just after a second of the core's begins: the exponential's shares are of whole seconds. A run
+ * that starts later than its line's first second may start anywhere in one.
+ */
+static void settle(struct run *run)
+{
+	const u64 two_ticks_ms = 2 + 2000 / run->params->hz;
+	struct tk_time time;
+	u64 ms;
+
+	run_ms(run, SETTLE_MS + two_ticks_ms);
+	run_read(run, &time);
+	ms = time.nsec / 1000000;
+	if (ms > two_ticks_ms + AFTER_MS)
+		run_ms(run, SECOND_MS - ms + two_ticks_ms);
+}
+
 static void slew_once(struct run *run, const char *sign, s64 offset_ns)
 {
 	const struct clock *clock = run->clock;
@@ -141,7 +160,7 @@ static void slew_once(struct run *run, const char *sign, s64 offset_ns)
 		return;
 	run_ticks_start(run);
 	run_window(run);
-	run_ms(run, SETTLE_MS + 2 + 2000 / run->params->hz);
+	settle(run);
 	before_rms = stats_rms_fs(run->stats);
 
 	clock->lock(clock->context);

@@ -9,9 +9,15 @@
 #define DEFAULT_NS 250000000
 #define BETWEEN_MS 1000
 
+/*
+ * A line that arrives in the middle of a tick finds a mult that was dithered for the line before:
+ * until the next tick that adds up to one step of mult over a tick. Dithering takes it away, by
+ * what the wanted rate is from the next whole mult, in each tick; where that is next to nothing,
+ * some of it is left after a second. So it is two steps: that one, and the dithering's own.
+ */
 static bool on_the_line(struct run *run)
 {
-	s64 error_fs = run_error_fs(run), bound_fs = run_bound_fs(run);
+	s64 error_fs = run_error_fs(run), bound_fs = run_bound_fs(run) + run_step_fs(run);
 
 	return error_fs <= bound_fs && error_fs >= -bound_fs;
 }

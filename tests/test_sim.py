@@ -377,3 +377,18 @@ def test_regression_holds_on_coarse_counters_and_at_each_number_of_readings(
                   f"counter_bits={bits}", "hz=250"]
     errors = [line["metrics"]["frequency_error_ppb"] for line in json_lines(built / "tickbench-sim", *words[1:])]
     assert errors[0] > errors[2]  # more readings tell the frequency better
+
+
+@pytest.mark.parametrize("words", [("hz=24",), ("hz=100", "rate_ppm=400"), ("hz=300", "rate_ppm=-50"), ("hz=10000",)])
+def test_claims_hold_at_every_hz(built: Path, words: tuple[str, ...]) -> None:
+    """300 divides neither a second's nanoseconds nor adjtime; at 100 and 400 ppm the wanted rate is near a whole mult,
+    so that what a step leaves is dithered away slowly."""
+    names = "scenario=lock,nohz,late,step,trace,counter,far,adjust,leap,getters"
+    for line in json_lines(built / "tickbench-sim", names, "duration=40", *words, status=0):
+        assert line["ok"] is True
+
+
+def test_an_offset_is_slewed_at_the_same_pace_where_a_run_starts_in_mid_second(built: Path) -> None:
+    """At 200 ppm the second of its two parts starts 84 ms after a second."""
+    (line,) = json_lines(built / "tickbench-sim", "scenario=slew", "hz=100", "rate_ppm=-200", status=0)
+    assert line["ok"] is True
