@@ -250,3 +250,16 @@ class TestCommand:
     def test_an_unknown_policy_is_told_by_the_program(self, built: Path) -> None:
         with pytest.raises(CannotRun, match="policy=ptp"):
             discipline.main(["--build", str(built), "--policies", "ptp"])
+
+
+def test_the_figures_of_the_document_are_the_commands(built: Path, root: Path) -> None:
+    """One row of its first table: a change of the core, of a policy or of the noise has to be made there too."""
+    text = (root / "docs" / "discipline.md").read_text()
+    table = text.split("noise: temperature", 1)[1].split("\n\n", 2)[1].splitlines()
+    titles = [cell.strip() for cell in table[0].split("|")[1:-1]]
+    row = next(line for line in table if line.startswith("| reference:step |"))
+    shown = dict(zip(titles, (cell.strip() for cell in row.split("|")[1:-1])))
+    found = metrics(built, "policy=reference", "phase_by=step", "wander_ppb=20", "wander_s=600")
+    assert shown["rms ns"] == f"{found['rms_ns']:.2f}" and shown["max ns"] == f"{found['max_abs_ns']:.2f}"
+    assert shown["freq step: max ns"] == f"{found['freq_step_max_ns']:.1f}"
+    assert shown["TDEV 1 s ns"] == f"{found['tdev_1e3_ns']:.3f}"

@@ -58,8 +58,8 @@ class Column:
 COLUMNS = (
     Column("rms_ns", "rms\nns"), Column("max_abs_ns", "max\nns"), Column("mean_ns", "mean\nns"),
     Column("within_1us_s", "in 1 µs\nafter s", 1), Column("within_134ns_s", "in 134 ns\nafter s", 1),
-    Column("freq_step_max_ns", "freq step\nmax ns", 1), Column("freq_step_back_s", "\nback in s", 1),
-    Column("phase_step_rms_ns", "phase step\nrms ns", 1), Column("phase_step_back_s", "\nback in s", 1),
+    Column("freq_step_max_ns", "freq step:\nmax ns", 1), Column("freq_step_back_s", "freq step:\nback in s", 1),
+    Column("phase_step_rms_ns", "phase step:\nrms ns", 1), Column("phase_step_back_s", "phase step:\nback in s", 1),
     Column("adev_1s", "ADEV 1 s\nppb", 3), Column("tdev_1s", "TDEV 1 s\nns", 3),
     Column("mtie_100s", "MTIE 100 s\nns"), Column("core_calls", "calls", 0))
 
@@ -75,6 +75,7 @@ def parser() -> options.Parser:
     add("--noise", default="white,host", metavar="NAME,...",
         help=f"of {', '.join(NOISES)} (default %(default)s)")
     add("--vary", metavar="NAME=VALUE,...", help="each policy with each of these values of a parameter")
+    add("--columns", metavar="METRIC,...", help=f"of the table: of {', '.join(each.metric for each in COLUMNS)}")
     add("--markdown", action="store_true", help="print the tables as Markdown, as docs/discipline.md has them")
     add("--json", action="store_true", help="print report.json on stdout and nothing else there")
     add("--again", action="store_true", help="measure again: keep no result of an earlier run")
@@ -170,16 +171,27 @@ def cell_of(run: Run, column: Column) -> str:
     return f"{found:.{column.digits if abs(found) < 10000 else 0}f}"
 
 
-def table_of(noise: str, runs: Sequence[Run]) -> Table:
+def chosen(names: str | None) -> tuple[Column, ...]:
+    """The columns of these metrics; all of them where none are named."""
+    if names is None:
+        return COLUMNS
+    by_metric = {column.metric: column for column in COLUMNS}
+    for name in names.split(","):
+        if name not in by_metric:
+            raise CannotRun(Problem.USAGE, f"the table has no {name}; it has {', '.join(by_metric)}")
+    return tuple(by_metric[name] for name in names.split(","))
+
+
+def table_of(noise: str, runs: Sequence[Run], columns: Sequence[Column]) -> Table:
     """The policies under one noise."""
     said = " ".join(NOISES[noise])
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title_justify="left",
                  title=f"noise: {noise}" + (f" ({said})" if said else ""))
     made.add_column("policy", no_wrap=True)
-    for column in COLUMNS:
+    for column in columns:
         made.add_column(column.title, justify="right", no_wrap=True)
     for run in runs:
-        made.add_row(run["cell"]["policy"], *(cell_of(run, column) for column in COLUMNS))
+        made.add_row(run["cell"]["policy"], *(cell_of(run, column) for column in columns))
     return made
 
 
@@ -188,26 +200,24 @@ def by_noise(runs: Sequence[Run], noises: Sequence[str]) -> list[tuple[str, list
     return [(noise, [run for run in runs if run["cell"]["noise"] == noise]) for noise in noises]
 
 
-def show(runs: Sequence[Run], noises: Sequence[str], console: Console) -> None:
+def show(runs: Sequence[Run], noises: Sequence[str], columns: Sequence[Column], console: Console) -> None:
     """A table for each noise."""
     for noise, its in by_noise(runs, noises):
         console.print()
-        made = table_of(noise, its)
+        made = table_of(noise, its, columns)
         # Nothing is cut where there is no terminal.
         wide = console if console.is_terminal else table.console(table.console(1000).measure(made).maximum)
         wide.print(made)
 
 
-def markdown(runs: Sequence[Run], noises: Sequence[str]) -> list[str]:
+def markdown(runs: Sequence[Run], noises: Sequence[str], columns: Sequence[Column]) -> list[str]:
     """The same as lines of Markdown."""
     lines = []
     for noise, its in by_noise(runs, noises):
-        titles = ["policy", *(" ".join(column.title.split("\n")).strip() for column in COLUMNS)]
-        titles = [f"{before.split(' step')[0]} {title}" if title == "back in s" else title
-                  for before, title in zip(["", *titles], titles)]
+        titles = ["policy", *(" ".join(column.title.split("\n")).strip() for column in columns)]
         lines += ["", f"noise: {noise} {'`' + ' '.join(NOISES[noise]) + '`' if NOISES[noise] else ''}".strip(), "",
                   f"| {' | '.join(titles)} |", "|" + " --- |" * len(titles)]
-        lines += [f"| {run['cell']['policy']} | " + " | ".join(cell_of(run, column) for column in COLUMNS) + " |"
+        lines += [f"| {run['cell']['policy']} | " + " | ".join(cell_of(run, column) for column in columns) + " |"
                   for run in its]
     return lines
 
@@ -215,6 +225,7 @@ def markdown(runs: Sequence[Run], noises: Sequence[str]) -> list[str]:
 def main(arguments: Sequence[str]) -> Status:
     given = parser().parse_intermixed_args(list(arguments))
     core_words.parse(given.core)
+    columns = chosen(given.columns)
     noises, policies = given.noise.split(","), given.policies.split(",")
     words = [records.kept(word, given.build) for word in given.words]
     wanted = matrix_of(given.core, policies, noises, words, varied(given.vary))
@@ -230,9 +241,9 @@ def main(arguments: Sequence[str]) -> Status:
             json.dump(document, sys.stdout, indent=1)
             print()
         elif given.markdown:
-            print("\n".join(markdown(runs, noises)))
+            print("\n".join(markdown(runs, noises, columns)))
         else:
             console = table.console()
-            show(runs, noises, console)
+            show(runs, noises, columns, console)
             console.print(f"\nthe picture: {picture}", markup=False, soft_wrap=True)
     return table.status(runs)
