@@ -114,6 +114,21 @@ class TestReports:
         assert each["curves"]["native"]["tau0_s"] == pytest.approx(0.001)
         assert (tmp_path / "out" / "compare.png").read_bytes().startswith(b"\x89PNG")
 
+    def test_scenarios_without_an_error_are_compared_by_their_claims(self, tmp_path: Path, built: Path) -> None:
+        """As the reports of two `make run` have them: adjust, leap and others follow no line."""
+        for name, ok in (("a", True), ("b", False)):
+            leap = run("all" if ok else "none")
+            leap.update(scenario="leap", metrics={}, samples="samples.bin", claims=[
+                {"sentence": "a leap second", "ok": ok, "skipped": None, "todo": None}])
+            leap["params"].update(scenario="leap", run="1")
+            written(tmp_path / name, run("all" if ok else "none"), leap, data=record(noise(0.1)))
+        done = command("--json", tmp_path / "a", tmp_path / "b", build=built, output=tmp_path / "out")
+        assert done.returncode == 0, done.stderr
+        said = json.loads(done.stdout)
+        assert [each["scenario"] for each in said["experiments"]] == ["lock"]
+        assert said["notes"] == ["claims alone, and no figures, have: leap",
+                                 "leap, virtual clock: does not hold for native, none: a leap second"]
+
     def test_a_core_is_measured_as_the_report_was(self, tmp_path: Path, built: Path) -> None:
         first = command("native", "native:none", "scenario=lock", "duration=3", "hz=250", build=built,
                         output=tmp_path / "first")

@@ -87,7 +87,7 @@ def gather(asked: Asked, given: options.argparse.Namespace, folder: Path) -> Gat
     reports = {word: path for word in asked.named if (path := subjects.report_path(word)) is not None}
     cores = [core_words.parse(word) for word in asked.named if word not in reports]
     read = {word: subjects.read(path) for word, path in reports.items()}
-    if len(cores) + sum(len(each) for each in read.values()) < 2:
+    if sum(len(read[word]) if word in read else 1 for word in asked.named) < 2:
         raise CannotRun(Problem.COMPARE, f"{' '.join(asked.named) or 'nothing'} is not two things to compare")
     if not cores and asked.groups:
         raise CannotRun(Problem.COMPARE, f"{' '.join(asked.groups[0])} says how to measure, and nothing is measured")
@@ -120,7 +120,9 @@ def _compare(asked: Asked, given: options.argparse.Namespace, folder: Path) -> S
     both = subjects.shared(found.subjects)
     subjects.need_samples(found.subjects, both)
     notes = found.notes + subjects.left_out(found.subjects, both)
-    compared = [comparison.compare(found.subjects, each) for each in both]
+    every = [comparison.compare(found.subjects, each) for each in both]
+    compared = [each for each in every if each.rows]
+    notes += _without_figures([each for each in every if not each.rows]) + subjects.claims_apart(found.subjects, both)
     labels = [subject.label for subject in found.subjects]
     runs = [measured.run for subject in found.subjects for each in both for measured in subject.measured[each]]
     drawn = [each.panel for each in compared if each.panel.lines]
@@ -138,6 +140,11 @@ def _compare(asked: Asked, given: options.argparse.Namespace, folder: Path) -> S
         if drawn:
             console.print(f"the picture: {picture}", markup=False, soft_wrap=True)
     return table.status(runs)
+
+
+def _without_figures(compared: Sequence[comparison.Comparison]) -> list[str]:
+    names = ", ".join(each.experiment.scenario for each in compared)
+    return [f"claims alone, and no figures, have: {names}"] if names else []
 
 
 def _page(path: Path, text: str) -> None:

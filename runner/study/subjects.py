@@ -175,13 +175,32 @@ def left_out(subjects: Sequence[Subject], both: Sequence[Experiment]) -> list[st
             for each in every if each not in both]
 
 
+def follows_a_line(run: Run) -> bool:
+    """Whether a run measured an error against the page. Others have claims alone."""
+    return any(name in run["metrics"] for name in ("max_abs_ns", "samples"))
+
+
+def claims_apart(subjects: Sequence[Subject], both: Sequence[Experiment]) -> list[str]:
+    """A sentence for each claim that does not hold for some of the subjects alone."""
+    lines = []
+    for each in both:
+        failed = [{claim["sentence"] for measured in subject.measured[each] for claim in measured.run["claims"]
+                   if not claim["ok"] and claim["skipped"] is None and claim.get("todo") is None}
+                  for subject in subjects]
+        for sentence in sorted(set().union(*failed)):
+            of = [subject.label for subject, found in zip(subjects, failed) if sentence in found]
+            if len(of) < len(subjects):
+                lines.append(f"{each.scenario}, {each.clock} clock: does not hold for {', '.join(of)}: {sentence}")
+    return lines
+
+
 def need_samples(subjects: Sequence[Subject], both: Sequence[Experiment]) -> None:
     """CannotRun if a run's samples are gone or cut short: its statistics would be of something else."""
     for subject in subjects:
         for each in both:
             for measured in subject.measured[each]:
                 name = measured.run["samples"]
-                if measured.elsewhere:
+                if measured.elsewhere or not follows_a_line(measured.run):
                     continue
                 if measured.samples is None or not len(measured.samples.error_ns):
                     raise CannotRun(Problem.COMPARE_SAMPLES, f"the samples of {subject.label}, {each.scenario}, "
