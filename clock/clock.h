@@ -39,6 +39,9 @@ struct ticker {
 	/* Virtual clock: each tick's delay in turn, over and over; 0 of them: by late_ns. */
 	const u32 *recorded_ns;
 	u32 recorded;
+	/* Real clock: where the delays of the first ticks are kept, in cycles; NULL: nowhere. */
+	u32 *delays;
+	u32 delays_most, delays_kept;
 	u32 late_ns; /* virtual clock: each tick comes up to this late, at random */
 	u64 seed;    /* of the random generator */
 	/* Called in run_until() on the virtual clock, and in the interrupt on the real one. */

@@ -6,6 +6,7 @@
 #include "guest/samples.h"
 #include "arch/x86/debugcon.h"
 #include "arch/x86/serial.h"
+#include "lib/string.h"
 
 /* At 115200 baud, so many take six seconds. */
 #define SERIAL_SAMPLES 2048
@@ -72,6 +73,20 @@ static void ship_traces(const struct run *run, const char *scenario, u32 number)
 	debugcon_write(traces, count * sizeof(traces[0]));
 }
 
+static void ship_ticks(const struct run *run, const char *scenario, u32 number)
+{
+	const struct ticker *ticker = &run->ticker;
+	struct sample_header header = run_sample_header(run, scenario, number);
+
+	if (!ticker->delays_kept)
+		return;
+	memcpy(header.magic, TICKS_MAGIC, sizeof(header.magic));
+	header.count = ticker->delays_kept;
+	header.decimation = 0;
+	debugcon_write(&header, sizeof(header));
+	debugcon_write(ticker->delays, ticker->delays_kept * sizeof(ticker->delays[0]));
+}
+
 void samples_ship(void *context, const struct run *run, const char *scenario, u32 number)
 {
 	const struct stats *stats = run->stats;
@@ -85,4 +100,5 @@ void samples_ship(void *context, const struct run *run, const char *scenario, u3
 	debugcon_write(&header, sizeof(header));
 	debugcon_write(stats->samples, stats->kept * sizeof(stats->samples[0]));
 	ship_traces(run, scenario, number);
+	ship_ticks(run, scenario, number);
 }

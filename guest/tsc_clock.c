@@ -97,6 +97,9 @@ static void deliver(struct ticker *ticker, u64 now)
 	tick_stats_add(stats, now - tsc.due, now - tsc.last);
 	if ((now - tsc.last) / ticker->interval > stats->longest_idle + 1)
 		stats->longest_idle = (now - tsc.last) / ticker->interval - 1;
+	if (ticker->delays_kept < ticker->delays_most)
+		ticker->delays[ticker->delays_kept++] =
+			now - tsc.due > ~0U ? ~0U : (u32)(now - tsc.due);
 	tsc.last = now;
 	ticker->tick(now);
 	advance(ticker, rdtsc());

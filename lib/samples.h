@@ -10,6 +10,7 @@
 
 #define SAMPLE_MAGIC "TBSAMPL1"
 #define TRACE_MAGIC  "TBTRACE1"
+#define TICKS_MAGIC  "TBTICKS1" /* then u32 each: a tick's delay after its due time, cycles */
 
 /*
  * The number of samples that are kept of a run. It is the same in each vehicle, so that percentiles

@@ -78,18 +78,19 @@ struct scenario_params {
 	u64 start_s;  /* virtual: the page's time at the start, seconds since the epoch */
 	s64 rate_ppt; /* virtual: true period is longer than nominal by this * 10^-12 (given in ppm)
 		       */
-	u32 registered;	  /* enum register_kind */
-	u64 duration_ms;  /* (given in seconds) 0: the scenario's own */
-	s64 offset_ns;	  /* slew, step: how far; 0: the scenario's own */
-	u32 late_ns;	  /* virtual: ticks come up to this late, at random */
-	u64 seed;	  /* of all that is random */
-	u32 disruptions;  /* disrupted: ends after so many; 0: after the duration */
-	u32 step_ns;	  /* threshold between slew and step */
-	u32 readings;	  /* regress: of the clock at each frequency; smp: 0: the scenario's own */
-	bool known;	  /* a claim that rests on a switch which the core lacks may fail */
-	bool samples;	  /* ship the samples */
-	char record[128]; /* discipline: a file of the host's time; "": none */
-	char ticks[128];  /* a file of the ticks' delays; "": none */
+	u32 registered;	   /* enum register_kind */
+	u64 duration_ms;   /* (given in seconds) 0: the scenario's own */
+	s64 offset_ns;	   /* slew, step: how far; 0: the scenario's own */
+	u32 late_ns;	   /* virtual: ticks come up to this late, at random */
+	u64 seed;	   /* of all that is random */
+	u32 disruptions;   /* disrupted: ends after so many; 0: after the duration */
+	u32 step_ns;	   /* threshold between slew and step */
+	u32 readings;	   /* regress: of the clock at each frequency; smp: 0: the scenario's own */
+	bool known;	   /* a claim that rests on a switch which the core lacks may fail */
+	bool samples;	   /* ship the samples */
+	bool record_ticks; /* tsc: ship the delays of the window's first ticks */
+	char record[128];  /* discipline: a file of the host's time; "": none */
+	char ticks[128];   /* a file of the ticks' delays; "": none */
 	struct discipline_params discipline;
 };
 

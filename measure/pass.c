@@ -28,6 +28,7 @@ void run_window(struct run *run)
 	if (run->ticker.stats.gap_max_cycles > run->gap_before_cycles)
 		run->gap_before_cycles = run->ticker.stats.gap_max_cycles;
 	run->ticker.stats = (struct tick_stats){ 0 };
+	run->ticker.delays_kept = 0;
 	clock->unlock(clock->context);
 }
 
@@ -53,6 +54,10 @@ void run_ticks_start(struct run *run)
 	ticker->tickless = run->params->tickless;
 	ticker->late_ns = run->params->late_ns;
 	ticker->recorded = record_ticks(&ticker->recorded_ns);
+	if (run->params->record_ticks && !run->clock->is_virtual) {
+		ticker->delays = record_own_ticks();
+		ticker->delays_most = RECORD_POINTS;
+	}
 	ticker->seed = run->params->seed;
 	ticker->tick = run->tick ? run->tick : run->tk->tick;
 	ticker->sample = look;

@@ -170,6 +170,11 @@ enum record_error record_tick(const char *line)
 	return RECORD_OK;
 }
 
+u32 *record_own_ticks(void)
+{
+	return record.late_ns;
+}
+
 u32 record_ticks(const u32 **late_ns)
 {
 	*late_ns = record.late_ns;

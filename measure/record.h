@@ -44,6 +44,9 @@ s64 record_phase_fs(u64 ps);
 /* A tick: how many ns after its due time it came. Delays of more than a tick are ticks that were
  * skipped: the host had stolen the time, or the CPU was idle without ticks. */
 enum record_error record_tick(const char *line);
+/* Where a vehicle without files keeps its own delays: RECORD_POINTS entries. */
+u32 *record_own_ticks(void);
+
 /* All of them, in their order. 0: there is no record. */
 u32 record_ticks(const u32 **late_ns);
 

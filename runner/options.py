@@ -215,6 +215,8 @@ def run_parser() -> Parser:
     add("--bisect", action="store_true",
         help="for git bisect run: status 125 (skip) if it could not run or all was skipped")
     add("--raw", action="store_true", help="print the output of the serial port as it comes, and no table")
+    add("--record-ticks", type=Path, metavar="FILE", help="write how late each tick of the first run on the real clock "
+        "came, ns, for ticks=FILE")
     add("--no-page", action="store_true", help="run without a vmclock page and publisher")
     add("--page", type=Path, metavar="FILE", help="use this page file (2 MiB, no link), without a publisher")
     add("--publisher", default="live", metavar="live|static:LINE|none",

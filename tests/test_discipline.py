@@ -190,6 +190,33 @@ class TestRecords:
         assert found["late_tick_mean_us"] == pytest.approx(3250 / 3, rel=0.01)
         assert found["ticks"] == pytest.approx(10_000 * 3 / 6, abs=3)
 
+    def test_a_guests_own_ticks_are_recorded_and_come_again(
+            self, built: Path, run_qemu: Callable[..., Ended], tmp_path: Path) -> None:
+        path = tmp_path / "ticks"
+        ended = run_qemu("--accel", "tcg", "--record-ticks", str(path), "clock=tsc", "scenario=lock", "hz=100",
+                         "duration=1")
+        assert ended.status in (0, 1), ended.stderr
+        late = [int(line) for line in path.read_text().splitlines()[1:]]
+        report = json.loads((ended.output / "report.json").read_text())["runs"][0]["metrics"]
+        assert len(late) == report["ticks"] and max(late) / 1000 == pytest.approx(report["late_tick_max_us"], abs=0.01)
+        again = subprocess.run([str(built / "tickbench-sim"), "--json", "scenario=lock", "hz=100", "duration=30",
+                                f"ticks={path}"], capture_output=True, text=True)
+        replayed = json.loads(again.stdout)["metrics"]
+        assert replayed["late_tick_max_us"] == pytest.approx(max(late) / 1000, abs=0.01)
+
+    def test_the_publisher_records_its_clock(self, built: Path, tmp_path: Path) -> None:
+        path = tmp_path / "host"
+        command = [str(built / "vmclock-host"), "--page", str(tmp_path / "page"), "--record", str(path), "--duration",
+                   "1", "--warm-up", "0.5"]
+        subprocess.run(command, check=True, capture_output=True)
+        pairs = [line.split() for line in path.read_text().splitlines() if not line.startswith("#")]
+        assert 8 <= len(pairs) <= 20
+        assert all(int(a[0]) < int(b[0]) and float(a[1]) < float(b[1]) for a, b in zip(pairs, pairs[1:]))
+        found = metrics(built, f"record={path}", "hz=100", "duration=16")
+        assert found["page_rms_ns"] > 0
+        again = subprocess.run(command, capture_output=True, text=True)
+        assert again.returncode == 2 and "File exists" in again.stderr
+
     def test_a_guest_has_no_files(self, run_qemu: Callable[..., Ended]) -> None:
         ended = run_qemu("--accel", "tcg", "clock=virtual", "scenario=discipline", "ticks=/tmp/x")
         assert ended.status == 2 and "tickbench sim" in ended.stderr

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from rich.console import Console
 
 from runner import options, output, plan
-from runner.errors import CannotRun, Problem, Status
+from runner.errors import CannotRun, Problem, Status, output_error
 from runner.guest import boot, launch, qemu
 from runner.lift.images import images
 from runner.report import table
@@ -20,6 +22,8 @@ def main(arguments: Sequence[str]) -> Status:
     ours, extra = options.split(arguments)
     given = options.run_parser().parse_intermixed_args(ours)
     wanted = plan.with_core(plan.Plan(plan.parse(given.words)), given.core)
+    if given.record_ticks:
+        wanted = replace(wanted, groups=plan.with_values(wanted.groups, ["record_ticks=1"]))
     folder = given.output or given.build / "run"
     console = Console(stderr=True, highlight=False) if given.raw else table.console()
     found = qemu.find(given.qemu)
@@ -31,6 +35,8 @@ def main(arguments: Sequence[str]) -> Status:
             suffix = f"-{image.label}" if len(made) > 1 else ""
             _boot(chosen, image, suffix, given, console, results)
         status = results.write(folder)
+        if given.record_ticks:
+            _record_ticks(results, given.record_ticks)
         if given.raw:
             return status
         if wanted.linux and not given.words:
@@ -38,6 +44,18 @@ def main(arguments: Sequence[str]) -> Status:
             status = results.write(folder)
         results.show(folder, console)
         return status
+
+
+def _record_ticks(results: Results, path: Path) -> None:
+    """The delays of the first run that has any, a line each."""
+    late_ns = next((record.late_ns for record in results.records if record.late_ns is not None), None)
+    if late_ns is None:
+        raise CannotRun(Problem.USAGE, "--record-ticks: no run was on the real clock (clock=tsc)")
+    try:
+        path.write_text("# ns after its due time, a tick (tickbench run --record-ticks)\n"
+                        + "".join(f"{each}\n" for each in late_ns.tolist()))
+    except OSError as error:
+        raise output_error(error, path) from error
 
 
 def _compare(wanted: plan.Plan, given: options.argparse.Namespace, results: Results) -> None:

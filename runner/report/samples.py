@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from runner.report import ktap
 
-MAGIC, TRACE_MAGIC = b"TBSAMPL1", b"TBTRACE1"
+MAGIC, TRACE_MAGIC, TICKS_MAGIC = b"TBSAMPL1", b"TBTRACE1", b"TBTICKS1"
 HEADER = struct.Struct("<8sIIIIQQ24s")
 PAIR = np.dtype([("counter", "<u8"), ("error_fs", "<i8")])
 POINT = np.dtype([("counter", "<u8"), ("told_fs", "<i8"), ("intended_fs", "<i8"), ("going_fs", "<i8")])
@@ -44,6 +44,7 @@ class Samples:
     error_ns: NDArray[np.float64]
     whole: bool = True
     traces: Traces | None = None
+    late_ns: NDArray[np.int64] | None = None  # of each tick, where it was asked for
 
 
 def _record(data: bytes, at: int) -> tuple[Samples, int]:
@@ -65,6 +66,13 @@ def _traces(data: bytes, at: int) -> tuple[Traces, int]:
     points = np.frombuffer(data, POINT, there, at)
     ahead = (points["counter"] - np.uint64(start)).astype(np.int64)
     return Traces(ahead / float(hz or 1), *(points[name] / 1e6 for name in (POINT.names or ())[1:])), at + points.nbytes
+
+
+def _ticks(data: bytes, at: int) -> tuple[NDArray[np.int64], int]:
+    _, _, count, _, _, hz, _, _ = HEADER.unpack_from(data, at)
+    at += HEADER.size
+    cycles = np.frombuffer(data, "<u4", min(count, (len(data) - at) // 4), at)
+    return np.rint(cycles * (1e9 / (hz or 1))).astype(np.int64), at + cycles.nbytes
 
 
 def from_serial(log: str) -> bytes:
@@ -92,6 +100,9 @@ def parse(data: bytes) -> list[Samples]:
         elif magic == TRACE_MAGIC and records:
             traces, at = _traces(data, at)
             records[-1] = replace(records[-1], traces=traces)
+        elif magic == TICKS_MAGIC and records:
+            late_ns, at = _ticks(data, at)
+            records[-1] = replace(records[-1], late_ns=late_ns)
         else:
             break
     return records
