@@ -64,6 +64,8 @@ struct clock {
 	volatile struct vmclock_abi *page; /* NULL: none, and page_error says why */
 	u64 page_mapped;		   /* bytes */
 	enum vmclock_error page_error;
+	const volatile struct vmclock_abi
+		*markers;  /* of a second device, without a line; or NULL */
 	bool page_is_ours; /* a scenario may rewrite it (virtual clock only) */
 
 	/* Another counter of the same machine, to compare this one with. */

@@ -57,6 +57,8 @@ static void say_machine(const struct machine *machine, struct ktap *ktap,
 	ktap_note(ktap, "reference clock: %s", machine->clock.name ? machine->clock.name : "none");
 	say_page(ktap, "vmclock", &machine->page);
 	say_line(ktap, &machine->page);
+	if (machine->markers.address)
+		say_page(ktap, "vmclock of markers alone", &machine->markers);
 	say_page(ktap, "mailbox", &machine->mailbox);
 }
 
@@ -67,7 +69,7 @@ void machine_find(struct machine *machine, struct ktap *ktap, const struct boot_
 	cpu_identify(&machine->cpu);
 	pic_silence();
 	refclock_init(&machine->clock);
-	guest_page_find(&machine->page, VMCLOCK_ACPI_ID);
+	guest_page_find_vmclock(&machine->page, &machine->markers);
 	guest_page_find(&machine->mailbox, MAILBOX_ACPI_ID);
 	say_machine(machine, ktap, boot, acpi);
 }

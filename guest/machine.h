@@ -13,6 +13,7 @@ struct machine {
 	struct cpu_features cpu;
 	struct refclock clock; /* name NULL: none */
 	struct guest_page page;
+	struct guest_page markers; /* of a second vmclock device, which has no line */
 	struct guest_page mailbox;
 };
 

@@ -19,4 +19,11 @@ struct guest_page {
  * acpi_init(). */
 void guest_page_find(struct guest_page *page, const char *acpi_id);
 
+/*
+ * Finds the vmclock page; and, where two devices are there of which one has no line but markers
+ * (QEMU's own, beside one of ours), that one's page as `markers`. It has no address where there is
+ * none.
+ */
+void guest_page_find_vmclock(struct guest_page *page, struct guest_page *markers);
+
 #endif

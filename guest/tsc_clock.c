@@ -285,6 +285,7 @@ enum tsc_clock_error tsc_clock_init(struct clock *clock, const struct machine *m
 		.page = machine->page.address,
 		.page_mapped = machine->page.size,
 		.page_error = machine->page.address ? VMCLOCK_OK : VMCLOCK_ABSENT,
+		.markers = machine->markers.address,
 		.second = {
 			.name = machine->clock.name,
 			.period_fs = machine->clock.period_fs,

@@ -10,7 +10,8 @@
 
 static struct {
 	struct disruption kept[DISRUPTIONS_KEPT];
-	struct tk_time first; /* the first reading since the one under way was noticed */
+	struct tk_time first;	    /* the first reading since the one under way was noticed */
+	struct vmclock_line before; /* the line that was in force until then */
 	u32 count;
 	u32 nears;  /* of the last one, those that are not reached yet: a bit each */
 	bool fresh; /* there was no reading yet on its new line */
@@ -42,11 +43,12 @@ const struct disruption *disruption_get(u32 number)
 	return &all.kept[number];
 }
 
-void disruption_notice(struct run *run)
+void disruption_notice(struct run *run, const struct vmclock_line *before)
 {
 	if (run->time_unknown)
 		return;
 	run->time_unknown = true;
+	all.before = *before;
 	if (all.count == DISRUPTIONS_KEPT)
 		return;
 	all.count++;
@@ -68,7 +70,11 @@ void disruption_line(struct run *run)
 	run->time_unknown = false;
 	read_core(run, &now);
 	last()->marker = run->line.disruption_marker;
-	last()->generation = run->line.vm_generation_counter;
+	last()->own = run->line.disruption_marker != all.before.disruption_marker ||
+		      run->line.vm_generation_counter != all.before.vm_generation_counter;
+	/* The device of QEMU 10 and 11 leaves its counter at 0. */
+	last()->generation = run->markers.generation ? run->markers.generation
+						     : run->line.vm_generation_counter;
 	last()->taken = now.counter;
 	last()->first_fs = off_line_fs(run, &all.first);
 	last()->off_fs = off_line_fs(run, &now);

@@ -22,6 +22,7 @@ enum disruption_near {
 
 struct disruption {
 	u64 marker;	    /* of the line that ended it */
+	bool own;	    /* whose markers are not those of the line before */
 	u64 generation;	    /* its vm_generation_counter; 0: the page has none */
 	u64 noticed;	    /* counter, at the first look that showed it */
 	u64 taken;	    /* counter, when the new line was taken; 0: not yet */
@@ -35,8 +36,8 @@ struct disruption {
 /* Forgets all; a run of a scenario begins. */
 void disruptions_reset(void);
 
-/* The page shows another marker. Does nothing while one is under way. */
-void disruption_notice(struct run *run);
+/* The page shows another marker than the line `before`. Does nothing while one is under way. */
+void disruption_notice(struct run *run, const struct vmclock_line *before);
 
 /* A line was accepted that ends the one under way: `run->line`, not handed to the core yet. */
 void disruption_line(struct run *run);

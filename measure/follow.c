@@ -2,6 +2,7 @@
 /* Follows the page: reads it at the start and at each change, and passes it to the core. */
 #include "lib/math.h"
 #include "measure/disruption.h"
+#include "measure/markers.h"
 #include "measure/measure.h"
 #include "measure/reading.h"
 
@@ -27,6 +28,9 @@ bool run_read_page(struct run *run)
 	if (!run->line_error || run->line_error == VMCLOCK_STATUS_IS_INITIALIZING ||
 	    run->line_error == VMCLOCK_STATUS_IS_UNKNOWN)
 		run->shown_marker = line.disruption_marker;
+	/* As of a page that is being made: its next line may be the new one. */
+	if (!run->line_error && markers_void(run, &line))
+		run->line_error = VMCLOCK_STATUS_IS_INITIALIZING;
 	if (run->line_error) {
 		run->refusals += !vmclock_may_pass(run->line_error);
 		return false; /* the old line still serves */
@@ -132,7 +136,7 @@ static void page_changed(struct run *run)
 	 */
 	if (!run_read_page(run)) {
 		if (run->shown_marker != before.disruption_marker)
-			disruption_notice(run);
+			disruption_notice(run, &before);
 		return;
 	}
 	run->changes++;
@@ -140,7 +144,7 @@ static void page_changed(struct run *run)
 		    run->line.vm_generation_counter != before.vm_generation_counter;
 	if (disrupted || run->time_unknown) {
 		disrupted = true;
-		disruption_notice(run);
+		disruption_notice(run, &before);
 		disruption_line(run);
 	}
 	now = counter_now(run);
@@ -163,6 +167,7 @@ void run_notice(struct run *run)
 {
 	const struct clock *clock = run->clock;
 
+	markers_notice(run);
 	if (clock->page && vmclock_changed(clock->page, &run->seen))
 		page_changed(run);
 	/* Most lines state no such error, and are valid for ever. */
@@ -185,6 +190,7 @@ bool run_start_core(struct run *run)
 
 	run->following = false;
 	run->read_before = false;
+	markers_begin(run);
 	run->target_fs = 0;
 	run->moved_fs = run->moved_max_fs = 0;
 	run->account_max_fs = 0;

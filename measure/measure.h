@@ -38,7 +38,13 @@ struct run {
 	struct vmclock_seen
 		seen; /* the page when it was read last, whether it was accepted or not */
 	enum vmclock_error line_error;
-	u64 shown_marker;      /* the page's last one, also where it had no usable line beside it */
+	u64 shown_marker; /* the page's last one, also where it had no usable line beside it */
+	/* Of clock->markers (measure/markers.h); the line of void_marker is not believed again. */
+	struct {
+		u64 disruption, generation, void_marker;
+		u32 moves;
+		bool void_line;
+	} markers;
 	void (*tick)(u64 now); /* in place of the core's own; NULL: that */
 	/* Called after the core was handed a line, with the tick disabled; NULL: nobody asks. */
 	void (*told)(struct run *run);

@@ -60,9 +60,10 @@ def test_a_guest_is_migrated_between_hosts_that_disagree(tmp_path: Path, built: 
 def test_a_guest_is_migrated_and_restored_by_another_qemu(tmp_path: Path, built: Path, other: str) -> None:
     if not other:
         pytest.skip("TICKBENCH_QEMU_NEW names no QEMU")
-    for name, words in (("migrate", ("--count", "2")), ("disrupt", ("snapshot",))):
-        status, _, said = command(name, tmp_path, built, "--qemu", other, *words)
+    for name, words in (("migrate", ("--count", "2")), ("disrupt", ("--stock", "snapshot"))):
+        status, whole, said = command(name, tmp_path, built, "--qemu", other, *words)
         assert status == 0, said
+    assert whole["runs"][0]["metrics"]["device_moves"] == 1
 
 
 @pytest.mark.parametrize("kind", ["stop", "snapshot", "clone", "kill"])
@@ -118,6 +119,14 @@ def test_what_cannot_be_done_is_refused(
     assert status == 2 and said in words_of, words_of
 
 
+def test_a_qemu_without_a_vmclock_device_is_named(tmp_path: Path, built: Path) -> None:
+    old = tmp_path / "qemu"
+    old.write_text("#!/bin/sh\necho QEMU emulator version 7.2.22\n")
+    old.chmod(0o755)
+    status, _, said = command("disrupt", tmp_path / "out", built, "--stock", "--qemu", str(old), "stop")
+    assert status == 2 and "QEMU 7.2.22 has no vmclock device of its own: --stock needs 10 or later" in said
+
+
 def test_the_scenario_disrupts_its_own_page_on_the_virtual_clock(built: Path) -> None:
     (run,) = simulate.runs(built / "tickbench-sim", ["scenario=disrupted", "disruptions=3"])
     seen = journey.seen(run["notes"])
@@ -125,6 +134,8 @@ def test_the_scenario_disrupts_its_own_page_on_the_virtual_clock(built: Path) ->
     # It was told to be 250 ms off, to either side, for 100 ms.
     assert [round(saw.off_ns / 1e6) for saw in seen] == [-250, 250, -250]
     assert all(saw.unknown_ms == 100 and saw.after_ns == 0 for saw in seen)
+    # The second one was first told by the device of markers alone, while the page went on with its old line.
+    assert run["metrics"]["device_moves"] == 1
 
 
 def test_the_picture_marks_what_the_guest_saw() -> None:

@@ -131,6 +131,7 @@ OWN = (
     Row("step", "every disruption is noticed", "marker-lost"),
     Row("disrupted", "every disruption is noticed", "marker-lost"),
     Row("disrupted", "every disruption ends with a line of its own marker", "page-dies"),
+    Row("disrupted", "every disruption ends with a line of its own marker", "void-line"),
     Row("disrupted", "the first reading on the new line is within the error that the line states", "reference-stale"),
     Row("freq", "it stays within one mult step over one tick of the changing line", "reference-stale"),
     Row("recalibrate", "a tick while cycle_interval is 0 is skipped", "recalibrate-lost"),

@@ -248,6 +248,19 @@ enum aml_error acpi_find_device(const char *id, struct aml_region *region, enum 
 	return result;
 }
 
+u32 acpi_find_devices(const char *id, struct aml_region *regions, u32 max)
+{
+	enum aml_error result = AML_NO_DEVICE;
+	const u32 tables = root ? root_entries : 0;
+	u32 found = 0;
+
+	for (u32 i = 0; i < tables && found < max; i++)
+		found += search("SSDT", i, id, &regions[found], &result, NULL) == AML_OK;
+	if (found < max)
+		found += search("DSDT", 0, id, &regions[found], &result, NULL) == AML_OK;
+	return found;
+}
+
 struct acpi_pm_timer acpi_pm_timer(void)
 {
 	struct acpi_pm_timer timer = { 0, 24 };

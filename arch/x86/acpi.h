@@ -37,6 +37,12 @@ enum acpi_error acpi_table(const char *signature, u32 index, const u8 **table, u
 enum aml_error acpi_find_device(const char *id, struct aml_region *region,
 				enum acpi_error *damaged);
 
+/*
+ * The memory of the devices with an id, at most `max` of them and one a table, in the order in
+ * which acpi_find_device() looks; how many.
+ */
+u32 acpi_find_devices(const char *id, struct aml_region *regions, u32 max);
+
 /* ACPI's timer, 3.579545 MHz. */
 struct acpi_pm_timer {
 	u16 port;  /* 0: there is none in I/O space */

@@ -23,6 +23,7 @@ from runner.report.results import Results
 
 SCENARIO = "disrupted"
 SPARE_SECONDS = 30.0
+STOCK, STOCK_SINCE = ("-device", "vmclock"), 10
 
 
 def parser(command: str, description: str) -> options.Parser:
@@ -33,6 +34,8 @@ def parser(command: str, description: str) -> options.Parser:
         help="auto takes KVM where it is present and fast, else TCG")
     add("--core", metavar="CORE", help="native, or linux:TREE to lift the core of a kernel")
     add("--qemu", metavar="PATH", help="the QEMU to use (default: qemu-system-x86_64)")
+    add("--stock", action="store_true",
+        help="give the guest QEMU's own vmclock device as well, of whose markers it takes notice (QEMU 10 or later)")
     add("--interval", type=options.seconds, default=1.0, metavar="S",
         help="the time between two disruptions, in seconds (default %(default)s)")
     add("--timeout", type=options.seconds, metavar="S",
@@ -63,13 +66,16 @@ def prepare(given: argparse.Namespace, count: int, seconds: float, console: Cons
     if len(wanted.linux) > 1:
         raise CannotRun(Problem.USAGE, "one core at a time is disrupted")
     found = qemu.find(given.qemu)
+    if given.stock and int(found.version.split(".")[0]) < STOCK_SINCE:
+        raise CannotRun(Problem.USAGE, f"QEMU {found.version} has no vmclock device of its own: --stock needs"
+                                       f" {STOCK_SINCE} or later (--qemu PATH)")
     chosen = launch.choose(given, found)
     if chosen.why:
         console.print(chosen.why, markup=False, soft_wrap=True)
     image = images(wanted, given.build, "guest", False, console)[0]
     folder = given.output or given.build / given.command
     return boot.Options(found, chosen, wanted.groups, scenarios.read(given.build), given.build, folder,
-                        timeout=given.timeout), image
+                        timeout=given.timeout, extra=STOCK if given.stock else ()), image
 
 
 def groups(before: Sequence[scenarios.Group], count: int, seconds: float) -> tuple[tuple[str, ...], ...]:
@@ -97,6 +103,15 @@ def finish(journeys: Sequence[tuple[Journey, ktap.Report]], given: argparse.Name
             disruptions.show(run, table.console())
     results.show(folder, table.console())
     return status
+
+
+def judge_stock(run: dict[str, object], options: boot.Options, moves: int) -> None:
+    """With --stock: QEMU's own device told the guest of so many disruptions."""
+    metrics = run["metrics"]
+    assert isinstance(metrics, dict)
+    if options.extra == STOCK:
+        claim(run, f"QEMU's own device moved its markers {moves} times, and the guest saw it",
+              metrics.get("device_moves") == moves)
 
 
 def claim(run: dict[str, object], sentence: str, ok: bool) -> None:

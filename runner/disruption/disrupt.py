@@ -121,6 +121,7 @@ def _judge(run: dict[str, object], way: Journey) -> None:
     least, most = kind.seen
     wanted = f"{least}" if least == most else f"{least} or {most}"
     command.claim(run, f"{way.label}: the guest sees {wanted} disruptions", least <= seen <= most)
+    command.judge_stock(run, way.options, int(way.name in ("snapshot", "clone")))
     if way.name in ("snapshot", "clone"):
         command.claim(run, f"{way.label}: the VM generation counter is another one than before",
                       all(saw["generation"] != 1 for saw in found["seen"]))

@@ -4,6 +4,7 @@
  * was told to --wrap each __wrap_ function here.
  */
 #include "lib/string.h"
+#include "measure/markers.h"
 #include "scenario/experiments.h"
 #include "tests/fault/fault.h"
 #include "tk/native/native.h"
@@ -48,6 +49,7 @@ const char *const fault_names[] = {
 	"page-pauses",
 	"page-dies",
 	"marker-lost",
+	"void-line",
 	"stress-mixed",
 	"stress-still",
 	"stopwatch-stands",
@@ -215,6 +217,15 @@ s64 __wrap_ntp_drain_skew(struct timekeeper *tk, s64 skew_delta, u32 k)
 }
 
 /* --- The page, its reader and its writer. */
+
+bool __real_markers_void(const struct run *run, const struct vmclock_line *line);
+bool __wrap_markers_void(const struct run *run, const struct vmclock_line *line);
+
+/* The line from before the disruption is believed again. */
+bool __wrap_markers_void(const struct run *run, const struct vmclock_line *line)
+{
+	return !fault_is("void-line") && __real_markers_void(run, line);
+}
 
 enum vmclock_error __real_vmclock_read(const volatile struct vmclock_abi *page, u64 mapped, u64 now,
 				       struct vmclock_line *line);
