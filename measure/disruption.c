@@ -73,8 +73,8 @@ void disruption_line(struct run *run)
 	last()->own = run->line.disruption_marker != all.before.disruption_marker ||
 		      run->line.vm_generation_counter != all.before.vm_generation_counter;
 	/* The device of QEMU 10 and 11 leaves its counter at 0. */
-	last()->generation = run->markers.generation ? run->markers.generation
-						     : run->line.vm_generation_counter;
+	last()->generation =
+		run->markers.generation ? run->markers.generation : run->line.vm_generation_counter;
 	last()->taken = now.counter;
 	last()->first_fs = off_line_fs(run, &all.first);
 	last()->off_fs = off_line_fs(run, &now);
