@@ -4,14 +4,14 @@
 #include "scenario/list.h"
 
 const struct scenario *const scenarios[] = {
-	&scenario_lock,	   &scenario_compare,	 &scenario_slew,    &scenario_nohz,
-	&scenario_late,	   &scenario_step,	 &scenario_freq,    &scenario_recalibrate,
-	&scenario_adjust,  &scenario_leap,	 &scenario_sleep,   &scenario_aux,
-	&scenario_getters, &scenario_vdso,	 &scenario_told,    &scenario_trace,
-	&scenario_far,	   &scenario_counter,	 &scenario_smp,	    &scenario_torn,
-	&scenario_rate,	   &scenario_clocks,	 &scenario_regress, &scenario_disrupted,
-	&scenario_years,   &scenario_discipline, &scenario_device,  &scenario_killed,
-	&scenario_publish,
+	&scenario_lock,	     &scenario_compare, &scenario_slew,	      &scenario_nohz,
+	&scenario_late,	     &scenario_step,	&scenario_freq,	      &scenario_recalibrate,
+	&scenario_adjust,    &scenario_leap,	&scenario_sleep,      &scenario_aux,
+	&scenario_getters,   &scenario_vdso,	&scenario_told,	      &scenario_trace,
+	&scenario_midnight,  &scenario_far,	&scenario_counter,    &scenario_smp,
+	&scenario_torn,	     &scenario_rate,	&scenario_clocks,     &scenario_regress,
+	&scenario_disrupted, &scenario_years,	&scenario_discipline, &scenario_device,
+	&scenario_killed,    &scenario_publish,
 };
 const u32 scenario_count = TB_ARRAY_SIZE(scenarios);
 

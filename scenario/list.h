@@ -27,6 +27,7 @@ extern const struct scenario scenario_getters;
 extern const struct scenario scenario_vdso;
 extern const struct scenario scenario_told;
 extern const struct scenario scenario_disrupted;
+extern const struct scenario scenario_midnight;
 extern const struct scenario scenario_far;
 extern const struct scenario scenario_counter;
 extern const struct scenario scenario_years;

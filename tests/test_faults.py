@@ -61,7 +61,7 @@ STARTING = ("lock", "compare", "slew", "nohz", "late", "step", "freq", "recalibr
             "regress", "disrupted", "killed", "publish", "discipline", "years")
 FOLLOWING = tuple(name for name in STARTING if name not in ("clocks", "regress"))
 # These drive a core by hand, without a line.
-DRIVING = ("adjust", "leap", "sleep", "aux", "getters", "vdso", "told", "far", "counter")
+DRIVING = ("adjust", "leap", "sleep", "aux", "getters", "vdso", "told", "far", "counter", "midnight")
 WATCHING = tuple(name for name in FOLLOWING if name not in ("rate", "smp", "years"))
 READING = (*WATCHING, "clocks", "years")
 
@@ -249,6 +249,14 @@ OWN = (
         ("a counter that is a little behind reads as the latest tick", "behind-lost"),
         ("the time of an idle of minutes is read and accumulated to the ns", "idle-lost"),
         ("so is the time of an idle that is too long for 64 bits of cycles times mult", "idle-lost"))),
+    *(Row("midnight", claim, fault) for claim, fault in (
+        ("a page of UTC: a second is inserted, in each tick as the page says", "leap-lost"),
+        ("a page of TAI: a second is inserted, in each tick as the page says", "leap-lost"),
+        ("a page of UTC: a second is deleted, in each tick as the page says", "leap-lost"),
+        ("a page of TAI: a second is deleted, in each tick as the page says", "leap-lost"),
+        ("CLOCK_TAI stays on the page's line, and CLOCK_MONOTONIC counts on", "leap-moves-tai"),
+        ("a leap second that the page takes back late does not happen", "leap-kept"),
+        ("a step of the line while one is announced does not lose it", "leap-lost"))),
     *(Row("far", claim, fault) for claim, fault in (
         ("no clock is off over 2^31 s, in 2038", "seconds-31-bits"),
         ("nor a second that is read or told over it", "seconds-31-bits"),

@@ -79,3 +79,8 @@ def test_what_a_counter_does_shows_in_no_kernel(kernel: Kernel) -> None:
     assert len(found) >= 8 and all(line.startswith("ok") for line in found), found
     assert sum("# SKIP" in line for line in found) == (2 if kernel.word.startswith("6.1") and "6.12" not in kernel.word
                                                        else 0), found
+
+
+def test_a_kernel_passes_the_leap_second_of_its_page(kernel: Kernel) -> None:
+    found = claims(simulate(lifted(kernel, 1000, "tickbench-sim").folder, "scenario=midnight"))
+    assert len(found) >= 10 and all(line.startswith("ok") and "# SKIP" not in line for line in found), found
