@@ -230,7 +230,8 @@ class Walk:
         made = self._apply(step, before)
         row.update(commit=made.commit, files=made.files, left_out=made.left_out, merged=made.merged)
         if made.problems and (whole or step.group == "alone"):
-            row.update(problem="does not apply", said=made.problems[0])
+            row.update(problem="does not apply", said=made.problems[0],
+                       files=made.files or [name for each in step.mails for name in named_files(each)])
             return row
         if made.problems:
             row["said"] = "\n".join(made.problems)
