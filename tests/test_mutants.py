@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT, plain_environment
-from liftable import NEWEST, lifted
+from liftable import NEWEST, UM, lifted
 from runner.errors import CannotRun
 from runner.study import breaks, check, mutants, ownwork, pairs
 from runner.study.breaks import Break
 from runner.study.store import Store
-from runner.study.workshop import DIFF, Children, Trial, Verdict
+from runner.study.workshop import DIFF, SIM, Children, Compiler, Trial, Verdict, Workbench, unit_of
 
 # Of our own making: one function in which each rule applies, and things around it that must be left alone.
 SOURCE = """\
@@ -173,6 +173,28 @@ def test_the_command_breaks_a_lifted_core() -> None:
     assert said["total"]["reported"] >= 2 and done.returncode == (said["total"]["unreported"] > 0), done.stderr
     assert {each["function"] for each in said["functions"]} == {"tk_xtime_add"}
     assert all(each["by"] for each in said["breaks"] if each["verdict"] == "reported")
+
+
+# A function, its first statement of this rule, and what is reported: none of it shows in what a clock reads.
+UNSEEN = (
+    ("aux_clock_disable", "drop", "without the lock"),
+    ("timekeeping_init_ops", "drop", "register_syscore()"),
+    ("timekeeping_syscore_suspend", "plus", "suspends that were refused"),
+    ("aux_clock_enable_show", "plus", "aux_clock_enable_show"),
+)
+
+
+def test_what_no_clock_shows_is_reported_by_its_name() -> None:
+    done = lifted(NEWEST, 1000, DIFF, SIM).folder.resolve()
+    folder = done.parent / "unseen"
+    folder.mkdir(exist_ok=True)
+    unit = unit_of(done, "timekeeping", (done.parent / "kbuild" / UM.kbuild_name).resolve())
+    bench = Workbench(done.parents[2], done, folder / "0", [Compiler.prepare(unit, folder)])
+    found = breaks.find("timekeeping.c", unit.text)
+    for function, rule, said in UNSEEN:
+        broken = next(each for each in found if (each.function, each.rule) == (function, rule))
+        verdict = bench.judge("timekeeping", broken.apply(unit.text), mutants.TRIALS)
+        assert verdict.word == "reported" and said in verdict.by, f"{function}: {verdict}"
 
 
 def test_a_break_is_tried_with_what_check_runs_by_default() -> None:
