@@ -11,6 +11,7 @@ import pytest
 import fakes
 from fakes import alive
 from conftest import need_kvm
+from runner.errors import CannotRun
 from runner.guest import accel, qemu
 
 
@@ -55,3 +56,27 @@ class TestAccelerator:
         found = accel.measure(qemu.find(None).path, firmware.qboot(), built / "probe.elf")
         # Either a figure or QEMU's own words: never a silence.
         assert found.cycles > 0 or "KVM does not run" in found.reason
+
+
+KVM_CHOSEN = accel.Accel("kvm", ("-accel", "kvm", "-cpu", "host,+invtsc"))
+
+
+@pytest.mark.parametrize("asked, host, cpu", [
+    (None, accel.HostTsc(2400000, False), "host,+invtsc,tsc-frequency=2400000000"),
+    (None, accel.HostTsc(0, False), "host,+invtsc"),
+    (2400000000, accel.HostTsc(2400000, False), "host,+invtsc,tsc-frequency=2400000000"),
+    (2000000000, accel.HostTsc(2400000, True), "host,+invtsc,tsc-frequency=2000000000"),
+])
+def test_an_invariant_tsc_is_migrated_with_its_frequency(asked: int | None, host: accel.HostTsc, cpu: str) -> None:
+    assert accel.migratable(KVM_CHOSEN, asked, lambda: host).args[-1] == cpu
+
+
+def test_a_frequency_that_the_guest_cannot_have_is_refused() -> None:
+    with pytest.raises(CannotRun) as caught:
+        accel.migratable(KVM_CHOSEN, 2000000000, lambda: accel.HostTsc(2400000, False))
+    assert "no TSC scaling: --tsc-frequency can be 2400000000 only" in caught.value.sentence
+    tcg = accel.Accel("tcg", accel.TCG_ARGS)
+    assert accel.migratable(tcg, None) == tcg
+    with pytest.raises(CannotRun) as caught:
+        accel.migratable(tcg, 2000000000)
+    assert "needs KVM" in caught.value.sentence

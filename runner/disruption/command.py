@@ -16,7 +16,7 @@ from runner import BUILD, options, output, plan, scenarios
 from runner.disruption import table as disruptions
 from runner.disruption.journey import Journey, document
 from runner.errors import CannotRun, Problem
-from runner.guest import boot, launch, qemu
+from runner.guest import accel, boot, launch, qemu
 from runner.lift.images import images
 from runner.report import ktap, table
 from runner.report.results import Results
@@ -34,6 +34,8 @@ def parser(command: str, description: str) -> options.Parser:
         help="auto takes KVM where it is present and fast, else TCG")
     add("--core", metavar="CORE", help="native, or linux:TREE to lift the core of a kernel")
     add("--qemu", metavar="PATH", help="the QEMU to use (default: qemu-system-x86_64)")
+    add("--tsc-frequency", type=options.positive, metavar="HZ",
+        help="the guest's TSC under KVM, which must have TSC scaling unless it is the host's (default: the host's)")
     add("--stock", action="store_true",
         help="give the guest QEMU's own vmclock device as well, of whose markers it takes notice (QEMU 10 or later)")
     add("--interval", type=options.seconds, default=1.0, metavar="S",
@@ -69,7 +71,7 @@ def prepare(given: argparse.Namespace, count: int, seconds: float, console: Cons
     if given.stock and int(found.version.split(".")[0]) < STOCK_SINCE:
         raise CannotRun(Problem.USAGE, f"QEMU {found.version} has no vmclock device of its own: --stock needs"
                                        f" {STOCK_SINCE} or later (--qemu PATH)")
-    chosen = launch.choose(given, found)
+    chosen = accel.migratable(launch.choose(given, found), given.tsc_frequency)
     if chosen.why:
         console.print(chosen.why, markup=False, soft_wrap=True)
     image = images(wanted, given.build, "guest", False, console)[0]

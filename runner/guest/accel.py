@@ -6,17 +6,21 @@ answer is kept until the machine boots again or QEMU changes."""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import math
 import os
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runner import process
 from runner.errors import CannotRun, Problem
 
 KVM = Path("/dev/kvm")
+KVM_CREATE_VM, KVM_CHECK_EXTENSION, KVM_CREATE_VCPU, KVM_GET_TSC_KHZ = 0xae01, 0xae03, 0xae41, 0xaea3
+KVM_CAP_TSC_CONTROL = 60
 PROBE_SECONDS = 2.0
 PROBE_INSTRUCTIONS = 4000
 # TCG takes 2 to 4 cycles an instruction of such a loop, KVM on hardware about 1.
@@ -117,6 +121,48 @@ def probe(qemu: str, qboot: Path, elf: Path) -> Probe:
     except OSError:
         pass  # a cache that cannot be written costs time and nothing else
     return found
+
+
+@dataclass(frozen=True)
+class HostTsc:
+    """What KVM says of the host's counter: its frequency, 0 if it does not say, and whether it can scale it."""
+
+    khz: int
+    scales: bool
+
+
+def host_tsc(device: Path = KVM) -> HostTsc:
+    """Asks KVM, by ioctl (Linux's Documentation/virt/kvm/api.rst). CannotRun where it cannot be asked."""
+    opened: list[int] = []
+    try:
+        opened.append(os.open(device, os.O_RDWR | os.O_CLOEXEC))
+        scales = fcntl.ioctl(opened[0], KVM_CHECK_EXTENSION, KVM_CAP_TSC_CONTROL) > 0
+        opened.append(fcntl.ioctl(opened[0], KVM_CREATE_VM, 0))
+        opened.append(fcntl.ioctl(opened[1], KVM_CREATE_VCPU, 0))
+        return HostTsc(fcntl.ioctl(opened[2], KVM_GET_TSC_KHZ, 0), scales)
+    except OSError as error:
+        raise CannotRun(Problem.ACCEL_MISSING, f"{device} does not tell the TSC's frequency ({error.strerror})") \
+            from error
+    finally:
+        for file in reversed(opened):
+            os.close(file)
+
+
+def migratable(chosen: Accel, hz: int | None, tsc: Callable[[], HostTsc] = host_tsc) -> Accel:
+    """The accelerator with a CPU that QEMU migrates: under KVM an invariant TSC needs its frequency given. hz: that
+    of the guest's TSC; None: the host's. CannotRun where the host cannot give the guest such a one."""
+    if chosen.name != "kvm":
+        if hz:
+            raise CannotRun(Problem.USAGE, "--tsc-frequency needs KVM: under TCG the guest's TSC is the host's")
+        return chosen
+    host = tsc()
+    if hz and hz // 1000 != host.khz and not host.scales:
+        raise CannotRun(Problem.USAGE, f"KVM here has no TSC scaling: --tsc-frequency can be {host.khz * 1000} only")
+    if not hz and not host.khz:
+        return chosen
+    args = list(chosen.args)
+    args[args.index("-cpu") + 1] += f",tsc-frequency={hz or host.khz * 1000}"
+    return replace(chosen, args=tuple(args))
 
 
 def choose(wanted: str, icount: bool, qemu: str, qboot: Path, elf: Path) -> Accel:
