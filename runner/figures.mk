@@ -15,7 +15,7 @@ equal: ## compare any two cores tick by tick (A=7.2 B=~/src/linux TICKS= SEED= H
 check: ## after an edit of LINUX=TREE: its claims, and whether it behaves as its HEAD does (TICKS=, SEED=, HZ=)
 	$(call ready,run lift)
 	@$(TICKBENCH) check --build $(BUILD) $(if $(TICKS),--ticks $(TICKS)) $(if $(SEED),--seed $(SEED)) \
-		$(if $(HZ),--hz $(HZ)) $(call flag,PERIODIC) $(call quote,$(or $(LINUX),.))
+		$(if $(HZ),--hz $(HZ)) $(call flag,PERIODIC) $(ARGS) $(call quote,$(or $(LINUX),.))
 
 ladder: ## what each change of the series is worth, beside kernels (LINUX=..., MARKDOWN=docs/ladder.md)
 	$(call ready,run lift)
@@ -25,12 +25,12 @@ ladder: ## what each change of the series is worth, beside kernels (LINUX=..., M
 matrix: ## many experiments on many cores (MATRIX=FILE.toml, CORES=native,7.3, SSHLOGIN=HOSTS)
 	$(call ready,run lift matrix)
 	@$(TICKBENCH) matrix --build $(BUILD) $(if $(CORES),--cores $(call quote,$(CORES))) \
-		$(if $(SSHLOGIN),--sshlogin $(call quote,$(SSHLOGIN))) $(if $(MATRIX),$(call quote,$(MATRIX)))
+		$(if $(SSHLOGIN),--sshlogin $(call quote,$(SSHLOGIN))) $(ARGS) $(if $(MATRIX),$(call quote,$(MATRIX)))
 
-bisect: ## find the commit that broke a claim (TREE=, BAD=, GOOD=, CLAIM=)
+bisect: ## find the commit that broke a claim (TREE=, BAD=, GOOD=, CLAIM= or SAME_AS=REV, ARGS='--first-fixed --all')
 	$(call ready,run lift)
-	@$(TICKBENCH) bisect --build $(BUILD) --tree $(call quote,$(TREE)) --bad $(call quote,$(BAD)) \
-		--good $(call quote,$(GOOD)) --claim $(call quote,$(CLAIM))
+	@$(TICKBENCH) bisect --build $(BUILD) $(call option,TREE) --bad=$(call quote,$(BAD)) --good=$(call quote,$(GOOD)) \
+		$(call option,CLAIM) $(if $(SAME_AS),--same-as $(call quote,$(SAME_AS))) $(call option,HZ) $(ARGS)
 
 mutants: ## break a kernel's core in one place at a time, and count the breaks that are reported (LINUX=..., COUNT=, SEED=)
 	$(call ready,run lift)
@@ -49,12 +49,12 @@ kunit: ## claims that need nothing but a core, as KTAP for kunit.py parse (LINUX
 
 series: ## what each patch of a series is worth (BASE=7.2 PATCHES=v3.mbx, ALONE=1, HZ=)
 	$(call ready,run lift)
-	@$(TICKBENCH) series --build $(BUILD) $(if $(HZ),--hz $(HZ)) $(call flag,ALONE) \
+	@$(TICKBENCH) series --build $(BUILD) $(if $(HZ),--hz $(HZ)) $(call flag,ALONE) $(ARGS) \
 		$(call quote,$(BASE)) $(call quote,$(PATCHES))
 
-bench: ## speed, as ratios; with LINUX=TREE also from an edit to the verdict
+bench: ## speed, as ratios; with LINUX=TREE also from an edit to the verdict (ROWS='check patches' for some)
 	$(call ready,run $(if $(LINUX),lift))
-	@$(TICKBENCH) bench --build $(BUILD) $(if $(LINUX),--linux $(call quote,$(LINUX)))
+	@$(TICKBENCH) bench --build $(BUILD) $(if $(LINUX),--linux $(call quote,$(LINUX))) $(if $(ROWS),--rows $(ROWS))
 
 compare: ## cores (CORES="7.2 native:-skew") or reports beside each other; without, TSC and kvmclock against vmclock (SCENARIO= ..., HTML=, ROUNDS=)
 	$(call ready,run $(if $(CORES),lift))

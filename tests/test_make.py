@@ -74,11 +74,27 @@ def test_make_run_measures_and_reports(
 
 @pytest.mark.parametrize(("goal", "variable"), [
     ("run", "SCENARO=lock"), ("sim", "BOOT=uefi"), ("test", "TEST=tests/test_ktap.py"), ("image", "COMMAND=x"),
-    ("soak", "TICK=1000"), ("ladder", "MARKDWON=x"), ("bench", "TREE=x")])
+    ("soak", "TICK=1000"), ("check", "TREE=x"), ("bisect", "CLAIMS=lock"), ("ladder", "MARKDWON=x"), ("bench", "TREE=x")])
 def test_make_refuses_a_variable_that_it_does_not_know(goal: str, variable: str, tmp_path: Path) -> None:
     ended = subprocess.run(["make", "-C", str(ROOT), f"BUILD={tmp_path}", "-n", goal, variable],
                            capture_output=True, text=True, env=plain_environment())
     assert ended.returncode == 2 and f"unknown: {variable.split('=')[0]}" in ended.stderr
+
+
+@pytest.mark.parametrize(("words", "command"), [
+    (("bisect", "TREE=t", "BAD=HEAD", "GOOD=v1", "CLAIM=lock.max_abs_ns < 1"),
+     "--tree 't' --bad='HEAD' --good='v1' --claim 'lock.max_abs_ns < 1'"),
+    (("bisect", "BAD=-clawback", "GOOD=all", "CLAIM=late", "ARGS=--switches"),
+     "--bad='-clawback' --good='all' --claim 'late'   --switches"),
+    (("bisect", "TREE=t", "BAD=HEAD", "GOOD=v1", "SAME_AS=v1"), "--good='v1'  --same-as 'v1'"),
+    (("check", "LINUX=t", "ARGS=--json"), "--json 't'"),
+    (("series", "BASE=7.2", "PATCHES=a.mbox", "ALONE=1"), "--alone"),
+])
+def test_a_goal_is_a_thin_name_of_its_command(words: tuple[str, ...], command: str, tmp_path: Path) -> None:
+    ended = subprocess.run(["make", "-C", str(ROOT), f"BUILD={tmp_path}", "-n", *words], capture_output=True,
+                           text=True, env=plain_environment())
+    line = next(line for line in ended.stdout.replace("\\\n", "").splitlines() if f"./tickbench {words[0]}" in line)
+    assert " ".join(command.split()) in " ".join(line.split()), line
 
 
 def test_make_says_that_it_cannot_write(tmp_path: Path) -> None:
