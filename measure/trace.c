@@ -130,6 +130,34 @@ u64 run_trace_moved_ticks(void)
 	return traced.moved_ticks;
 }
 
+/* Root mean square of so many fs, of squares of ps: differences are below 2^53 ps, points 2^12. */
+static s64 rms_fs(u128 squares, u32 count)
+{
+	return (s64)root(div_u128(squares, count, NULL)) * 1000;
+}
+
+void run_trace_metrics(struct run *run)
+{
+	const struct trace_point *last = &traced.points[traced.kept - 1];
+	u128 told = 0, intended = 0;
+
+	if (!traced.kept)
+		return;
+	for (u32 i = 0; i < traced.kept; i++) {
+		const struct trace_point *point = &traced.points[i];
+		const s64 a = (point->told_fs - point->going_fs) / 1000;
+		const s64 b = (point->intended_fs - point->going_fs) / 1000;
+
+		told += (u128)((s128)a * a);
+		intended += (u128)((s128)b * b);
+	}
+	run_metric_ns(run, "trace_told_end_ns", last->told_fs);
+	run_metric_ns(run, "trace_intended_end_ns", last->intended_fs);
+	run_metric_ns(run, "trace_going_end_ns", last->going_fs);
+	run_metric_ns(run, "trace_told_rms_ns", rms_fs(told, traced.kept));
+	run_metric_ns(run, "trace_intended_rms_ns", rms_fs(intended, traced.kept));
+}
+
 const struct trace_point *run_traces(const struct run *run, u32 *count, u32 *decimation)
 {
 	if (traced.run != run || !run->tick)

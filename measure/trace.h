@@ -26,4 +26,10 @@ s128 run_trace_told(struct run *run);
 s128 run_trace_moved_max(void);
 u64 run_trace_moved_ticks(void);
 
+/*
+ * Metrics of the points that were kept: A, B and C against the page at the last one, and the root
+ * mean squares of A less C and of B less C, which no step of the page's line is in.
+ */
+void run_trace_metrics(struct run *run);
+
 #endif

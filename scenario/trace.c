@@ -63,6 +63,7 @@ static void trace_run(struct run *run)
 	run_ms(run, part_ms * 2);
 	run_ticks_stop(run);
 
+	run_trace_metrics(run);
 	ktap_metric(run->ktap, "going_moved_ticks", (s128)run_trace_moved_ticks(), 0, 0, "ticks");
 	ktap_metric(run->ktap, "going_moved_max_q32ns", run_trace_moved_max(), 0, 0, "2^-32ns");
 	run_claim(run, run_trace_moved_max() <= rest && run_trace_moved_ticks() <= (rest != 0),

@@ -70,3 +70,18 @@ def test_a_kernel_with_the_switches_is_exact_and_one_without_is_not(release: str
     """7.2 loses the remainder of a tick in every tick."""
     lines = simulate(lifted(Kernel(release), 1000, "tickbench-sim").folder, "scenario=trace", "duration=8")
     assert metric(lines, "going_moved_ticks") == (0 if exact else metric(lines, "ticks") * 4)
+
+
+def test_the_metrics_are_those_of_the_points_that_are_kept(built: Path, tmp_path: Path) -> None:
+    """So that compare has them: A, B and C at the end, and what A and B are off C."""
+    done = subprocess.run([str(built / "tickbench-sim"), "--samples", str(tmp_path / "samples.bin"), "scenario=trace",
+                           "duration=8"], check=True, capture_output=True, text=True)
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    (record,) = samples.read(tmp_path / "samples.bin")
+    traces = record.traces
+    assert traces is not None
+    for name, points in (("told", traces.told_ns), ("intended", traces.intended_ns), ("going", traces.going_ns)):
+        assert metric(lines, f"trace_{name}_end_ns") == pytest.approx(points[-1], abs=1e-6)
+    for name, points in (("told", traces.told_ns), ("intended", traces.intended_ns)):
+        rms = float(np.sqrt(np.mean((points - traces.going_ns) ** 2)))
+        assert metric(lines, f"trace_{name}_rms_ns") == pytest.approx(rms, abs=0.002)

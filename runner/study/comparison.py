@@ -97,6 +97,12 @@ METRICS = (
            True),
     Metric("mtie_ns", "MTIE of the whole window", "ns", _whole),
     Metric("converged_1ns_s", "within 1 ns after", "s", _reported("converged_1ns_s")),
+    Metric("trace_told_end_ns", "trace A, told, at the end", "ns", _reported("trace_told_end_ns")),
+    Metric("trace_intended_end_ns", "trace B, intended, at the end", "ns", _reported("trace_intended_end_ns")),
+    Metric("trace_going_end_ns", "trace C, going, at the end", "ns", _reported("trace_going_end_ns")),
+    Metric("trace_told_rms_ns", "A less C, rms", "ns", _reported("trace_told_rms_ns")),
+    Metric("trace_intended_rms_ns", "B less C, rms", "ns", _reported("trace_intended_rms_ns")),
+    Metric("going_moved_ticks", "C moved by itself", "ticks", _reported("going_moved_ticks")),
 )
 
 
