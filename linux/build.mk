@@ -7,3 +7,8 @@ all: $(BUILD)/linux-clock
 
 $(BUILD)/linux-clock: $(LINUX_OBJ) $(filter $(BUILD)/free/lib/% $(BUILD)/free/vmclock/%,$(SHARED_OBJ))
 	$(CC) -static -no-pie -z noexecstack -o $@ $^
+
+# For the tests: its judgement, on clocks whose error is given.
+$(BUILD)/linux-tool: $(BUILD)/host/tests/linux_tool.o $(BUILD)/host/linux/measure.o \
+		$(filter $(BUILD)/free/lib/% $(BUILD)/free/vmclock/%,$(SHARED_OBJ))
+	$(CC) -no-pie -z noexecstack -o $@ $^

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT, need, plain_environment
+from conftest import ROOT, build_path, make, need, plain_environment
 from liftable import NEWEST
 from runner.errors import CannotRun, Problem
 from runner.guest import firmware
@@ -94,6 +94,27 @@ def test_what_is_no_release_is_refused(built: Path, tmp_path: Path) -> None:
     done = subprocess.run([str(ROOT / "tickbench"), "linux-guest", "--accel", "tcg", "--build", str(built), "--output",
                            str(tmp_path), "../x"], capture_output=True, text=True, env=plain_environment())
     assert done.returncode == 2 and '"../x" is not a release' in done.stderr
+
+
+@pytest.fixture(scope="session")
+def tool() -> Path:
+    return make(str(build_path() / "linux-tool")) / "linux-tool"
+
+
+# A millisecond is far more than the two readings of the counter are apart; the cross-stamp has no such width.
+@pytest.mark.parametrize("clock, plain_ns, cross_ns, outside_ns, error_ns", [
+    ("ptp", 0, 0, 0, 0), ("ptp", 10**6, 0, 10**6, 10**6), ("ptp", -10**6, 0, 10**6, -10**6),
+    ("realtime", 50, 50, 0, 50), ("realtime", -10**7, -10**7, 0, -10**7),
+    ("realtime", 10**6, 0, 10**6, 0), ("realtime", 0, 10**6, 10**6, 10**6)])
+def test_a_clock_that_is_off_is_found_outside_of_its_counters(
+        tool: Path, clock: str, plain_ns: int, cross_ns: int, outside_ns: int, error_ns: int) -> None:
+    # A process that is interrupted between the readings has them far apart: the narrowest of some tries.
+    found = [tuple(map(int, subprocess.run([tool, clock, str(plain_ns), str(cross_ns)], capture_output=True, text=True,
+                                           check=True).stdout.split())) for _ in range(5)]
+    outside, error = min(found, key=lambda each: (abs(each[0] - outside_ns), abs(each[1] - error_ns)))
+    assert abs(outside - outside_ns) < 10_000
+    assert abs(error - error_ns) < (2 if clock == "realtime" else 10_000)
+    assert (outside == 0) == (outside_ns == 0)
 
 
 def test_debians_kernel_binds_to_the_page_and_its_clock_is_steered(built: Path, tmp_path: Path) -> None:
