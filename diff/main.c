@@ -28,11 +28,47 @@ static const char *title(int core)
 								: letters[core];
 }
 
+#define TRACES 3
+
+/*
+ * The three traces of a core, ns * 2^32: told time, that with ntp_error, and that with the phase
+ * and adjtime that are still due.
+ */
+static void traces_of(int core, s128 traces[TRACES])
+{
+	struct tk_state state;
+
+	pair_core(core)->state(&state);
+	traces[0] = (s128)state.xtime_sec * TB_NSEC_PER_SEC * ((s128)1 << 32) +
+		    ((s128)state.xtime_nsec << (32 - state.shift));
+	traces[1] = traces[0] + state.ntp_error;
+	traces[2] = traces[1] + (s128)state.time_offset * pair_hz() +
+		    (s128)state.time_adjust * 1000 * ((s128)1 << 32) + state.time_adjust_frac;
+}
+
+/* How far core B's traces are from core A's. */
+static void print_traces(void)
+{
+	static const char *const names[TRACES] = { "told", "intended", "going" };
+	s128 traces[CORES][TRACES];
+
+	if (!pair_started())
+		return;
+	for (int core = 0; core < CORES; core++)
+		traces_of(core, traces[core]);
+	printf("traces, %s less %s, ns:", title(CORE_B), title(CORE_A));
+	for (int i = 0; i < TRACES; i++)
+		printf("%s %s %+.9f", i ? "," : "", names[i],
+		       (double)(traces[CORE_B][i] - traces[CORE_A][i]) / 4294967296.0);
+	putchar('\n');
+}
+
 static int print_difference(const struct op *op, const struct difference *difference)
 {
 	printf("DIFFER at tick %llu, counter %llu, of: ", difference->tick, difference->counter);
 	op_print(stdout, op);
 	printf("  %-22s %22s %22s\n%s", "field", title(CORE_A), title(CORE_B), difference->text);
+	print_traces();
 	return 1;
 }
 
