@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from conftest import Ended
+from liftable import Kernel, lifted
 from runner.errors import CannotRun, Problem, Status
 from runner.report import stability
 from runner.study import discipline, records
@@ -148,6 +149,18 @@ def test_the_real_clock_is_disciplined_too(run_qemu: Callable[..., Ended]) -> No
     report = in_guest(run_qemu, "--icount", "clock=tsc", "scenario=discipline", "hz=100", "duration=3", "phase_by=step",
                       "policy=reference")
     assert "not ok" not in report and "core_calls 4 calls" in report
+
+
+@pytest.mark.parametrize("words", [("phase_by=at-once",), ("phase_by=linear", "jump_ns=900000", "step_ns=2000000"),
+                                   ("phase_at=last", "phase_unit=ns"), ("policy=chrony",), ("policy=pll",)],
+                         ids=lambda words: words[0])
+def test_a_lifted_7_3_is_disciplined_as_the_native_core(built: Path, words: tuple[str, ...]) -> None:
+    """Every figure, to the last digit: the rules of the phase, and adjtimex."""
+    program = lifted(Kernel("7.3"), 1000, "tickbench-sim").folder / "tickbench-sim"
+    asked = ("scenario=discipline", "duration=320", "white_ns=10", "samples=0", *words)
+    of_kernel = [line for line in said(in_sim(program, "core=linux", *asked)) if "# metric" in line]
+    assert of_kernel == [line for line in said(in_sim(built / "tickbench-sim", *asked)) if "# metric" in line]
+    assert len(of_kernel) > 30
 
 
 class TestRecords:

@@ -129,7 +129,7 @@ struct tk_time {
 /*
  * How a phase becomes a correction, where it is not as docs/core.md has it: as other versions of
  * the series had it, or as was proposed on the list. Only for scenario `discipline`. A lifted core
- * takes the second alone.
+ * that has a set_reference of its own keeps to its own rule.
  */
 enum tk_phase_rule {
 	/* Measured at cycle_last; the new rate begins with the next tick, and nothing makes up for

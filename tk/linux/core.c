@@ -125,7 +125,10 @@ static void correct_phase(const struct tk_reference *reference, u64 mask, u64 ti
 		.hz = LIFT_HZ,
 	};
 	correction = tk_reference_correct(reference, &told);
-	lift_ntp_set_offset(correction.time_offset);
+	if (reference->rule & (TK_PHASE_AT_ONCE | TK_PHASE_LINEAR))
+		lift_ntp_slew(correction.time_offset, reference->rule & TK_PHASE_LINEAR);
+	else
+		lift_ntp_set_offset(correction.time_offset);
 	lift_clock_set_error(correction.ntp_error);
 	if (correction.step_snsec) {
 		s64 sec = clock.xtime_sec;
@@ -145,6 +148,7 @@ static enum tk_error linux_set_reference(u64 now, const struct tk_reference *ref
 		.period_frac = reference->period_frac,
 		.period_shift = reference->period_shift,
 	};
+	const u32 slewing = TK_PHASE_AT_ONCE | TK_PHASE_LINEAR;
 	struct lift_intervals intervals;
 	struct tk_state_clock clock;
 	enum tk_error error;
@@ -155,8 +159,6 @@ static enum tk_error linux_set_reference(u64 now, const struct tk_reference *ref
 	lift_intervals_get(&intervals);
 	if (!clock.cycle_interval)
 		return TK_EINVAL; /* being recalibrated */
-	if (reference->rule & ~(u32)TK_PHASE_WHOLE_NS)
-		return TK_ENOTSUPP;
 	error = tk_reference_tick(reference, clock.cycle_interval,
 				  intervals.raw_interval << (32 - clock.shift), &tick_length);
 	if (!error)
@@ -166,9 +168,14 @@ static enum tk_error linux_set_reference(u64 now, const struct tk_reference *ref
 	own = lift_own_reference(now, &line);
 	if (own != LIFT_NO_REFERENCE)
 		return own < 0 ? TK_EINVAL : TK_OK;
+	if (reference->rule & slewing && !lift_ntp_slew(0, false))
+		return TK_ESWITCH;
 
+	if (reference->rule & TK_PHASE_AT_LAST)
+		lift_tick(now);
 	lift_ntp_follow(tick_length);
-	lift_advance(now);
+	if (!(reference->rule & TK_PHASE_AT_LAST))
+		lift_advance(now);
 	correct_phase(reference, intervals.mask, tick_length);
 	return TK_OK;
 }

@@ -149,6 +149,11 @@ void lift_aux_ntp_get(u32 id, struct tk_state_ntp *ntp);
 /* Drops every phase correction under way and sets time_freq so that tick_length is lift_length. */
 void lift_ntp_follow(u64 lift_length);
 void lift_ntp_set_offset(s64 lift_offset);
+/*
+ * Slews from now on, and not from the next second: time_offset along its exponential, or
+ * (`lift_linear`) as adjtime does. false: the tree slews by changing the tick's length.
+ */
+bool lift_ntp_slew(s64 lift_offset, bool lift_linear);
 
 /* shim.c: how long the machine has been booting, ns: local_clock(). */
 extern u64 lift_boot_ns;

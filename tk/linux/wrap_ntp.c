@@ -142,6 +142,52 @@ void lift_ntp_follow(u64 lift_length)
 	lift_update_frequency();
 }
 
+#if LIFT_HAS_SKEW_DELTA && LIFT_HAS_TIME_ADJUST_FRAC
+/*
+ * Gives adjtime a phase, and returns its share of a second, ns * 2^32 / HZ. What set_reference()
+ * slews is below 2^29 ns.
+ */
+static s64 lift_plan_linear(s64 lift_offset)
+{
+	const s64 lift_usec = 1000LL << NTP_SCALE_SHIFT;
+	const s64 lift_phase = lift_offset * HZ;
+	const s64 lift_whole = div64_s64(lift_phase, lift_usec);
+
+	NTP(time_adjust) = (long)lift_whole;
+	NTP(time_adjust_frac) = lift_phase - lift_whole * lift_usec;
+	if (lift_whole >= 500)
+		return div_s64(500 * lift_usec, HZ);
+	if (lift_whole <= -500)
+		return div_s64(-500 * lift_usec, HZ);
+	return div_s64(lift_phase, HZ);
+}
+
+bool lift_ntp_slew(s64 lift_offset, bool lift_linear)
+{
+	s64 lift_share;
+
+	if (lift_linear) {
+		lift_share = lift_plan_linear(lift_offset);
+	} else {
+		NTP(time_offset) = lift_offset;
+		lift_share = div_s64(lift_offset, 1 << (2 + (int)NTP(time_constant)));
+		if (!lift_share)
+			lift_share = lift_offset;
+	}
+	NTP(skew_delta) = div_s64(lift_share, HZ);
+	if (!NTP(skew_delta) && lift_share)
+		NTP(skew_delta) = lift_share > 0 ? 1 : -1;
+	return true;
+}
+#else
+bool lift_ntp_slew(s64 lift_offset, bool lift_linear)
+{
+	(void)lift_offset;
+	(void)lift_linear;
+	return false;
+}
+#endif
+
 void lift_ntp_set_offset(s64 lift_offset)
 {
 	NTP(time_offset) = lift_offset;
