@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from conftest import ROOT, need, plain_environment
 from pagetool import Page
 from publishing import live, metric
 from runner import simulate
-from runner.disruption import journey, table
+from runner.disruption import command as disruption, journey, table
 from runner.disruption.disrupt import KINDS
 from runner.guest import firmware
 from runner.report import plot
@@ -136,6 +137,16 @@ def test_the_scenario_disrupts_its_own_page_on_the_virtual_clock(built: Path) ->
     assert all(saw.unknown_ms == 100 and saw.after_ns == 0 for saw in seen)
     # The second one was first told by the device of markers alone, while the page went on with its old line.
     assert run["metrics"]["device_moves"] == 1
+
+
+@pytest.mark.parametrize("extra, moves, claims", [
+    (disruption.STOCK, 1, [True]), (disruption.STOCK, 0, [False]), (disruption.STOCK, 2, [False]), ((), 0, [])])
+def test_qemus_own_device_must_have_moved_as_often_as_it_was_disrupted(
+        extra: tuple[str, ...], moves: int, claims: list[bool]) -> None:
+    run: dict[str, Any] = {"metrics": {"device_moves": moves}, "claims": [], "ok": True}
+    options = SimpleNamespace(extra=extra)
+    disruption.judge_stock(run, options, 1)  # type: ignore[arg-type]
+    assert [claim["ok"] for claim in run["claims"]] == claims and run["ok"] == all(claims)
 
 
 def test_the_picture_marks_what_the_guest_saw() -> None:
