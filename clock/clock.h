@@ -117,6 +117,13 @@ struct clock {
 	 */
 	bool (*judge)(struct clock *clock, u64 counter, instant time, s64 *difference_fs,
 		      u64 *maxerror_ns);
+
+	/*
+	 * Calls function(context) whenever the page's device notifies of a change, as an interrupt
+	 * with the tick disabled; NULL: no more. Ticks must run. Gives the reason why there are no
+	 * notifications, or NULL. NULL: not supported.
+	 */
+	const char *(*notify)(struct clock *clock, void (*function)(void *context), void *context);
 };
 
 struct virtual_setup {

@@ -60,6 +60,11 @@ static void say_machine(const struct machine *machine, struct ktap *ktap,
 	if (machine->markers.address)
 		say_page(ktap, "vmclock of markers alone", &machine->markers);
 	say_page(ktap, "mailbox", &machine->mailbox);
+	if (machine->bell.there)
+		ktap_note(ktap, "notifications: interrupt %u, %s, port 0x%x",
+			  machine->bell.interrupt.gsi,
+			  machine->bell.interrupt.level ? "level" : "edge",
+			  machine->bell.interrupt.ack_port);
 }
 
 void machine_find(struct machine *machine, struct ktap *ktap, const struct boot_info *boot)
@@ -71,6 +76,7 @@ void machine_find(struct machine *machine, struct ktap *ktap, const struct boot_
 	refclock_init(&machine->clock);
 	guest_page_find_vmclock(&machine->page, &machine->markers);
 	guest_page_find(&machine->mailbox, MAILBOX_ACPI_ID);
+	bell_find(&machine->bell);
 	say_machine(machine, ktap, boot, acpi);
 }
 

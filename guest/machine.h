@@ -6,6 +6,7 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/refclock.h"
 #include "boot/boot.h"
+#include "guest/bell.h"
 #include "guest/page.h"
 #include "lib/ktap.h"
 
@@ -15,6 +16,7 @@ struct machine {
 	struct guest_page page;
 	struct guest_page markers; /* of a second vmclock device, which has no line */
 	struct guest_page mailbox;
+	struct bell bell;
 };
 
 /* Fills `machine` from ACPI and CPUID, masks the interrupt controllers, and reports in notes. */

@@ -30,6 +30,9 @@ static struct {
 	u32 locked;
 	u32 spins;			  /* iterations of about a microsecond */
 	volatile struct mailbox *mailbox; /* NULL: none */
+	const struct bell *bell;
+	void (*notified)(void *context);
+	void *context;
 } tsc;
 
 static const char *const sentences[TSC_CLOCK_ERRORS] = {
@@ -208,6 +211,31 @@ static bool tsc_clock_judge(struct clock *clock, u64 counter, instant time, s64 
 	return verdict.valid;
 }
 
+static void rang(void)
+{
+	/* In an interrupt: what is called may lock and unlock, and must not turn interrupts on. */
+	tsc.locked++;
+	tsc.notified(tsc.context);
+	tsc.locked--;
+}
+
+static const char *tsc_clock_notify(struct clock *clock, void (*function)(void *context),
+				    void *context)
+{
+	(void)clock;
+	if (!tsc.bell->there)
+		return tsc.bell->why;
+	tsc_clock_lock(NULL);
+	tsc.notified = function;
+	tsc.context = context;
+	if (!bell_listen(tsc.bell, function ? rang : NULL)) {
+		tsc_clock_unlock(NULL);
+		return "no I/O APIC has the device's interrupt";
+	}
+	tsc_clock_unlock(NULL);
+	return NULL;
+}
+
 /*
  * Waits for the publisher. While it measures this guest's TSC, the page says "initializing". If it
  * got no answer while the last scenario was reported, the page says "unknown" until it gets one.
@@ -300,12 +328,14 @@ enum tsc_clock_error tsc_clock_init(struct clock *clock, const struct machine *m
 		.lock = tsc_clock_lock,
 		.unlock = tsc_clock_unlock,
 		.judge = tsc_clock_judge,
+		.notify = tsc_clock_notify,
 	};
 	clock->kvmclock.none = pvclock_start(&machine->cpu);
 	if (!clock->kvmclock.none)
 		clock->kvmclock.at = pvclock_at;
 	tsc.ticker = NULL;
 	tsc.locked = 0;
+	tsc.bell = &machine->bell;
 	tsc.mailbox = machine->mailbox.address;
 	if (tsc.mailbox && !mailbox_present(tsc.mailbox))
 		tsc.mailbox = NULL;

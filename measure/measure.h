@@ -54,7 +54,9 @@ struct run {
 	 */
 	instant (*truth)(struct run *run, u64 counter);
 	void (*sampled)(struct run *run, u64 counter, s64 error_fs, s64 line_error_fs);
-	u32 phase_rule;	   /* of enum tk_phase_rule, for what is fed */
+	u32 phase_rule; /* of enum tk_phase_rule, for what is fed */
+	/* The page is read when its device notifies of a change, and not at each sample. */
+	bool notified;
 	bool following;	   /* feed each change of the page to the core */
 	bool time_unknown; /* a disruption was noticed, and no line taken since */
 	/* The line has outlived itself (vmclock_outlived()): its publisher is dead, and it is

@@ -40,8 +40,15 @@ static void look(void *context)
 	struct run *run = context;
 
 	run->ticker.progress++;
-	run_notice(run);
+	if (!run->notified) {
+		run_notice(run);
+		run_sample(run);
+		return;
+	}
+	/* A notification must not come between the core's reading and the line's. */
+	run->clock->lock(run->clock->context);
 	run_sample(run);
+	run->clock->unlock(run->clock->context);
 }
 
 void run_ticks_start(struct run *run)

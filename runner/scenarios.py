@@ -29,6 +29,7 @@ class Scenario:
     by_default: bool  # among `all`
     needs_page: bool
     needs_virtual_clock: bool
+    needs_notification: bool
     memory_mib: int
     cpus: int
     cpu_flags: tuple[str, ...]
@@ -83,6 +84,10 @@ class Scenarios:
         largest = max(each.memory_mib for each in self.by_name.values())
         return max((each.memory_mib for group in groups for each in self.named(group)), default=largest)
 
+    def notification(self, groups: Sequence[Group]) -> bool:
+        """Whether a scenario of these groups needs the device's notifications."""
+        return any(each.needs_notification for group in groups for each in self.named(group))
+
     def cpus(self, groups: Sequence[Group]) -> int:
         """CPUs that the scenarios of these groups need."""
         return max((each.cpus for group in groups for each in self.named(group)), default=1)
@@ -101,6 +106,7 @@ def parse(text: str) -> Scenarios:
     """The table of `tickbench-sim --list`; ValueError or KeyError if it is none."""
     return Scenarios({each["name"]: Scenario(
         each["name"], each["claim"], each["default"], each["needs"]["page"], each["needs"]["virtual_clock"],
+        each["needs"]["notification"],
         each["needs"]["memory_mib"], each["needs"]["cpus"],
         tuple(flag for flag in each["needs"]["cpu_flags"].split(",") if flag),
         each["duration_ms"]["virtual"] / 1000, each["duration_ms"]["tsc"] / 1000) for each in json.loads(text)})

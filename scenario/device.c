@@ -39,11 +39,89 @@
 #define KEEPS_ERRORS  "past times stay within their stated error (UAPI.13, Time error calculation)"
 #define NEVER_BACK    "no update sets the time back (vmclock-abi.h, VMCLOCK_FLAG_TIME_MONOTONIC)"
 #define MARKER	      "the marker changes when the guest is restored (UAPI.13, 0x10)"
+#define NOTIFIED      "a notification comes with each update (UAPI.13, Discovery via ACPI)"
 #define GENERATION    "the generation counter changes when the guest is restored (UAPI.13, 0x64)"
 
 static bool flag(const struct vmclock_abi *page, u64 flags)
 {
 	return (page->flags & flags) == flags;
+}
+
+/* --- Notifications. */
+
+#define BELL_HZ 100  /* of ticks that do nothing: interrupts are on while there are ticks */
+#define BELL_MS 2000 /* how long a notification may take on a busy host */
+
+static struct {
+	const char *why_not; /* NULL: they are listened to */
+	volatile u64 rings;
+	u64 due_by; /* counter; 0: no update waits for its notification */
+	u64 rings_before, last_rings, missed, notified;
+	struct ticker ticker;
+} bell;
+
+static void nothing(void *context)
+{
+	(void)context;
+}
+
+static void no_tick(u64 now)
+{
+	(void)now;
+}
+
+static void rang(void *context)
+{
+	(void)context;
+	bell.rings++;
+}
+
+static void bell_begin(struct run *run)
+{
+	struct clock *clock = run->clock;
+
+	bell.rings = bell.due_by = bell.missed = bell.notified = 0;
+	bell.rings_before = bell.last_rings = 0;
+	bell.why_not = "this clock has no interrupts";
+	if (!clock->notify)
+		return;
+	bell.ticker = (struct ticker){
+		.interval = clock->counter.hz / BELL_HZ,
+		.tick = no_tick,
+		.sample = nothing,
+	};
+	clock->ticks_start(clock, &bell.ticker);
+	bell.why_not = clock->notify(clock, rang, NULL);
+}
+
+static void bell_end(struct run *run)
+{
+	if (!run->clock->notify)
+		return;
+	if (!bell.why_not)
+		run->clock->notify(run->clock, NULL, NULL);
+	run->clock->ticks_stop(run->clock);
+}
+
+/* After each look: whether it found an update, and whether an earlier one was notified in time. */
+static void bell_look(struct run *run, bool updated)
+{
+	const u64 now = counter_now(run);
+
+	if (bell.rings != bell.rings_before) {
+		bell.notified += bell.due_by != 0;
+		bell.due_by = 0;
+	}
+	if (bell.due_by && (s64)(now - bell.due_by) > 0) {
+		bell.missed++;
+		bell.due_by = 0;
+	}
+	if (updated && !bell.due_by) {
+		/* The interrupt may have come just before this look. */
+		bell.due_by = now + run_cycles_in_ms(run, BELL_MS);
+		bell.rings_before = bell.last_rings;
+	}
+	bell.last_rings = bell.rings;
 }
 
 /* --- What is watched. */
@@ -68,6 +146,18 @@ static void own_update(struct run *run, u64 generation, u64 marker)
 	vmclock_page_update(run->clock->page, &line);
 }
 
+static void look(struct run *run, struct observation *seen)
+{
+	const u64 before = seen->updates, restores = seen->markers + seen->generations;
+
+	observe_look(seen, counter_now(run));
+	/* What was sent while the guest was saved or restored is lost with the state of before. */
+	if (seen->markers + seen->generations != restores)
+		bell.due_by = 0;
+	else
+		bell_look(run, seen->updates != before);
+}
+
 /* Some looks as fast as can be, and a moment for the rest of the guest. */
 static void one_round(struct run *run, struct observation *seen, u64 number)
 {
@@ -77,7 +167,7 @@ static void one_round(struct run *run, struct observation *seen, u64 number)
 	if (clock->page_is_ours && number % OWN_UPDATE_ROUNDS == 0)
 		own_update(run, 0, 0);
 	for (u32 i = 0; i < LOOKS; i++)
-		observe_look(seen, counter_now(run));
+		look(run, seen);
 	run->ticker.progress++;
 	clock->run_until(clock, counter_now(run) + clock->counter.hz / (TB_NSEC_PER_SEC / ns));
 }
@@ -134,6 +224,8 @@ static void report_watch(struct run *run, const struct observation *seen)
 	ktap_metric(run->ktap, "judged_updates", (s128)seen->judged, 0, 0, "updates");
 	ktap_metric(run->ktap, "markers", (s128)seen->markers, 0, 0, "changes");
 	ktap_metric(run->ktap, "generations", (s128)seen->generations, 0, 0, "changes");
+	ktap_metric(run->ktap, "notified", (s128)bell.notified, 0, 0, "updates");
+	ktap_metric(run->ktap, "not_notified", (s128)bell.missed, 0, 0, "updates");
 	if (!seen->any)
 		return;
 	ktap_note(run->ktap, "counter_id %u, time_type %u, clock_status %u, flags 0x%llx, size %u",
@@ -310,6 +402,20 @@ static void claim_restore(struct run *run, const struct observation *seen)
 		ktap_report(ktap, seen->generations > 0, GENERATION);
 }
 
+static void claim_notification(struct run *run, const struct observation *seen)
+{
+	struct ktap *ktap = run->ktap;
+
+	if (!flag(&seen->last, VMCLOCK_FLAG_NOTIFICATION))
+		ktap_skip(ktap, NOTIFIED, NO_FLAG);
+	else if (bell.why_not)
+		ktap_skip(ktap, NOTIFIED, bell.why_not);
+	else if (!bell.notified && !bell.missed)
+		ktap_skip(ktap, NOTIFIED, "the page was not updated");
+	else
+		ktap_report(ktap, !bell.missed, NOTIFIED);
+}
+
 static void device_run(struct run *run)
 {
 	static struct observation seen; /* too large for a stack */
@@ -323,10 +429,12 @@ static void device_run(struct run *run)
 			 "the memory holds all fields (UAPI.13, Structure Fields)"))
 		return;
 	observe_begin(&seen, clock->page, clock->page_mapped);
+	bell_begin(run);
 	await_line(run, &seen);
 	watch(run, &seen);
 	if (run->params->disruptions)
 		await_restore(run, &seen);
+	bell_end(run);
 	report_watch(run, &seen);
 	if (!ktap_report(run->ktap, seen.any,
 			 "the page can be read: seq_count is even (UAPI.13, Calculating time)"))
@@ -341,11 +449,13 @@ static void device_run(struct run *run)
 	claim_line(run, &seen, why_not);
 	claim_updates(run, &seen, why_not);
 	claim_restore(run, &seen);
+	claim_notification(run, &seen);
 }
 
 const struct scenario scenario_device = {
 	.name = "device",
 	.claim = "the vmclock device does what its specification says",
+	.needs = { .notification = true },
 	.on_request = true,
 	.duration_ms = { [CLOCK_VIRTUAL] = 1000, [CLOCK_TSC] = 5000 },
 	.run = device_run,

@@ -34,6 +34,7 @@ extern const struct scenario scenario_years;
 extern const struct scenario scenario_discipline;
 extern const struct scenario scenario_device;
 extern const struct scenario scenario_killed;
+extern const struct scenario scenario_notify;
 extern const struct scenario scenario_publish;
 
 #endif

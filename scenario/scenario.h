@@ -14,6 +14,7 @@
 struct scenario_needs {
 	bool page;	       /* a page with a line */
 	bool virtual_clock;    /* clock=virtual */
+	bool notification;     /* the device's interrupt at each change of the page */
 	u32 memory_mib;	       /* of the guest; 0: SCENARIO_MEMORY_MIB */
 	u32 cpus;	       /* 0: one */
 	const char *cpu_flags; /* of QEMU's -cpu, joined by commas; NULL: none */

@@ -18,9 +18,10 @@ static void list_one(const struct scenario *scenario)
 
 	printf("  {\"name\": \"%s\", \"claim\": \"%s\", \"default\": %s,\n", scenario->name,
 	       scenario->claim, boolean(!scenario->on_request));
-	printf("   \"needs\": {\"page\": %s, \"virtual_clock\": %s, \"memory_mib\": %u, "
+	printf("   \"needs\": {\"page\": %s, \"virtual_clock\": %s, \"notification\": %s, "
+	       "\"memory_mib\": %u, "
 	       "\"cpus\": %u, \"cpu_flags\": \"%s\"},\n",
-	       boolean(needs->page), boolean(needs->virtual_clock),
+	       boolean(needs->page), boolean(needs->virtual_clock), boolean(needs->notification),
 	       needs->memory_mib ? needs->memory_mib : SCENARIO_MEMORY_MIB,
 	       needs->cpus ? needs->cpus : 1, needs->cpu_flags ? needs->cpu_flags : "");
 	printf("   \"duration_ms\": {\"virtual\": %llu, \"tsc\": %llu}}",

@@ -4,6 +4,7 @@
  * A host process around arch/x86/aml.c, for tests/test_aml.py, which builds it with the sanitizers.
  *
  *	aml_tool find TABLE ID			prints "ERROR BASE SIZE: sentence"
+ *	aml_tool interrupt TABLE ID		prints "ERROR GSI LEVEL LOW PORT: sentence"
  *	aml_tool soft-off TABLE			prints the two values, or "none"
  *	aml_tool truncate TABLE ID		searches every prefix of the table; prints how many had it
  *	aml_tool damage TABLE ID SEED COUNT	searches COUNT tables with some bytes changed
@@ -33,6 +34,7 @@ static u8 *read_table(const char *path, u32 *length)
 
 static enum aml_error search(const u8 *table, u32 length, const char *id)
 {
+	struct aml_interrupt interrupt;
 	struct aml_region region;
 	u8 *exact = malloc(length ? length : 1), a, b;
 	enum aml_error error;
@@ -44,8 +46,23 @@ static enum aml_error search(const u8 *table, u32 length, const char *id)
 		exit(3);
 	}
 	aml_find_soft_off(exact, length, &a, &b);
+	aml_find_interrupt(exact, length, id, &interrupt);
 	free(exact);
 	return error;
+}
+
+static int interrupt(char **args)
+{
+	struct aml_interrupt found;
+	enum aml_error error;
+	u32 length;
+	u8 *table = read_table(args[0], &length);
+
+	error = aml_find_interrupt(table, length, args[1], &found);
+	printf("%d %u %d %d %#x: %s\n", (int)error, found.gsi, found.level, found.low,
+	       found.ack_port, aml_strerror(error));
+	free(table);
+	return 0;
 }
 
 static int find(char **args)
@@ -139,6 +156,8 @@ int main(int count, char **args)
 {
 	if (count == 4 && !strcmp(args[1], "find"))
 		return find(args + 2);
+	if (count == 4 && !strcmp(args[1], "interrupt"))
+		return interrupt(args + 2);
 	if (count == 3 && !strcmp(args[1], "soft-off"))
 		return soft_off(args + 2);
 	if (count == 4 && !strcmp(args[1], "truncate"))

@@ -19,7 +19,7 @@ lib-tests: $(BUILD)/lib-tool $(BUILD)/native-tool
 FAULT_OBJ := $(BUILD)/free/tests/fault/native.o $(BUILD)/free/tests/fault/machine.o \
 	$(filter-out %/native/native.o,$(SHARED_OBJ))
 FAULT_WRAP := $(addprefix --wrap=,experiments_parse provoke_take ntp_drain_skew vmclock_read vmclock_raw \
-	vmclock_page_update vmclock_outlived scenarios_run markers_void \
+	vmclock_page_update vmclock_outlived bell_listen scenarios_run markers_void \
 	virtual_clock_init)
 comma := ,
 

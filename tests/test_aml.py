@@ -160,6 +160,19 @@ def test_both_pages_are_found_in_the_table_that_qemu_is_given(check: Path, built
     assert run(check, "find", table, "TBMB0001").startswith("0 0x200200000 0x1000:")
 
 
+def test_an_interrupt_is_read_from_a_devices_resources(check: Path, tmp_path: Path, built: Path) -> None:
+    """Its number, level or edge, low or high, and the port that acknowledges it; and what has none."""
+    own = run(check, "interrupt", built / "notify.aml", "ACPI0013")
+    assert own.startswith("0 5 0 0 0x2a0:")
+    assert run(check, "find", built / "notify.aml", "ACPI0013").startswith(f"{NO_MEMORY} ")
+    level = "Interrupt (ResourceConsumer, Level, ActiveLow, Shared) { 23, 24 }"
+    table = compiled(sb(device(hid("ACPI0013"), crs(FIXED, level))), tmp_path)
+    assert run(check, "interrupt", table, "ACPI0013").startswith("0 23 1 1 0:")
+    table = compiled(sb(device(hid("ACPI0013"), crs(FIXED))), tmp_path)
+    assert "names no interrupt" in run(check, "interrupt", table, "ACPI0013")
+    assert "no ACPI device has that id" in run(check, "interrupt", table, "ACPI0014")
+
+
 def test_soft_off_value_is_read_from_its_package(check: Path, tmp_path: Path) -> None:
     table = compiled("Name (\\_S5, Package () { 0x05, 0x07, Zero, Zero })", tmp_path, "DSDT")
     assert run(check, "soft-off", table) == "5 7\n"

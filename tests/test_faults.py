@@ -58,7 +58,7 @@ class Row:
 
 # What bench.c claims in every scenario that starts a core, takes a line, and looks at the page.
 STARTING = ("lock", "compare", "slew", "nohz", "late", "step", "freq", "recalibrate", "trace", "smp", "rate", "clocks",
-            "regress", "disrupted", "killed", "publish", "discipline", "years")
+            "regress", "disrupted", "killed", "publish", "notify", "discipline", "years")
 FOLLOWING = tuple(name for name in STARTING if name not in ("clocks", "regress"))
 # These drive a core by hand, without a line.
 DRIVING = ("adjust", "leap", "sleep", "aux", "getters", "vdso", "told", "far", "counter", "midnight")
@@ -321,6 +321,10 @@ GUEST_ROWS = (
     GuestRow("killed", "the host finds the core's time within the page's stated maxerror, beside what is still to be"
              " slewed",
              ("--accel", "tcg", "fault=reader-ahead", "hz=100", "duration=0.5")),
+    GuestRow("device", "a notification comes with each update (UAPI.13, Discovery via ACPI)",
+             ("--accel", "tcg", "fault=bell-lost", "duration=3")),
+    GuestRow("notify", "the core is fed every line by notification alone",
+             ("--accel", "tcg", "fault=bell-lost", "hz=100", "duration=5")),
     # No fault but a rate that is a lie: 1000000 kHz, where icount's counter has another.
     GuestRow("clocks", "the counter runs at its nominal frequency, as far as a second counter can tell",
              ("--icount", "counter_hz=900000000", "hz=100", "duration=0.2")),
@@ -485,7 +489,7 @@ def test_every_claim_of_the_audit_has_an_entry_and_no_entry_is_stale() -> None:
 def faulty_build(faulty: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A build folder whose guest is the test build's."""
     folder = tmp_path_factory.mktemp("faulty")
-    for name in ("vmclock-host", "vmclock.aml", "probe.elf", "tickbench.efi", "scenarios.json"):
+    for name in ("vmclock-host", "vmclock.aml", "notify.aml", "probe.elf", "tickbench.efi", "scenarios.json"):
         (folder / name).symlink_to(faulty.parent / name)
     (folder / "tickbench.elf").symlink_to(faulty.parent / "tickbench-fault.elf")
     return folder

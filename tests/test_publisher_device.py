@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 from pagetool import Page, run
@@ -90,3 +91,22 @@ def test_events_that_cannot_be_opened_are_refused(program: Path, page: Path, tmp
     device = Page().write(tmp_path / "vmclock_host")
     done = run(program, "--page", page, "--host-device", device, "--host-events", tmp_path / "none")
     assert done.returncode == 2 and f"{tmp_path}/none" in done.stderr
+
+
+def test_each_change_of_the_page_rings_for_whoever_listens(program: Path, page: Path, tmp_path: Path) -> None:
+    """Also for one who comes late, or goes and comes again."""
+    path = str(tmp_path / "bell")
+    with live(program, page, "--offset", "none", "--interval", "0.05", "--notify", path) as publisher:
+        publisher.wait_for("line")
+        assert Page.read(page).flags & 1 << 9
+        for _ in range(2):
+            with socket.socket(socket.AF_UNIX) as door:
+                door.bind(path)
+                door.listen(1)
+                door.settimeout(20)
+                ringer, _ = door.accept()
+                with ringer:
+                    ringer.settimeout(20)
+                    assert all(ringer.recv(1) == b"\0" for _ in range(3))
+            os.unlink(path)
+        assert publisher.stop() == 0

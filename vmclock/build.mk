@@ -9,7 +9,7 @@ VMCLOCK_HOST_OBJ := $(VMCLOCK_HOST_SRC:%.c=$(BUILD)/host/%.o)
 VMCLOCK_SHARED_SRC := $(wildcard vmclock/*.c) $(addprefix lib/,instant.c ktap.c line.c parse.c print.c)
 VMCLOCK_SHARED_OBJ := $(VMCLOCK_SHARED_SRC:%.c=$(BUILD)/free/%.o)
 
-all: $(BUILD)/vmclock-host $(BUILD)/vmclock.aml
+all: $(BUILD)/vmclock-host $(BUILD)/vmclock.aml $(BUILD)/notify.aml
 
 $(BUILD)/vmclock-host: $(VMCLOCK_HOST_OBJ) $(VMCLOCK_SHARED_OBJ)
 	$(CC) -no-pie -o $@ $^ -lm
@@ -20,6 +20,10 @@ $(BUILD)/vmclock.aml: vmclock/vmclock.asl vmclock/build.mk
 	sed -e 's/VCLK_BASE/$(VCLK_BASE)/; s/VCLK_LAST/$(VCLK_BASE:%000=%FFF)/' \
 		-e 's/TBMB_BASE/$(TBMB_BASE)/; s/TBMB_LAST/$(TBMB_BASE:%000=%FFF)/' $< >$(@:.aml=.asl)
 	iasl -va -p $(@:.aml=) $(@:.aml=.asl) >$@.log || { cat $@.log; exit 1; }
+
+$(BUILD)/notify.aml: vmclock/notify.asl
+	@mkdir -p $(@D)
+	iasl -va -p $(@:.aml=) $< >$@.log || { cat $@.log; exit 1; }
 
 # For the tests, under the sanitizers: the publisher itself, and its parts behind a pipe.
 VMCLOCK_SAN_OBJ := $(patsubst %.c,$(BUILD)/san/%.o,$(VMCLOCK_HOST_SRC) $(VMCLOCK_SHARED_SRC))

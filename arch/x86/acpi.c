@@ -261,6 +261,23 @@ u32 acpi_find_devices(const char *id, struct aml_region *regions, u32 max)
 	return found;
 }
 
+enum aml_error acpi_find_interrupt(const char *id, struct aml_interrupt *interrupt)
+{
+	const u32 tables = root ? root_entries : 0;
+	enum aml_error error;
+	const u8 *table;
+	u32 i, length;
+
+	for (i = 0; i <= tables; i++) {
+		if (acpi_table(i < tables ? "SSDT" : "DSDT", i < tables ? i : 0, &table, &length))
+			continue;
+		error = aml_find_interrupt(table, length, id, interrupt);
+		if (error != AML_NO_DEVICE)
+			return error;
+	}
+	return AML_NO_DEVICE;
+}
+
 struct acpi_pm_timer acpi_pm_timer(void)
 {
 	struct acpi_pm_timer timer = { 0, 24 };

@@ -43,6 +43,9 @@ enum aml_error acpi_find_device(const char *id, struct aml_region *region,
  */
 u32 acpi_find_devices(const char *id, struct aml_region *regions, u32 max);
 
+/* A device's interrupt, of every SSDT and the DSDT likewise. */
+enum aml_error acpi_find_interrupt(const char *id, struct aml_interrupt *interrupt);
+
 /* ACPI's timer, 3.579545 MHz. */
 struct acpi_pm_timer {
 	u16 port;  /* 0: there is none in I/O space */

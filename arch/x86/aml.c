@@ -39,6 +39,7 @@
 /* Large resource items (ACPI 6.5, section 6.4.3), and the end tag. */
 #define ITEM_MEMORY32_FIXED 0x86
 #define ITEM_DWORD	    0x87
+#define ITEM_INTERRUPT	    0x89
 #define ITEM_QWORD	    0x8a
 #define SMALL_END	    0x0f
 #define SPACE_MEMORY	    0
@@ -64,6 +65,7 @@ static const char *const sentences[AML_ERRORS] = {
 	[AML_BAD_CRS] = "the ACPI device's _CRS is damaged",
 	[AML_NO_MEMORY] = "the ACPI device's _CRS names no memory",
 	[AML_BAD_MEMORY] = "the memory in the ACPI device's _CRS is empty or wraps around",
+	[AML_NO_INTERRUPT] = "the ACPI device's _CRS names no interrupt",
 	[AML_TOO_LONG] = "the ACPI table takes too long to search",
 };
 
@@ -390,6 +392,7 @@ struct device {
 	bool absent;
 	bool has_crs;
 	struct span crs;
+	u64 ack_port; /* TBAK */
 };
 
 static bool id_matches(struct span *span, const char *id)
@@ -420,6 +423,8 @@ static void look_at_name(struct span *span, const u8 *name, const char *id, stru
 		device->absent = !(status & 1);
 	else if (name_is(name, "_CRS") && take_braces(span, BUFFER_OP, &device->crs))
 		device->has_crs = true;
+	else if (name_is(name, "TBAK") && take_integer(span, &status))
+		device->ack_port = status;
 }
 
 static void look_at_device(struct span body, const char *id, struct device *device)
@@ -508,7 +513,42 @@ static enum aml_error read_resources(struct span crs, struct aml_region *region)
 	return AML_BAD_CRS;
 }
 
-static enum aml_error judge(const struct device *device, struct aml_region *region)
+/* Reads an Extended Interrupt descriptor: flags, count, and the first interrupt of it. */
+static enum aml_error read_interrupt(struct span crs, struct aml_interrupt *interrupt)
+{
+	while (left(&crs)) {
+		u8 tag = *crs.at;
+		u32 header = tag & 0x80 ? 3 : 1, length;
+		const u8 *body;
+
+		if (left(&crs) < header)
+			return AML_BAD_CRS;
+		length = tag & 0x80 ? (u32)little_endian(crs.at + 1, 2) : tag & 7;
+		if (left(&crs) < header + length)
+			return AML_BAD_CRS;
+		if (!(tag & 0x80) && tag >> 3 == SMALL_END)
+			return AML_NO_INTERRUPT;
+		body = crs.at + header;
+		if (tag == ITEM_INTERRUPT) {
+			if (length < 6 || !body[1])
+				return AML_BAD_CRS;
+			interrupt->level = !(body[0] & 2);
+			interrupt->low = (body[0] & 4) != 0;
+			interrupt->gsi = (u32)little_endian(body + 2, 4);
+			return AML_OK;
+		}
+		crs.at += header + length;
+	}
+	return AML_BAD_CRS;
+}
+
+/* What is wanted of a device: one of the two is not NULL. */
+struct wanted {
+	struct aml_region *region;
+	struct aml_interrupt *interrupt;
+};
+
+static enum aml_error judge(const struct device *device, const struct wanted *wanted)
 {
 	if (!device->matches)
 		return AML_NO_DEVICE;
@@ -516,11 +556,14 @@ static enum aml_error judge(const struct device *device, struct aml_region *regi
 		return AML_NOT_PRESENT;
 	if (!device->has_crs)
 		return AML_NO_CRS;
-	return read_resources(device->crs, region);
+	if (wanted->region)
+		return read_resources(device->crs, wanted->region);
+	wanted->interrupt->ack_port = device->ack_port <= 0xffff ? (u16)device->ack_port : 0;
+	return read_interrupt(device->crs, wanted->interrupt);
 }
 
-enum aml_error aml_find_device(const u8 *table, u32 length, const char *id,
-			       struct aml_region *region)
+static enum aml_error find_device(const u8 *table, u32 length, const char *id,
+				  const struct wanted *wanted)
 {
 	u64 work = (u64)length * WORK_PER_BYTE;
 	struct span at = { table + ACPI_HEADER_SIZE, table + length, &work };
@@ -541,15 +584,36 @@ enum aml_error aml_find_device(const u8 *table, u32 length, const char *id,
 			continue;
 		}
 		look_at_device(body, id, &device);
-		error = judge(&device, region);
+		error = judge(&device, wanted);
 		if (error == AML_OK)
 			return AML_OK;
 		if (result == AML_NO_DEVICE)
 			result = error;
 		at.at = body.at; /* there may be devices in it */
 	}
-	memset(region, 0, sizeof(*region));
 	return result;
+}
+
+enum aml_error aml_find_device(const u8 *table, u32 length, const char *id,
+			       struct aml_region *region)
+{
+	const struct wanted wanted = { .region = region };
+	enum aml_error error = find_device(table, length, id, &wanted);
+
+	if (error)
+		memset(region, 0, sizeof(*region));
+	return error;
+}
+
+enum aml_error aml_find_interrupt(const u8 *table, u32 length, const char *id,
+				  struct aml_interrupt *interrupt)
+{
+	const struct wanted wanted = { .interrupt = interrupt };
+	enum aml_error error = find_device(table, length, id, &wanted);
+
+	if (error)
+		memset(interrupt, 0, sizeof(*interrupt));
+	return error;
 }
 
 bool aml_find_soft_off(const u8 *table, u32 length, u8 *type_a, u8 *type_b)

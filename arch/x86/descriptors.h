@@ -13,6 +13,7 @@
 #define VECTOR_EXCEPTIONS     32
 #define VECTOR_PIC	      32 /* 16 vectors; the PIC is masked, so only spurious interrupts arrive */
 #define VECTOR_TICK	      48
+#define VECTOR_NOTIFICATION   49
 #define VECTOR_LAPIC_ERROR    62
 #define VECTOR_LAPIC_SPURIOUS 63 /* its low four bits are set, as the first APICs require */
 #define VECTOR_COUNT	      64

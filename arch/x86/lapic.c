@@ -84,6 +84,11 @@ bool lapic_init(const struct cpu_features *features)
 	return ready;
 }
 
+void lapic_end_of_interrupt(void)
+{
+	write(END_OF_INTERRUPT, 0);
+}
+
 bool lapic_ready(void)
 {
 	return ready;

@@ -21,6 +21,10 @@ bool lapic_init(const struct cpu_features *features);
 /* Whether it was called, and found one. */
 bool lapic_ready(void);
 
+/* Ends the interrupt that is being handled. By the handler of each vector above 31 but the tick's.
+ */
+void lapic_end_of_interrupt(void);
+
 /* This CPU's ID. */
 u32 lapic_id(void);
 

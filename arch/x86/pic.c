@@ -28,6 +28,8 @@
 #define IO_APIC_WINDOW	0x10
 #define IO_APIC_VERSION 0x01
 #define IO_APIC_ENTRIES 0x10
+#define ENTRY_LOW	(1u << 13)
+#define ENTRY_LEVEL	(1u << 15)
 #define ENTRY_MASKED	(1u << 16)
 
 static void ignore(void)
@@ -66,22 +68,69 @@ static void silence_io_apic(u64 address)
 	}
 }
 
-void pic_silence(void)
+/* Calls `each` for each I/O APIC of the firmware's table, until it returns true. */
+static bool for_io_apics(bool (*each)(u64 address, u32 first, void *context), void *context)
 {
 	const u8 *madt;
 	u32 length, at;
 
-	silence_8259();
 	if (acpi_table("APIC", 0, &madt, &length))
-		return;
+		return false;
 	for (at = MADT_ENTRIES; at + 2 <= length; at += madt[at + 1]) {
-		u32 address;
+		u32 address, first;
 
 		if (madt[at + 1] < 2 || madt[at + 1] > length - at)
-			return;
+			return false;
 		if (madt[at] != MADT_IO_APIC || madt[at + 1] < 12)
 			continue;
 		memcpy(&address, madt + at + 4, sizeof(address));
-		silence_io_apic(address);
+		memcpy(&first, madt + at + 8, sizeof(first));
+		if (each(address, first, context))
+			return true;
 	}
+	return false;
+}
+
+static bool silence(u64 address, u32 first, void *context)
+{
+	(void)first;
+	(void)context;
+	silence_io_apic(address);
+	return false;
+}
+
+void pic_silence(void)
+{
+	silence_8259();
+	for_io_apics(silence, NULL);
+}
+
+static bool route(u64 address, u32 first, void *context)
+{
+	const struct io_apic_route *wanted = context;
+	volatile u32 *select = (volatile u32 *)(address + IO_APIC_SELECT);
+	volatile u32 *window = (volatile u32 *)(address + IO_APIC_WINDOW);
+	u32 low =
+		wanted->vector | (wanted->low ? ENTRY_LOW : 0) | (wanted->level ? ENTRY_LEVEL : 0);
+	u32 entry = wanted->gsi - first;
+
+	if (wanted->gsi < first || !address || paging_map(address, 32, CACHE_OFF))
+		return false;
+	*select = IO_APIC_VERSION;
+	if (entry > (*window >> 16 & 0xff))
+		return false;
+	*select = IO_APIC_ENTRIES + 2 * entry;
+	*window = ENTRY_MASKED;
+	*select = IO_APIC_ENTRIES + 2 * entry + 1;
+	*window = wanted->to << 24;
+	*select = IO_APIC_ENTRIES + 2 * entry;
+	*window = wanted->masked ? ENTRY_MASKED : low;
+	return true;
+}
+
+bool pic_route(const struct io_apic_route *wanted)
+{
+	struct io_apic_route copy = *wanted;
+
+	return for_io_apics(route, &copy);
 }

@@ -138,7 +138,7 @@ def _own(given: argparse.Namespace, groups: Sequence[Sequence[str]], folder: Pat
         image = plan.Image("device", elf, given.build / "tickbench.efi", given.build / "tickbench-sim")
         result = boot.run(how, image, show)
         return result.document(how, show.seconds)
-    host = StockHost(0, given.build, folder) if given.stock else Host(0, given.build, folder, generation=1)
+    host = StockHost(0, given.build, folder) if given.stock else Host(0, given.build, folder, generation=1, notify=True)
     with begin(how, elf, [host], show, ready=RESTORE) as way:
         way.snapshot(AWAY_SECONDS, host)
         made: ktap.Report = way.finish()[0]

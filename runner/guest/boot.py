@@ -140,8 +140,10 @@ def pages(
     page, mailbox, pid = (folder.path / name for name in ("page", "mailbox", "qemu.pid"))
     program = options.build / "vmclock-host"
     if options.publisher == "live":
-        with Publisher(program, page, mailbox, log, ["--qemu-pidfile", str(pid)]) as publisher:
-            yield qemu.Pages(page, mailbox, table, pid), publisher
+        bell = folder.path / "bell" if options.scenarios.notification(options.groups) else None
+        words = ["--qemu-pidfile", str(pid), *(["--notify", str(bell), "--interval", "0.1"] if bell else [])]
+        with Publisher(program, page, mailbox, log, words) as publisher:
+            yield qemu.Pages(page, mailbox, table, pid, bell), publisher
     else:
         with Publisher(program, page, None, log, ["--static", options.publisher.split(":", 1)[1]]):
             yield qemu.Pages(page, None, table), None

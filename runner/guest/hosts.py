@@ -44,9 +44,10 @@ class Host:
     off this machine's."""
 
     def __init__(self, number: int, build: Path, output: Path, clock_error_ns: int = 0,
-                 generation: int | None = None, warm_up: float | None = None) -> None:
+                 generation: int | None = None, warm_up: float | None = None, notify: bool = False) -> None:
         self.number, self.name = number, f"host {chr(ord('A') + number)}"
         self.clock_error_ns, self.generation, self._warm_up = clock_error_ns, generation, warm_up
+        self._notify = notify
         self._build, self._output = build, output
         self._folder = SharedFolder(output)
 
@@ -64,7 +65,8 @@ class Host:
         return self
 
     def _pages(self, folder: Path) -> qemu.Pages:
-        return qemu.Pages(folder / "page", folder / "mailbox", self._build / "vmclock.aml", folder / "qemu.pid")
+        return qemu.Pages(folder / "page", folder / "mailbox", self._build / "vmclock.aml", folder / "qemu.pid",
+                          folder / "bell" if self._notify else None)
 
     def _words(self) -> list[str]:
         """The publisher's options."""
@@ -72,6 +74,8 @@ class Host:
                  "--marker", str((self.number + 1) * MARKERS), "--clock-error", str(self.clock_error_ns)]
         if self.generation is not None:
             words += ["--generation", str(self.generation)]
+        if self.pages.bell:
+            words += ["--notify", str(self.pages.bell)]
         if self._warm_up is not None:
             words += ["--warm-up", str(self._warm_up)]
         return words

@@ -98,6 +98,7 @@ class Pages:
     mailbox: Path | None
     table: Path
     pid: Path | None = None  # where QEMU is to leave its process id, for the publisher
+    bell: Path | None = None  # a socket by which the publisher notifies the guest of a change of the page
 
     def args(self) -> list[str]:
         backend = "memory-backend-file,share=on,size=2M"
@@ -111,6 +112,11 @@ class Pages:
                      "-device", f"{MAPPER},memdev=mb,memaddr={mailbox:#x}"]
         if self.pid:
             args += ["-pidfile", str(self.pid)]
+        if self.bell:
+            # vmclock/notify.asl describes this port and its interrupt.
+            args += ["-acpitable", f"file={quote(self.table.with_name('notify.aml'))}",
+                     "-chardev", f"socket,id=bell,server=on,wait=off,path={quote(self.bell)}",
+                     "-device", "isa-serial,chardev=bell,iobase=0x2a0,irq=5"]
         return args
 
 

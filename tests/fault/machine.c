@@ -102,6 +102,7 @@ const char *const fault_names[] = {
 	"told-twice",
 	"told-always",
 	"line-believed",
+	"bell-lost",
 	"device-absent",
 	"device-short",
 	"device-magic",
@@ -308,6 +309,20 @@ u64 __wrap_vmclock_outlived(const struct vmclock_line *line, u64 now);
 u64 __wrap_vmclock_outlived(const struct vmclock_line *line, u64 now)
 {
 	return fault_is("line-believed") ? 0 : __real_vmclock_outlived(line, now);
+}
+
+/* In the guest: an interrupt that nobody acts on. */
+struct bell;
+bool __real_bell_listen(const struct bell *bell, void (*function)(void)) __attribute__((weak));
+bool __wrap_bell_listen(const struct bell *bell, void (*function)(void));
+
+static void do_nothing(void)
+{
+}
+
+bool __wrap_bell_listen(const struct bell *bell, void (*function)(void))
+{
+	return __real_bell_listen(bell, function && fault_is("bell-lost") ? do_nothing : function);
 }
 
 void __real_vmclock_raw(const volatile struct vmclock_abi *page, struct vmclock_abi *copy);

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "vmclock/host/bell.h"
 #include "vmclock/host/counter.h"
 #include "vmclock/host/live.h"
 #include "vmclock/host/log.h"
@@ -58,7 +59,10 @@ static void write_page(struct live *live)
 	line.time_maxerror_ns += (u64)live->stated_doubt_us * 1000;
 	if (live->lost && live->published)
 		line.clock_status = VMCLOCK_STATUS_UNKNOWN;
+	if (live->options->notify)
+		line.flags |= VMCLOCK_FLAG_NOTIFICATION;
 	vmclock_page_update(live->page, &line);
+	bell_ring();
 	live->written = *live->page;
 }
 

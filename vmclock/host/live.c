@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "vmclock/host/bell.h"
 #include "vmclock/host/counter.h"
 #include "vmclock/host/log.h"
 #include "vmclock/host/publish.h"
@@ -109,6 +110,7 @@ static void one_poll(struct live *live)
 {
 	s64 now = monotonic_us();
 
+	bell_poll();
 	lines_guard(live);
 	if (stop_guest_restored())
 		guest_offset_forget(live);
@@ -174,6 +176,7 @@ enum status publish_live(const struct options *options)
 
 	live.options = options;
 	leap_find(&live.leap, options->leap_list);
+	bell_init(options->notify);
 	if (options->record && !recording_open(options->record))
 		return STATUS_COULD_NOT;
 	if (!open_all(&live))

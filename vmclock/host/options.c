@@ -53,6 +53,8 @@ static const char help[] =
 	"  --record FILE       write what the host's clock does into a new file, ten pairs of "
 	"counter and\n"
 	"                      time a second, for ./tickbench discipline\n"
+	"  --notify SOCKET     notify the guest of each change of the page: a byte to this UNIX "
+	"socket\n"
 	"  --json              one JSON object a line, for programs\n"
 	"  --die-with-parent   end when the process that started this one does\n"
 	"\n"
@@ -62,6 +64,8 @@ static const char help[] =
 	"The time's error bounds are about the host's clock, not about how far that is off the "
 	"world's.\n"
 	"Exit status: 0 done, 1 --check found a claim broken, 2 could not run.\n";
+
+#define SOCKET_PATH_MAX 108 /* of struct sockaddr_un */
 
 enum {
 	OPT_PAGE = 256,
@@ -85,6 +89,7 @@ enum {
 	OPT_MARKER,
 	OPT_GENERATION,
 	OPT_RECORD,
+	OPT_NOTIFY,
 	OPT_JSON,
 	OPT_PARENT,
 	OPT_HELP,
@@ -112,6 +117,7 @@ static const struct option table[] = {
 	{ "marker", required_argument, NULL, OPT_MARKER },
 	{ "generation", required_argument, NULL, OPT_GENERATION },
 	{ "record", required_argument, NULL, OPT_RECORD },
+	{ "notify", required_argument, NULL, OPT_NOTIFY },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "die-with-parent", no_argument, NULL, OPT_PARENT },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -362,6 +368,10 @@ static bool parse_one(struct options *options, int option, char *value)
 	case OPT_DEVICE:
 		options->host_device = value;
 		return true;
+	case OPT_NOTIFY:
+		options->notify = value;
+		return strlen(value) < SOCKET_PATH_MAX ||
+		       refuse("--notify", value, "a path of less than 108 bytes");
 	case OPT_EVENTS:
 		options->host_events = value;
 		return true;
