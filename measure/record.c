@@ -23,7 +23,7 @@ static const char *const sentences[RECORD_ERRORS] = {
 	[RECORD_OK] = "no error",
 	[RECORD_NOT_PAIR] = "not a counter and a time in seconds",
 	[RECORD_BACK] = "the counter or the time does not go forward",
-	[RECORD_LONG] = "the record is longer than 100 days, or than 131072 lines",
+	[RECORD_LONG] = "the record is longer than 100 days, or than 65536 lines",
 	[RECORD_SHORT] = "the record has fewer than three lines",
 	[RECORD_NOT_DELAY] = "not a delay in ns, a whole number below 2^32",
 };

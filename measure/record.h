@@ -9,7 +9,7 @@
 
 #include "lib/instant.h"
 
-#define RECORD_POINTS (1U << 17)
+#define RECORD_POINTS (1U << 16)
 
 enum record_error {
 	RECORD_OK,

@@ -2,7 +2,8 @@
 # What a user runs: the guest, the host process, the tests. Variables map to run-qemu.sh's options.
 
 PARAMS := CORE SWITCHES CLOCK TICK HZ TICKLESS SCENARIO DURATION COUNTER_HZ COUNTER_BITS RATE_PPM \
-	OFFSET_NS LATE_NS REGISTERED EXPECT SEED STEP_NS READINGS DISRUPTIONS
+	OFFSET_NS LATE_NS REGISTERED EXPECT SEED STEP_NS READINGS DISRUPTIONS \
+	POLICY
 RUNNER := ACCEL BOOT QEMU TIMEOUT ICOUNT PERIODIC RAW LINUX ARGS
 # What each goal takes, beside what all of them do.
 KNOWN_run   := $(PARAMS) $(RUNNER)
@@ -17,11 +18,12 @@ KNOWN_ladder := LINUX MARKDOWN
 KNOWN_bench := LINUX ROWS
 KNOWN_series := BASE PATCHES ALONE HZ ARGS
 KNOWN_matrix := MATRIX CORES SSHLOGIN ARGS
+KNOWN_discipline := CORE POLICIES NOISE VARY ARGS
 KNOWN_bisect := TREE BAD GOOD CLAIM SAME_AS HZ ARGS
 KNOWN_kunit := LINUX HZ SCENARIO
 KNOWN_coverage := LINUX MARKDOWN
 KNOWN_mutants := LINUX COUNT SEED FUNCTION MARKDOWN
-CHECKED := $(filter run sim check test image compare series soak equal ladder matrix bisect mutants coverage kunit bench fuzz chaos lint,$(MAKECMDGOALS))
+CHECKED := $(filter run sim check test image compare series soak equal ladder matrix discipline bisect mutants coverage kunit bench fuzz chaos lint,$(MAKECMDGOALS))
 KNOWN := $(sort $(foreach g,$(CHECKED),$(KNOWN_$g))) BUILD CC PYTHON EFI_INC EFI_LIB VCLK_BASE TBMB_BASE
 GIVEN := $(foreach v,$(filter-out MAKEOVERRIDES MAKEFLAGS -*-,$(.VARIABLES)),$(if $(filter command,$(origin $v)),$v))
 

@@ -61,4 +61,9 @@ compare: ## cores (CORES="7.2 native:-skew") or reports beside each other; witho
 	@$(TICKBENCH) compare --build $(BUILD) $(call option,ACCEL) $(call option,QEMU) $(call option,HTML) \
 		$(call option,ROUNDS) $(call flag,PERIODIC) $(foreach core,$(CORES),$(call quote,$(core))) $(words) $(ARGS)
 
-.PHONY: compare series soak equal ladder matrix bisect mutants coverage kunit bench
+discipline: ## ways of steering a clock beside each other (CORE=7.3 POLICIES=reference,phc2sys NOISE=quiet,host VARY=page_s=1,16)
+	$(call ready,run matrix $(if $(CORE),lift))
+	@$(TICKBENCH) discipline --build $(BUILD) $(call option,CORE) $(call option,POLICIES) $(call option,NOISE) \
+		$(call option,VARY) $(ARGS)
+
+.PHONY: discipline compare series soak equal ladder matrix bisect mutants coverage kunit bench
