@@ -74,7 +74,8 @@ def test_make_run_measures_and_reports(
 
 @pytest.mark.parametrize(("goal", "variable"), [
     ("run", "SCENARO=lock"), ("sim", "BOOT=uefi"), ("test", "TEST=tests/test_ktap.py"), ("image", "COMMAND=x"),
-    ("soak", "TICK=1000"), ("check", "TREE=x"), ("bisect", "CLAIMS=lock"), ("ladder", "MARKDWON=x"), ("bench", "TREE=x")])
+    ("soak", "TICK=1000"), ("check", "TREE=x"), ("bisect", "CLAIMS=lock"),
+    ("ladder", "MARKDWON=x"), ("bench", "TREE=x")])
 def test_make_refuses_a_variable_that_it_does_not_know(goal: str, variable: str, tmp_path: Path) -> None:
     ended = subprocess.run(["make", "-C", str(ROOT), f"BUILD={tmp_path}", "-n", goal, variable],
                            capture_output=True, text=True, env=plain_environment())
