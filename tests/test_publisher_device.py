@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import socket
+from fractions import Fraction
 from pathlib import Path
 
 from pagetool import Page, run
@@ -110,3 +111,22 @@ def test_each_change_of_the_page_rings_for_whoever_listens(program: Path, page: 
                     assert all(ringer.recv(1) == b"\0" for _ in range(3))
             os.unlink(path)
         assert publisher.stop() == 0
+
+
+def test_the_kernels_rule_has_whole_ns_and_the_rate_of_the_ticks(program: Path, page: Path) -> None:
+    """The rate is that of a TSC of whole kHz: within half a kHz of the fit's. It states no errors."""
+    with live(program, page, "--offset", "none", "--rule", "fit") as publisher:
+        fitted = publisher.wait_for("line")["hz"]
+    page.unlink()
+    with live(program, page, "--offset", "none", "--rule", "kernel") as publisher:
+        ruled = publisher.wait_for("line")["hz"]
+        there = Page.read(page)
+    assert ruled != fitted and abs(ruled - fitted) < 600
+    ns = Fraction(there.time_frac * 10**9, 1 << 64)
+    assert abs(ns - round(ns)) < Fraction(1, 10**6)
+    assert not there.flags & 0x78 and there.period_maxerror == there.time_maxerror_ns == 0
+
+
+def test_an_unknown_rule_is_refused(program: Path, page: Path) -> None:
+    done = run(program, "--page", page, "--rule", "thumb")
+    assert done.returncode == 2 and "--rule takes fit or kernel" in done.stderr

@@ -199,8 +199,38 @@ static void publish_device(struct live *live)
 	put(live, &no_steering);
 }
 
+/* By the kernel's rule, which states no errors: a line may stay for ever. */
+static void publish_rule(struct live *live)
+{
+	long double period_ns;
+	struct pair pair;
+	s64 offset_ns;
+
+	if (!fit_line(&live->window, &live->fit) ||
+	    (!rule_due(&live->rule, &live->fit, &period_ns, &offset_ns) && live->published))
+		return;
+	live_pair(live, &pair);
+	if (live->published)
+		keep_replaced(live, offset_to_guest(&live->offset, pair.counter));
+	live->line.counter_value = offset_to_guest(&live->offset, pair.counter);
+	live->line.time = instant_from_nsec(pair.time_ns + offset_ns);
+	fit_period(period_ns / offset_scale(&live->offset), &live->line.period_frac,
+		   &live->line.period_shift);
+	live->line.disruption_marker = live->marker;
+	state_errors(live, &no_steering);
+	live->line.flags &= ~(VMCLOCK_FLAG_PERIOD_ESTERROR | VMCLOCK_FLAG_PERIOD_MAXERROR |
+			      VMCLOCK_FLAG_TIME_ESTERROR | VMCLOCK_FLAG_TIME_MAXERROR);
+	live->line.period_esterror = live->line.period_maxerror = 0;
+	live->line.time_esterror_ns = live->line.time_maxerror_ns = 0;
+	put(live, &no_steering);
+}
+
 void lines_refresh(struct live *live)
 {
+	if (live->options->kernels_rule) {
+		publish_rule(live);
+		return;
+	}
 	if (live->device.page)
 		publish_device(live);
 	if (!live->device.page)

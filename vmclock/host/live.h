@@ -10,6 +10,7 @@
 #include "vmclock/host/fit.h"
 #include "vmclock/host/offset.h"
 #include "vmclock/host/options.h"
+#include "vmclock/host/rule.h"
 #include "vmclock/host/steer.h"
 
 #define SPAN_NS	   16000000000LL /* of the window that is fitted */
@@ -30,6 +31,7 @@ struct live {
 	struct mailbox *mailbox;    /* or NULL */
 	struct host_device device;  /* /dev/vmclock_host */
 
+	struct rule rule; /* with --rule kernel */
 	struct leap leap;
 	struct window window;
 	struct fit fit;

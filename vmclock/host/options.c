@@ -53,6 +53,9 @@ static const char help[] =
 	"  --record FILE       write what the host's clock does into a new file, ten pairs of "
 	"counter and\n"
 	"                      time a second, for ./tickbench discipline\n"
+	"  --rule WORD         fit (default): lines through the clock; kernel: as the kernel's "
+	"own\n"
+	"                      device would, of adjtimex's frequency and the clock in whole ns\n"
 	"  --notify SOCKET     notify the guest of each change of the page: a byte to this UNIX "
 	"socket\n"
 	"  --json              one JSON object a line, for programs\n"
@@ -90,6 +93,7 @@ enum {
 	OPT_GENERATION,
 	OPT_RECORD,
 	OPT_NOTIFY,
+	OPT_RULE,
 	OPT_JSON,
 	OPT_PARENT,
 	OPT_HELP,
@@ -117,6 +121,7 @@ static const struct option table[] = {
 	{ "marker", required_argument, NULL, OPT_MARKER },
 	{ "generation", required_argument, NULL, OPT_GENERATION },
 	{ "record", required_argument, NULL, OPT_RECORD },
+	{ "rule", required_argument, NULL, OPT_RULE },
 	{ "notify", required_argument, NULL, OPT_NOTIFY },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "die-with-parent", no_argument, NULL, OPT_PARENT },
@@ -368,6 +373,10 @@ static bool parse_one(struct options *options, int option, char *value)
 	case OPT_DEVICE:
 		options->host_device = value;
 		return true;
+	case OPT_RULE:
+		options->kernels_rule = !strcmp(value, "kernel");
+		return options->kernels_rule || !strcmp(value, "fit") ||
+		       refuse("--rule", value, "fit or kernel");
 	case OPT_NOTIFY:
 		options->notify = value;
 		return strlen(value) < SOCKET_PATH_MAX ||

@@ -30,6 +30,7 @@ struct options {
 	const char *debugfs;
 	const char *host_device;
 	const char *record;	 /* or NULL: a file for the host's clock */
+	bool kernels_rule;	 /* lines by the rule of /dev/vmclock_host, not by the fit */
 	const char *notify;	 /* or NULL: a socket that is written to at each change */
 	const char *host_events; /* or NULL: the device itself */
 	const char *leap_list;	 /* or NULL: the system's */
