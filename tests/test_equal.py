@@ -75,7 +75,8 @@ def test_a_switch_is_named_with_the_fields_and_a_short_script(built: Path, switc
     assert len(found["script"]) <= 4
     again = subprocess.run(found["replay"], shell=True, capture_output=True, text=True, timeout=SECONDS)
     # The traces: told time is equal still, the intended one is not.
-    assert re.search(r"^traces, \w+ less \w+, ns: told \+0\.0+, intended [+-]", again.stdout, re.MULTILINE), again.stdout
+    traces = r"^traces, \w+ less \w+, ns: told \+0\.0+, intended [+-]"
+    assert re.search(traces, again.stdout, re.MULTILINE), again.stdout
     assert again.returncode == 1 and f"of: {found['operation']}" in again.stdout
 
 
