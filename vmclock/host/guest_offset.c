@@ -4,6 +4,7 @@
  * KVM, or from exchanges with the guest through the mailbox, which also show that the guest runs.
  */
 #include <math.h>
+#include <sched.h>
 #include <stdio.h>
 
 #include "vmclock/host/counter.h"
@@ -21,6 +22,7 @@
 #define WIDE_NS		 4000 /* bounds wider than this are worth the long burst */
 #define BURST_IDLE	 2000 /* exchanges without a narrower bound, after which a burst ends */
 #define COMPLAIN_US	 5000000
+#define LATE_LOOKS	 4 /* at a burst without an answer in time, after which another CPU is tried */
 
 static s32 qemu_pid(const struct live *live)
 {
@@ -110,12 +112,35 @@ static bool burst_go_on(struct live *live)
 	return burst_over(live);
 }
 
+/* Whether an answer came in time: late ones have bounds that are too wide for a line. */
+static bool answered_in_time(const struct live *live)
+{
+	return (double)(live->exchange.high - live->exchange.low) * live_period_ns(live) <=
+	       PATIENCE_US * 1000;
+}
+
 /* Whether the bounds are good enough for a first line, which the rest of the burst refines. */
 static bool burst_usable(const struct live *live)
 {
-	double width_ns = (double)(live->exchange.high - live->exchange.low) * live_period_ns(live);
+	return monotonic_us() - live->burst_us >= BURST_US && answered_in_time(live);
+}
 
-	return monotonic_us() - live->burst_us >= BURST_US && width_ns <= PATIENCE_US * 1000;
+/*
+ * Where guest and publisher have landed on one CPU, the guest answers only while the publisher
+ * sleeps: every answer is late. The scheduler may take seconds to part them, so the publisher goes
+ * to another CPU by itself. It may use all of them as before.
+ */
+static void step_aside(void)
+{
+	cpu_set_t all, others;
+	int here = sched_getcpu();
+
+	if (here < 0 || sched_getaffinity(0, sizeof(all), &all) || CPU_COUNT(&all) < 2)
+		return;
+	others = all;
+	CPU_CLR((unsigned int)here, &others);
+	if (!sched_setaffinity(0, sizeof(others), &others))
+		sched_setaffinity(0, sizeof(all), &all);
 }
 
 static void find_by_mailbox(struct live *live)
@@ -126,6 +151,8 @@ static void find_by_mailbox(struct live *live)
 		burst_begin(live);
 	}
 	live->bursting = !burst_go_on(live);
+	if (live->bursting && !answered_in_time(live) && !(++live->late_looks % LATE_LOOKS))
+		step_aside();
 	if (live->bursting && !burst_usable(live))
 		return;
 	offset_from_exchange(&live->offset, &live->exchange);
