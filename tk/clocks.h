@@ -114,6 +114,7 @@ enum tk_reading_set {
 	ROW(INSIDE_REAL_FAST, FAST, "ktime_get_real_fast_ns inside of a tick: off by") \
 	ROW(INSIDE_VDSO, FAST, "vDSO clock_gettime(MONOTONIC) inside of a tick: off by") \
 	ROW(FAST_STAMP_REAL, FAST, "ktime_get_fast_timestamps: real") \
+	ROW(AMID_READINGS, FAST, "readings amid a tick, before it is published: how many are not the old ones") \
 	ROW(SNAPSHOT_CYCLES, SNAPSHOT, "ktime_get_snapshot: cycles") \
 	ROW(SNAPSHOT_REAL, SNAPSHOT, "ktime_get_snapshot(REALTIME)") \
 	ROW(SNAPSHOT_MONO, SNAPSHOT, "ktime_get_snapshot(MONOTONIC)") \

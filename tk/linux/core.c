@@ -313,6 +313,8 @@ long __wrap_second_overflow(long first, long second)
 {
 	if (stopped_interval && !seconds_left--)
 		__builtin_longjmp(tick_exit, 1);
+	if (lift_amid)
+		lift_amid_tick();
 	return __real_second_overflow(first, second);
 }
 

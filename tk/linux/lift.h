@@ -132,6 +132,9 @@ s64 lift_vdso_monotonic(void);
 bool lift_vdso_ask(u32 which, s64 *value);
 /* shim.c: while held, update_vsyscall() is counted, and the call is made at the end. */
 void lift_vdso_hold(bool held);
+/* wrap_inside.h: to be called at the start of a second, while lift_amid. */
+extern bool lift_amid;
+void lift_amid_tick(void);
 /* wrap_inside.h: to be called around update_vsyscall() while lift_inside. */
 extern bool lift_inside;
 void lift_inside_before(void);

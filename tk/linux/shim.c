@@ -312,6 +312,7 @@ void __wrap_update_vsyscall(void *tk)
 {
 	tell(TKR_TOLD_UPDATE_VSYSCALL, 1);
 	check_protected();
+	lift_amid = false; /* the auxiliary clocks' seconds come after the core is published */
 	if (lift_vdso_held) {
 		lift_vdso_due = tk;
 		return;

@@ -85,7 +85,6 @@ static void lift_coarse(struct tk_readings *readings)
 	tk_readings_add(readings, LIFT_COARSE(OFFS_BOOT),
 			ktime_get_coarse_with_offset(TK_OFFS_BOOT));
 	tk_readings_add(readings, LIFT_COARSE(OFFS_TAI), ktime_get_coarse_with_offset(TK_OFFS_TAI));
-	lift_multigrain(readings);
 }
 
 #if LIFT_HAS_EXPIRY_TO_CYCLES
@@ -188,9 +187,18 @@ static void lift_insides(struct tk_readings *readings)
 	lift_watch_wanted = true;
 }
 
+/* Those that change nothing at all. */
+static void lift_plain_readings(struct tk_readings *readings)
+{
+	lift_getters(readings);
+	lift_coarse(readings);
+	lift_offsets(readings);
+}
+
 static void lift_fast(struct tk_readings *readings)
 {
 	lift_insides(readings);
+	tk_readings_add(readings, TKR_AMID_READINGS, lift_amid_off);
 	tk_readings_add(readings, TKR_MONO_FAST, (s64)ktime_get_mono_fast_ns());
 	tk_readings_add(readings, TKR_RAW_FAST, (s64)ktime_get_raw_fast_ns());
 	tk_readings_add(readings, TKR_BOOT_FAST, (s64)ktime_get_boot_fast_ns());
@@ -440,8 +448,10 @@ void lift_readings(u64 now, u32 sets, struct tk_readings *readings)
 	lift_hold(now);
 	if (sets & TK_SET_GETTERS)
 		lift_getters(readings);
-	if (sets & TK_SET_COARSE)
+	if (sets & TK_SET_COARSE) {
 		lift_coarse(readings);
+		lift_multigrain(readings);
+	}
 	if (sets & TK_SET_OFFSETS)
 		lift_offsets(readings);
 	if (sets & TK_SET_FAST)

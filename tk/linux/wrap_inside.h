@@ -64,10 +64,36 @@ static void lift_watch_end(void)
 	lift_watch.off[LIFT_INSIDES - 1] = lift_watch.vdso - ktime_get();
 }
 
+/*
+ * The start of a second comes while the tick changes a copy of the state. Until that is published,
+ * who reads gets what the state was before the tick.
+ */
+bool lift_amid;
+static struct tk_readings lift_before, lift_midst;
+static s64 lift_amid_off;
+
+static void lift_plain_readings(struct tk_readings *readings);
+
+void lift_amid_tick(void)
+{
+	u32 i;
+
+	lift_amid = false;
+	lift_plain_readings(&lift_midst);
+	for (i = 0; i < TK_READINGS; i++)
+		if (tk_readings_has(&lift_before, i))
+			lift_amid_off += lift_midst.value[i] != lift_before.value[i];
+}
+
 static void lift_watched_tick(void)
 {
 	lift_watch_begin();
+	tk_readings_clear(&lift_before);
+	lift_plain_readings(&lift_before);
+	lift_amid_off = 0;
+	lift_amid = true;
 	update_wall_time();
+	lift_amid = false;
 	lift_watch_end();
 }
 

@@ -186,6 +186,7 @@ static void fast(const struct timekeeper *tk, u64 now, struct tk_readings *readi
 	add(readings, TKR_FAST_STAMP_MONO, mono);
 	add(readings, TKR_FAST_STAMP_BOOT, mono + tk->offs_boot);
 	add(readings, TKR_FAST_STAMP_REAL, real);
+	add(readings, TKR_AMID_READINGS, 0);
 	for (u32 i = TKR_INSIDE_MONO_FAST; i <= TKR_INSIDE_VDSO; i++)
 		add(readings, i, 0);
 }
