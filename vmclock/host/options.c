@@ -314,6 +314,9 @@ static bool parse_host(struct options *options, int option, const char *value)
 	case OPT_RECORD:
 		options->record = value;
 		return true;
+	case OPT_DEBUGFS:
+		options->debugfs = value;
+		return true;
 	case OPT_CLOCK_ERROR:
 		if (str_to_fixed(value, 0, &options->clock_error_ns) &&
 		    options->clock_error_ns >= -1000000000 && options->clock_error_ns <= 1000000000)
@@ -386,9 +389,6 @@ static bool parse_one(struct options *options, int option, char *value)
 		return true;
 	case OPT_LEAP:
 		options->leap_list = value;
-		return true;
-	case OPT_DEBUGFS:
-		options->debugfs = value;
 		return true;
 	default:
 		return parse_host(options, option, value);
