@@ -119,7 +119,8 @@ def build_folder(folder: Path) -> Path:
         (folder / name).write_bytes(b"fake")
     (folder / scenarios.LIST).write_text(json.dumps([{
         "name": "lock", "claim": "it holds", "default": True,
-        "needs": {"page": True, "virtual_clock": False, "memory_mib": 512, "cpus": 1, "cpu_flags": ""},
+        "needs": {"page": True, "virtual_clock": False, "notification": False, "memory_mib": 512,
+                  "cpus": 1, "cpu_flags": ""},
         "duration_ms": {"virtual": 1000000, "tsc": 10000}}]))
     publisher(folder / "vmclock-host")
     return folder

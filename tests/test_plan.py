@@ -43,7 +43,8 @@ class TestPlan:
     def test_needs_become_the_machine(self) -> None:
         table = scenarios.parse(json.dumps([
             {"name": name, "claim": "", "default": default, "duration_ms": {"virtual": 1000, "tsc": 2000},
-             "needs": {"page": False, "virtual_clock": False, "memory_mib": mib, "cpus": cpus, "cpu_flags": flags}}
+             "needs": {"page": False, "virtual_clock": False, "notification": False, "memory_mib": mib, "cpus": cpus,
+                       "cpu_flags": flags}}
             for name, default, mib, cpus, flags in [("a", True, 512, 1, ""), ("b", False, 1024, 2, "x2apic,rdpid")]]))
         assert table.memory_mib([["scenario=a"]]) == 512 and table.cpus([["clock=tsc"]]) == 1
         both = [["scenario=a"], ["scenario=b,a", "clock=tsc", "duration=7"]]
