@@ -60,7 +60,7 @@ COMMANDS = {
 
 def usage() -> str:
     """`tickbench --help`."""
-    lines = [f"  {name:<11}{command.help}" for name, command in COMMANDS.items()]
+    lines = [f"  {name:<12}{command.help}" for name, command in COMMANDS.items()]
     return "\n".join(["usage: tickbench COMMAND [options]", "", *lines, "",
                       "`tickbench COMMAND --help` describes the options of a command, with examples.",
                       "`source <(./tickbench --completion bash)` completes all this in bash.", "",
