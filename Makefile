@@ -16,13 +16,16 @@ ifneq ($(words $(BUILD)),1)
 $(error BUILD=$(BUILD): it must be one folder, without a blank in its name)
 endif
 
+# The headers that an object was made of, under both names that make may have for it: a build folder can be
+# given relative to this one or as a whole path.
+DEPENDS = -MMD -MP -MT '$(abspath $@)' -MT '$(patsubst $(CURDIR)/%,%,$(abspath $@))'
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 # For code that guest and host process share: freestanding, no vector registers, no red zone (interrupts).
 FREE_CFLAGS := $(DIALECT) -O2 -g $(WARN) -I. -ffreestanding -fno-pic -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing -mno-red-zone -mgeneral-regs-only \
-	-fcf-protection=none -MMD -MP
+	-fcf-protection=none
 # For programs of this project that run on Linux.
-HOST_CFLAGS := $(DIALECT) -O2 -g $(WARN) -I. -D_GNU_SOURCE -MMD -MP
+HOST_CFLAGS := $(DIALECT) -O2 -g $(WARN) -I. -D_GNU_SOURCE
 
 # Rooms that know neither hardware nor libc, and are linked into both vehicles.
 SHARED_SRC := $(wildcard lib/*.c tk/*.c tk/native/*.c vmclock/*.c clock/*.c measure/*.c \
@@ -35,17 +38,17 @@ all: ## build the guest, the host process and the publisher
 
 $(BUILD)/free/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(FREE_CFLAGS) -c -o $@ $<
+	$(CC) $(FREE_CFLAGS) $(DEPENDS) -c -o $@ $<
 
 $(BUILD)/host/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(HOST_CFLAGS) -c -o $@ $<
+	$(CC) $(HOST_CFLAGS) $(DEPENDS) -c -o $@ $<
 
 # The same sources under the sanitizers, for the tests.
 SAN_CFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all
 $(BUILD)/san/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(HOST_CFLAGS) $(SAN_CFLAGS) -c -o $@ $<
+	$(CC) $(HOST_CFLAGS) $(SAN_CFLAGS) $(DEPENDS) -c -o $@ $<
 
 -include $(wildcard lint/build.mk fuzz/build.mk arch/x86/build.mk guest/build.mk boot/build.mk vmclock/build.mk sim/build.mk \
 	diff/build.mk tk/linux/build.mk linux/build.mk link.mk tests/build.mk runner/build.mk runner/figures.mk)

@@ -8,12 +8,12 @@ EFI_LIB ?= /usr/lib
 EFI_CFLAGS := -std=gnu11 -O2 -g $(WARN) -I. -isystem $(EFI_INC) -isystem $(EFI_INC)/x86_64 \
 	-DGNU_EFI_USE_MS_ABI -ffreestanding -fpic -fshort-wchar -fno-stack-protector \
 	-fno-strict-aliasing -fno-asynchronous-unwind-tables -fvisibility=hidden -mno-red-zone \
-	-mgeneral-regs-only -fcf-protection=none -MMD -MP
+	-mgeneral-regs-only -fcf-protection=none
 EFI_OBJ := $(BUILD)/efi/efi.o $(BUILD)/efi/efi_jump.o
 
 $(BUILD)/efi/%.o: boot/%.c
 	@mkdir -p $(@D)
-	$(CC) $(EFI_CFLAGS) -c -o $@ $<
+	$(CC) $(EFI_CFLAGS) $(DEPENDS) -c -o $@ $<
 
 $(BUILD)/efi/%.o: boot/%.asm
 	@mkdir -p $(@D)

@@ -4,7 +4,7 @@ FUZZ_CLANG    ?= clang
 FUZZ_SECONDS  := $(or $(SECONDS),60)
 FUZZ_TARGETS  := $(patsubst fuzz/fuzz_%.c,%,$(wildcard fuzz/fuzz_*.c))
 KNOWN_fuzz    := SECONDS TARGETS FUZZ_CLANG
-FUZZ_CFLAGS   := -std=gnu11 -fms-extensions -Wno-microsoft-anon-tag -O1 -g -Wall -Wextra -Werror -I. -D_GNU_SOURCE -MMD -MP \
+FUZZ_CFLAGS   := -std=gnu11 -fms-extensions -Wno-microsoft-anon-tag -O1 -g -Wall -Wextra -Werror -I. -D_GNU_SOURCE \
 	-fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 
 # What each target is about, beside its own file and the rooms that all of them link.
@@ -17,7 +17,7 @@ FUZZ_SHARED_OBJ  := $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,$(filter-out $(GUEST_ON
 
 $(BUILD)/fuzz/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(FUZZ_CLANG) $(FUZZ_CFLAGS) -c -o $@ $<
+	$(FUZZ_CLANG) $(FUZZ_CFLAGS) $(DEPENDS) -c -o $@ $<
 
 .SECONDEXPANSION:
 $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%): $(BUILD)/fuzz/%: $(BUILD)/fuzz/obj/fuzz/fuzz_%.o \

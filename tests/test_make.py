@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -35,6 +37,23 @@ def test_make_takes_several_plain_values() -> None:
 
 def test_make_refuses_a_build_folder_with_a_blank() -> None:
     assert "without a blank in its name" in make_refuses("BUILD=a b")
+
+
+@pytest.mark.parametrize("first, second", [(ROOT, Path()), (Path(), ROOT)], ids=["absolute", "relative"])
+def test_a_changed_header_is_seen_under_either_name_of_the_build_folder(first: Path, second: Path) -> None:
+    folder = Path("build") / f"depends-{os.getpid()}"
+
+    def made(under: Path, *words: str) -> int:
+        return subprocess.run(
+            ["make", "-s", *words, f"BUILD={under / folder}", str(under / folder / "free/lib/line.o")], cwd=ROOT,
+            capture_output=True, env=plain_environment()).returncode
+
+    try:
+        assert made(first) == 0
+        assert made(second, "-q") == 0
+        assert made(second, "-q", "-W", "lib/line.h") == 1
+    finally:
+        shutil.rmtree(ROOT / folder, ignore_errors=True)
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ $(BUILD)/page-tool: $(BUILD)/san/tests/page_tool.o $(filter-out %/main.o,$(VMCLO
 
 $(BUILD)/clock-shim.so: tests/clock_shim.c
 	@mkdir -p $(@D)
-	$(CC) $(HOST_CFLAGS) -fPIC -shared -o $@ $< -ldl
+	$(CC) $(HOST_CFLAGS) $(DEPENDS) -fPIC -shared -o $@ $< -ldl
 
 page-tests: $(BUILD)/clock-shim.so $(BUILD)/vmclock-host $(BUILD)/vmclock-host-san $(BUILD)/page-tool $(BUILD)/vmclock.aml
 

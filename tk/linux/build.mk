@@ -2,7 +2,7 @@
 # Around a lifted core. runner/lift/lift.py leaves in $(BUILD)/lift/TREE/VARIANT/ the units that
 # are compiled with the kernel's flags, and headers that say what they are; the rest is made here.
 $(BUILD)/lift/%/core.o: tk/linux/core.c $(BUILD)/lift/%/lift_identity.h $(BUILD)/lift/%/lift_has.h
-	$(CC) $(FREE_CFLAGS) -I$(@D) -c -o $@ $<
+	$(CC) $(FREE_CFLAGS) $(DEPENDS) -I$(@D) -c -o $@ $<
 
 # One object that defines tk_linux and nothing else.
 # The shim comes first: of two weak symbols, its own and the kernel's, the linker takes the first.
