@@ -372,6 +372,9 @@ static bool lift_counted(enum tk_reading which)
 	/* Only there does a lifted core call functions to disable interrupts. */
 	case TKR_TOLD_UNPROTECTED:
 		return IS_ENABLED(CONFIG_UML) && !IS_ENABLED(CONFIG_SMP);
+	/* A periodic kernel's tick device is not told. */
+	case TKR_TOLD_TICK_NOTIFY:
+		return IS_ENABLED(CONFIG_TICK_ONESHOT);
 	default:
 		return true;
 	}
@@ -413,7 +416,8 @@ static void lift_counts(struct tk_readings *readings)
 {
 	u32 i;
 
-	if (LIFT_HAS_REFUSED_SOURCE)
+	/* A periodic kernel's tick device is not told: that a call was counted is part of it. */
+	if (LIFT_HAS_REFUSED_SOURCE && IS_ENABLED(CONFIG_TICK_ONESHOT))
 		tk_readings_add(readings, TKR_NOTIFY_REFUSED, lift_notify_refused());
 	tk_readings_add(readings, TKR_LISTEN_STATUS, lift_listen_status);
 	for (i = 0; i < TK_TOLDS; i++)
