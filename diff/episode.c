@@ -4,6 +4,7 @@
 
 #include "diff/draw.h"
 #include "diff/episode.h"
+#include "diff/pair.h"
 
 #define THEME_OPS 16
 
@@ -107,11 +108,28 @@ static const struct theme themes[] = {
 		   { "read", 1 } } },
 };
 
+/* A pulse per second, where both cores take pulses: in every second episode. */
+static const struct theme pulses = { .brief = true,
+				     .ops = { { "pps", 8 },
+					      { "pps_status", 3 },
+					      { "seconds", 3 },
+					      { "status", 1 },
+					      { "freq", 1 },
+					      { "tick_usec", 1 },
+					      { "adjtime", 1 },
+					      { "constant", 1 },
+					      { "offset", 1 },
+					      { "settime", 1 },
+					      { "aux", 1 },
+					      { "aux_adjtimex", 1 } } };
+
 /* A brief one costs few ticks: so it comes more often. */
 static const struct theme *draw_theme(u64 *random)
 {
 	const struct theme *theme;
 
+	if (pair_pulses() && draw(random) % 2)
+		return &pulses;
 	do {
 		theme = &themes[draw(random) % TB_ARRAY_SIZE(themes)];
 	} while (!theme->brief && draw(random) % 8);

@@ -13,6 +13,7 @@
 #include "diff/leap.h"
 #include "diff/ops.h"
 #include "diff/pair.h"
+#include "diff/pps.h"
 #include "diff/sleep.h"
 #include "tk/clocks.h"
 #include "vmclock/vmclock.h"
@@ -434,6 +435,8 @@ static const struct op_kind kinds[] = {
 	{ "behind", 1, run_behind, draw_behind },
 	{ "swap", 3, run_counter, draw_swap },
 	{ "stop", 1, run_stop, draw_stop },
+	{ "pps", 5, run_pps, draw_pps },
+	{ "pps_status", 1, run_pps_status, draw_pps_status },
 };
 
 const struct op_kind *op_at(u32 i)

@@ -24,6 +24,7 @@ static struct {
 	u32 aux; /* the auxiliary clocks that were enabled, a bit for each */
 	bool vdso_held;
 	bool started; /* both cores accepted the last init */
+	s64 raw_ns;   /* of the latest pulse */
 	u32 left_out;
 	u32 switches[CORES]; /* of a native core */
 	struct tk_stage stage[CORES];
@@ -155,6 +156,18 @@ static void hold_vdso(bool held)
 			cores[i]->hold_vdso(held);
 }
 
+bool pair_pulses(void)
+{
+	bool lifted = false;
+
+	for (int i = 0; i < CORES; i++) {
+		if (!cores[i]->hardpps)
+			return false;
+		lifted |= !pair_is_native(i);
+	}
+	return lifted;
+}
+
 void pair_init(const struct tk_counter *counter, s64 sec, u32 nsec, struct difference *difference)
 {
 	struct tk_setup setup = {
@@ -163,6 +176,7 @@ void pair_init(const struct tk_counter *counter, s64 sec, u32 nsec, struct diffe
 		.now = START,
 		.sec = sec,
 		.nsec = nsec,
+		.pps = pair_pulses(),
 	};
 
 	pair.setup = setup;
@@ -176,6 +190,7 @@ void pair_restart(u64 start, struct difference *difference)
 	pair.setup.now = pair.now = start;
 	pair.since_tick = 0;
 	pair.aux = 0;
+	pair.raw_ns = 0;
 	hold_vdso(false);
 	for (int i = 0; i < CORES; i++) {
 		pair.setup.switches = pair.switches[i];
@@ -388,6 +403,20 @@ void pair_set_reference(const struct tk_reference *line, struct difference *diff
 	for (int i = 0; i < CORES; i++)
 		error[i] = cores[i]->set_reference(pair.now, line);
 	compare_error(error, difference);
+}
+
+void pair_hardpps(s64 apart_ns, s64 sec, u32 nsec)
+{
+	const s64 second = (s64)TB_NSEC_PER_SEC;
+	struct tk_pulse pulse;
+
+	pair.raw_ns = apart_ns > -pair.raw_ns ? pair.raw_ns + apart_ns : 0;
+	pulse = (struct tk_pulse){ .real_sec = sec,
+				   .real_nsec = nsec,
+				   .raw_sec = pair.raw_ns / second,
+				   .raw_nsec = (u32)(pair.raw_ns % second) };
+	for (int i = 0; i < CORES; i++)
+		cores[i]->hardpps(&pulse);
 }
 
 void pair_change_counter(const struct tk_counter *next, u64 next_now, struct difference *difference)

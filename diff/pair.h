@@ -64,6 +64,12 @@ void pair_settime(s64 sec, u32 nsec, struct difference *difference);
 void pair_warp(s32 minutes_west, struct difference *difference);
 void pair_add_time_offset(s64 offset_ns, struct difference *difference);
 void pair_set_reference(const struct tk_reference *line, struct difference *difference);
+/*
+ * Whether both take pulses: where a lifted core does, a native one beside it is configured for
+ * them. pair_hardpps() hands both one that comes apart_ns after the one before by the raw clock.
+ */
+bool pair_pulses(void);
+void pair_hardpps(s64 apart_ns, s64 sec, u32 nsec);
 /* Switches to another counter, which reads next_now at this moment. */
 void pair_change_counter(const struct tk_counter *next, u64 next_now,
 			 struct difference *difference);

@@ -8,7 +8,7 @@ static u64 held(void *context)
 	return *(u64 *)context;
 }
 
-bool drive_start(struct drive *drive, struct run *run, s64 sec)
+static bool start(struct drive *drive, struct run *run, s64 sec, bool pps)
 {
 	const u64 mask = run->clock->counter.mask;
 	struct tk_setup setup = {
@@ -18,6 +18,7 @@ bool drive_start(struct drive *drive, struct run *run, s64 sec)
 		/* A distance from 0 is then not taken for a counter that went back. */
 		.now = counter_now(run) + (mask >> 1) + (mask >> 2),
 		.sec = sec,
+		.pps = pps,
 	};
 	enum tk_error error = run->tk->init(&setup);
 	struct tk_state state;
@@ -33,6 +34,16 @@ bool drive_start(struct drive *drive, struct run *run, s64 sec)
 		.interval = error ? 0 : state.cycle_interval,
 	};
 	return ktap_report(run->ktap, !error, "the core starts");
+}
+
+bool drive_start(struct drive *drive, struct run *run, s64 sec)
+{
+	return start(drive, run, sec, false);
+}
+
+bool drive_start_pps(struct drive *drive, struct run *run, s64 sec)
+{
+	return start(drive, run, sec, true);
 }
 
 void drive_pass(struct drive *drive, u64 cycles)

@@ -27,6 +27,9 @@ struct drive {
  */
 bool drive_start(struct drive *drive, struct run *run, s64 sec);
 
+/* The same of a core that can be handed pulses: a native one is then configured for it. */
+bool drive_start_pps(struct drive *drive, struct run *run, s64 sec);
+
 /* The counter advances, without a tick. */
 void drive_pass(struct drive *drive, u64 cycles);
 /* n ticks, each of them on time. */

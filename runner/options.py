@@ -116,6 +116,7 @@ EXAMPLES = {
 
 PERIODIC = "lift kernels configured without NO_HZ"
 SMP = "lift kernels with CONFIG_SMP: with the locks and barriers of a kernel for several CPUs"
+PPS = "lift kernels with CONFIG_NTP_PPS: with the discipline by a pulse per second, and periodic (--periodic)"
 
 
 class _Captured(Exception):
@@ -207,6 +208,7 @@ def run_parser() -> Parser:
     add("--core", metavar="CORE", help="native, or linux:TREE[,TREE...] to lift the cores of kernels")
     add("--periodic", action="store_true", help=PERIODIC)
     add("--smp", action="store_true", help=SMP)
+    add("--pps", action="store_true", help=PPS)
     add("--icount", action="store_true",
         help="count instructions (TCG): every run has the same virtual time, to the cycle")
     add("--qemu", metavar="PATH", help="the QEMU to use (default: qemu-system-x86_64)")
@@ -232,6 +234,7 @@ def sim_parser() -> Parser:
     parser.add_argument("--core", metavar="CORE", help="native, or linux:TREE[,TREE...] to lift the cores of kernels")
     parser.add_argument("--periodic", action="store_true", help=PERIODIC)
     parser.add_argument("--smp", action="store_true", help=SMP)
+    parser.add_argument("--pps", action="store_true", help=PPS)
     parser.add_argument("--raw", action="store_true", help="print its output as it comes, and no table")
     _folders(parser, "sim")
     return parser

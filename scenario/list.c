@@ -11,7 +11,7 @@ const struct scenario *const scenarios[] = {
 	&scenario_midnight,  &scenario_far,	&scenario_counter,    &scenario_smp,
 	&scenario_torn,	     &scenario_rate,	&scenario_clocks,     &scenario_regress,
 	&scenario_disrupted, &scenario_years,	&scenario_discipline, &scenario_device,
-	&scenario_killed,    &scenario_notify,	&scenario_publish,
+	&scenario_killed,    &scenario_notify,	&scenario_publish,    &scenario_pps,
 };
 const u32 scenario_count = TB_ARRAY_SIZE(scenarios);
 

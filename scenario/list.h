@@ -36,5 +36,6 @@ extern const struct scenario scenario_device;
 extern const struct scenario scenario_killed;
 extern const struct scenario scenario_notify;
 extern const struct scenario scenario_publish;
+extern const struct scenario scenario_pps;
 
 #endif

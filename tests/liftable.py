@@ -41,11 +41,12 @@ BEFORE, AFTER = "tk->ntp_error > 0 ?", "tk->ntp_error >= 0 ?"
 
 
 @functools.cache
-def lifted(kernel: Kernel, hz: int, *programs: str, arch: str = "um") -> lift.Lifted:
+def lifted(kernel: Kernel, hz: int, *programs: str, arch: str = "um", pps: bool = False) -> lift.Lifted:
     """The kernel's core in these programs; lifted once for all tests and workers."""
     build = Path(os.path.relpath(build_path(), lift.ROOM))
+    variant = Variant(arch, hz, not pps, pps=pps)
     try:
-        return lift.lift(kernel.word, Variant(arch, hz, True), build_path() if ".." in build.parts else build,
+        return lift.lift(kernel.word, variant, build_path() if ".." in build.parts else build,
                          programs or None)
     except CannotRun as error:
         if error.problem in (Problem.LIFT_RELEASE, Problem.LIFT_TOOL):

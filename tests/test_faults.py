@@ -61,7 +61,7 @@ STARTING = ("lock", "compare", "slew", "nohz", "late", "step", "freq", "recalibr
             "regress", "disrupted", "killed", "publish", "notify", "discipline", "years")
 FOLLOWING = tuple(name for name in STARTING if name not in ("clocks", "regress"))
 # These drive a core by hand, without a line.
-DRIVING = ("adjust", "leap", "sleep", "aux", "getters", "vdso", "told", "far", "counter", "midnight")
+DRIVING = ("adjust", "leap", "sleep", "aux", "getters", "vdso", "told", "far", "counter", "midnight", "pps")
 WATCHING = tuple(name for name in FOLLOWING if name not in ("rate", "smp", "years"))
 READING = (*WATCHING, "clocks", "years")
 
@@ -264,6 +264,17 @@ OWN = (
         ("nor a second that is read or told over that", "seconds-32-bits"),
         ("no clock is off over the last second that can be set, in 2232", "time-capped"),
         ("no clock is off up to where CLOCK_TAI is 2^63 ns, in 2262", "sleep-lost"))),
+    *(Row("pps", claim, fault) for claim, fault in (
+        ("without STA_PPSFREQ and STA_PPSTIME pulses are measured, and move nothing", "pps-unasked"),
+        ("with STA_PPSFREQ the frequency is what the raw clock measures over 4 s", "pps-freq-sign"),
+        ("the clock then runs at the rate of the pulses", "pps-freq-sign"),
+        ("each calibration is counted, and after four that agree they last twice as long", "pps-uncounted"),
+        ("with STA_PPSTIME the clock comes to the pulses from either side", "pps-mirrored"),
+        ("a pulse 400 us late is counted as jitter, and its phase is not taken", "pps-spikes"),
+        ("a pulse more than 500 ppm off starts the calibration anew", "pps-any-beat"),
+        ("a frequency that changes by 100 ppm is counted as wander", "pps-uncounted"),
+        ("an interval twice too long is counted as an error, and sets no frequency", "pps-uncounted"),
+        ("pulses that stop are missed in the second after ten more", "pps-stays"))),
     Row("years", "it stays within one mult step, and half a unit of the tick length for each tick", "error-lost"),
     Row("years", "with the corrections that are still due it strays by that half unit alone", "error-lost"),
     Row("years", DRIFT, "reference-rate"),

@@ -115,6 +115,7 @@ struct tk_setup {
 			  * but not after CLOCK_REALTIME */
 	bool impossible; /* the persistent clock reads no time: `sec` and `nsec` are taken to be 0
 			  */
+	bool pps;	 /* as if configured with CONFIG_NTP_PPS; a lifted core ignores this */
 };
 
 /* The time at one counter value: what consumers read, and the core's sub-nanosecond time. */
@@ -197,6 +198,10 @@ struct tk_timex {
 #define TK_STA_UNSYNC	 0x0040
 #define TK_STA_FREQHOLD	 0x0080
 #define TK_STA_NANO	 0x2000
+#define TK_STA_PPSSIGNAL 0x0100
+#define TK_STA_PPSJITTER 0x0200
+#define TK_STA_PPSWANDER 0x0400
+#define TK_STA_PPSERROR	 0x0800
 #define TK_STA_MODE	 0x4000
 #define TK_STA_RONLY	 0xff00
 #define TK_TIME_OK	 0
@@ -249,6 +254,14 @@ struct tk_identity {
 	u32 lacks;     /* TK_LACKS_*: what its source does not have */
 	u32 hz;	       /* the only HZ it runs at; 0: any */
 	bool checks;   /* a tick at a counter that went back does nothing */
+};
+
+/* A pulse of a second's start: both clocks when it came. nsec: 0 to 999999999. */
+struct tk_pulse {
+	s64 real_sec;
+	s64 raw_sec; /* CLOCK_MONOTONIC_RAW */
+	u32 real_nsec;
+	u32 raw_nsec;
 };
 
 #define TK_AUX_CLOCKS 8
@@ -371,6 +384,12 @@ struct tk_ops {
 	 * is not made.
 	 */
 	void (*warp)(u64 now, s32 minutes_west);
+
+	/*
+	 * hardpps(). TK_ENOTSUPP: the core was started without tk_setup.pps. NULL: the kernel was
+	 * lifted without CONFIG_NTP_PPS.
+	 */
+	enum tk_error (*hardpps)(const struct tk_pulse *pulse);
 
 	/* NULL: this core has no auxiliary clocks. */
 	const struct tk_aux_ops *aux;

@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> Status:
     with output.prepared(folder):
         chosen = launch.how(given, wanted, folder, found, tuple(extra), console)
         results = Results()
-        made = images(wanted, given.build, "guest", given.periodic, console, given.smp)
+        made = images(wanted, given.build, "guest", given.periodic, console, given.smp, given.pps)
         for image in made:
             suffix = f"-{image.label}" if len(made) > 1 else ""
             _boot(chosen, image, suffix, given, console, results)

@@ -23,7 +23,7 @@ def main(arguments: Sequence[str]) -> Status:
     console = Console(stderr=True, highlight=False) if given.raw else table.console()
     with output.prepared(folder):
         results = Results()
-        made = images(wanted, given.build, "sim", given.periodic, console, given.smp)
+        made = images(wanted, given.build, "sim", given.periodic, console, given.smp, given.pps)
         for image in made:
             suffix = f"-{image.label}" if len(made) > 1 else ""
             data = folder / f"samples{suffix}.bin"

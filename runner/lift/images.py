@@ -11,7 +11,7 @@ from runner import plan
 
 
 def images(wanted: plan.Plan, build: Path, vehicle: str, periodic: bool, console: Console,
-           smp: bool = False) -> list[plan.Image]:
+           smp: bool = False, pps: bool = False) -> list[plan.Image]:
     """The programs of each core that is asked for; kernels are lifted first. vehicle: guest or sim."""
     if not wanted.linux:
         return [plan.Image("native", build / "tickbench.elf", build / "tickbench.efi",
@@ -22,4 +22,4 @@ def images(wanted: plan.Plan, build: Path, vehicle: str, periodic: bool, console
     def say(text: str) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    return lift.images(wanted.linux, hz, vehicle, build, say, not periodic, smp)
+    return lift.images(wanted.linux, hz, vehicle, build, say, not periodic, smp, pps)

@@ -39,6 +39,7 @@ class Variant:
     tickless: bool
     toolchain: Toolchain = Toolchain()  # of our units; kbuild uses the tree's own
     smp: bool = False  # CONFIG_SMP
+    pps: bool = False  # CONFIG_NTP_PPS, which a kernel that is tickless cannot have
 
     @property
     def configured_hz(self) -> int:
@@ -47,11 +48,11 @@ class Variant:
     @property
     def name(self) -> str:
         return (f"{self.arch}-{self.hz}" + ("" if self.tickless else "-periodic") + ("-smp" if self.smp else "")
-                + self.toolchain.suffix)
+                + ("-pps" if self.pps else "") + self.toolchain.suffix)
 
     @property
     def kbuild_name(self) -> str:
-        return Variant(self.arch, self.configured_hz, self.tickless, smp=self.smp).name
+        return Variant(self.arch, self.configured_hz, self.tickless, smp=self.smp, pps=self.pps).name
 
 
 def missing_tools(tools: tuple[str, ...] = TOOLS) -> list[str]:
@@ -79,6 +80,8 @@ def fragment(variant: Variant) -> str:
         "# CONFIG_CPU_MITIGATIONS is not set",
         "CONFIG_NO_HZ_IDLE=y" if variant.tickless else "CONFIG_HZ_PERIODIC=y",
     ]
+    if variant.pps:
+        lines += ["CONFIG_PPS=y", "CONFIG_NTP_PPS=y"]
     if variant.arch == "x86":
         lines.append(f"CONFIG_HZ_{variant.hz}=y")
     return "\n".join(lines) + "\n"
@@ -132,6 +135,8 @@ def _check_config(tree: Path, folder: Path, variant: Variant) -> None:
                            if variant.arch == "um" else ""))
     if not variant.smp and "CONFIG_SMP=y" in config:
         raise CannotRun(Problem.LIFT_TREE, f"{tree} cannot be configured without SMP")
+    if variant.pps and "CONFIG_NTP_PPS=y" not in config:
+        raise CannotRun(Problem.LIFT_TREE, f"{tree} cannot be configured with NTP_PPS: lift it without --pps")
 
 
 def saved_command(path: Path) -> list[str]:

@@ -100,6 +100,7 @@ def identity(tree: trees.Tree, variant: Variant, stage: detect.Stage) -> str:
         f"#define LIFT_SWITCHES ({mask(stage.switches)})",
         f"#define LIFT_RELEASE ({mask(detect.release_switches(tree.kernel))})",
         f"#define LIFT_HZ {variant.hz}",
+        f"#define LIFT_PPS {int(variant.pps)}",
     ]) + "\n"
 
 
@@ -197,10 +198,10 @@ def _lift(tree: trees.Tree, variant: Variant, build: Path, programs: Sequence[st
 
 
 def images(words: Sequence[str], hz: int, vehicle: str, build: Path, say: Callable[[str], None],
-           tickless: bool = True, smp: bool = False) -> list[Image]:
+           tickless: bool = True, smp: bool = False, pps: bool = False) -> list[Image]:
     """The programs of each tree's core, for one vehicle (guest or sim). Labels are fit for file names
     and differ; a tree that two words name is there once."""
-    variant = Variant("um" if vehicle == "sim" else "x86", hz, tickless, smp=smp)
+    variant = Variant("um" if vehicle == "sim" else "x86", hz, tickless and not pps, smp=smp, pps=pps)
     found: dict[str, Lifted] = {}
     for word in words:
         done = lift(word, variant, build)
@@ -230,12 +231,13 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--hz", type=int, default=1000, help="(default %(default)s)")
     parser.add_argument("--periodic", action="store_true", help="configure without NO_HZ")
     parser.add_argument("--smp", action="store_true", help=options.SMP)
+    parser.add_argument("--pps", action="store_true", help=options.PPS)
     parser.add_argument("--build", type=Path, default=BUILD, help="(default %(default)s)")
     parser.add_argument("--object", action="store_true", help="link no program, only linux.o")
     given = parser.parse_args(arguments)
+    variant = Variant(given.arch, given.hz, not (given.periodic or given.pps), smp=given.smp, pps=given.pps)
     for word in trees.words(given.linux):
-        done = lift(word, Variant(given.arch, given.hz, not given.periodic, smp=given.smp), given.build,
-                    () if given.object else None)
+        done = lift(word, variant, given.build, () if given.object else None)
         sys.stderr.write(done.warnings)
         print(done.timing())
         print(f"kernel {done.tree.kernel}, revision {done.tree.revision or 'unknown'}, "

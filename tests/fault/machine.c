@@ -12,6 +12,13 @@
 
 const char *const fault_names[] = {
 	"init-refused",
+	"pps-mirrored",
+	"pps-unasked",
+	"pps-freq-sign",
+	"pps-uncounted",
+	"pps-spikes",
+	"pps-any-beat",
+	"pps-stays",
 	"tick-dropped",
 	"error-sign",
 	"error-lost",

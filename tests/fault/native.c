@@ -207,5 +207,6 @@ const struct tk_ops tk_native = {
 	.suspend = fault_suspend,
 	.resume = fault_resume,
 	.inject_sleep = fault_inject_sleep,
+	.hardpps = fault_hardpps,
 	.aux = &fault_aux,
 };

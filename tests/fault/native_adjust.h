@@ -93,6 +93,8 @@ static void spoil_after_tick(s64 maxerror, s32 tai)
 		core.ntp.time_maxerror = maxerror;
 	if (fault_is("leap-moves-tai"))
 		core.tai_offset = tai;
+	if (fault_is("pps-stays") && core.ntp.pps.valid)
+		core.ntp.pps.valid = 10;
 }
 
 static void fault_readings(u64 now, u32 sets, struct tk_readings *readings)
@@ -101,6 +103,34 @@ static void fault_readings(u64 now, u32 sets, struct tk_readings *readings)
 	if (fault_is("leap-late") && sets & TK_SET_OFFSETS)
 		readings->value[TKR_UPDATE_OFFS_REAL] = readings->value[TKR_MONO_TO_REAL];
 	spoil_readings(readings);
+}
+
+static enum tk_error fault_hardpps(const struct tk_pulse *pulse)
+{
+	const struct pps_data before = core.ntp.pps;
+	struct tk_pulse given = *pulse;
+	enum tk_error error;
+
+	if (fault_is("pps-mirrored") && given.real_nsec)
+		given.real_nsec = (u32)SECOND_NS - given.real_nsec;
+	error = native_hardpps(&given);
+	if (fault_is("pps-unasked") && !(core.ntp.time_status & (TK_STA_PPSFREQ | TK_STA_PPSTIME)))
+		core.ntp.time_offset++;
+	if (fault_is("pps-freq-sign") && core.ntp.pps.calcnt != before.calcnt) {
+		core.ntp.time_freq = -core.ntp.time_freq;
+		ntp_update_frequency(&core);
+	}
+	if (fault_is("pps-uncounted")) {
+		core.ntp.pps.calcnt = before.calcnt;
+		core.ntp.pps.stbcnt = before.stbcnt;
+		core.ntp.pps.errcnt = before.errcnt;
+	}
+	if (fault_is("pps-spikes") && core.ntp.time_status & TK_STA_PPSJITTER)
+		core.ntp.time_offset++;
+	/* The calibration goes on from where it was. */
+	if (fault_is("pps-any-beat") && core.ntp.time_status & TK_STA_PPSJITTER)
+		core.ntp.pps.base_ns = before.base_ns;
+	return error;
 }
 
 static void fault_suspend(u64 now, const struct tk_sleep *sleep)

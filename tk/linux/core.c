@@ -359,6 +359,15 @@ static enum tk_error linux_recalibrate(u64 now, bool stopped)
 	return TK_OK;
 }
 
+static enum tk_error linux_hardpps(const struct tk_pulse *pulse)
+{
+	const struct lift_timespec real = { pulse->real_sec, pulse->real_nsec };
+	const struct lift_timespec raw = { pulse->raw_sec, pulse->raw_nsec };
+
+	lift_hardpps(&real, &raw);
+	return TK_OK;
+}
+
 static void linux_state(struct tk_state *state)
 {
 	/* Each fills its part of it: the comparison asks for the state after every tick. */
@@ -467,6 +476,7 @@ const struct tk_ops tk_linux = {
 	.resume = linux_resume,
 	.inject_sleep = lift_inject_sleep,
 	.warp = lift_warp,
+	.hardpps = LIFT_PPS ? linux_hardpps : NULL,
 	.aux = LINUX_AUX,
 	.readings = lift_readings,
 	.live = lift_live,

@@ -102,6 +102,8 @@ int lift_adjtimex(u64 now, struct lift_timex *timex);
 void lift_suspend(u64 now);
 void lift_resume(u64 now);
 void lift_inject_sleep(u64 now, s64 sec, u32 nsec);
+/* hardpps(); nothing in a kernel without CONFIG_NTP_PPS. */
+void lift_hardpps(const struct lift_timespec *real, const struct lift_timespec *raw);
 /* timekeeping_warp_clock() */
 void lift_warp(u64 now, s32 minutes_west);
 /*

@@ -67,6 +67,20 @@ int lift_adjtimex(u64 now, struct lift_timex *timex)
 	return ret;
 }
 
+#ifdef CONFIG_NTP_PPS
+void lift_hardpps(const struct lift_timespec *real, const struct lift_timespec *raw)
+{
+	const struct timespec64 phase = { .tv_sec = real->sec, .tv_nsec = real->nsec };
+	const struct timespec64 beat = { .tv_sec = raw->sec, .tv_nsec = raw->nsec };
+
+	hardpps(&phase, &beat);
+}
+#else
+void lift_hardpps(const struct lift_timespec *real, const struct lift_timespec *raw)
+{
+}
+#endif
+
 void lift_warp(u64 now, s32 minutes_west)
 {
 	lift_hold(now);

@@ -39,6 +39,7 @@ void aux_reset(struct timekeeper *core)
 	for (u32 i = 0; i < TK_AUX_CLOCKS; i++) {
 		clocks[i] = (struct timekeeper){ .switches = core->switches, .hz = core->hz };
 		ntp_init(&clocks[i].ntp, 0);
+		clocks[i].ntp.pps.configured = core->ntp.pps.configured;
 	}
 }
 

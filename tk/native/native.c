@@ -59,6 +59,7 @@ static enum tk_error native_init(const struct tk_setup *setup)
 	write_begin(tk);
 	*tk = (struct timekeeper){ .seq = tk->seq, .switches = setup->switches, .hz = setup->hz };
 	ntp_init(&tk->ntp, setup->tick_adj);
+	tk->ntp.pps.configured = setup->pps;
 	tk_setup_internals(tk, &setup->counter, setup->now);
 	if (setup->impossible)
 		tell(tk, TKR_TOLD_MESSAGES);
@@ -272,6 +273,17 @@ static void native_warp(u64 now, s32 minutes_west)
 	write_end(&core);
 }
 
+static enum tk_error native_hardpps(const struct tk_pulse *pulse)
+{
+	if (!core.ntp.pps.configured)
+		return TK_ENOTSUPP;
+	write_begin(&core);
+	if (hardpps(&core.ntp, core.hz, pulse))
+		ntp_update_frequency(&core);
+	write_end(&core);
+	return TK_OK;
+}
+
 static void native_suspend(u64 now, const struct tk_sleep *sleep)
 {
 	write_begin(&core);
@@ -318,5 +330,6 @@ const struct tk_ops tk_native = {
 	.resume = native_resume,
 	.inject_sleep = native_inject_sleep,
 	.warp = native_warp,
+	.hardpps = native_hardpps,
 	.aux = &native_aux,
 };

@@ -2,9 +2,10 @@
 /*
  * The inside of the native core. Its files, each of which calls only those after it: native.c (the
  * operations of tk.h), aux.c, clocks.c (what other clocks read), suspend.c, set.c (steps, a new
- * counter, a new reference), tick.c (the tick), ntp.c (tick length, slewing, leap seconds).
- * docs/core.md derives the equations. Fields and functions have the names of their counterparts in
- * kernel/time/. Times are shifted nanoseconds (ns * 2^shift), lengths and errors ns * 2^32.
+ * counter, a new reference), tick.c (the tick), ntp.c (tick length, slewing, leap seconds), pps.c
+ * (a pulse per second). docs/core.md derives the equations. Fields and functions have the names of
+ * their counterparts in kernel/time/. Times are shifted nanoseconds (ns * 2^shift), lengths and
+ * errors ns * 2^32.
  */
 #ifndef TB_TK_NATIVE_NATIVE_H
 #define TB_TK_NATIVE_NATIVE_H
@@ -15,6 +16,20 @@
 #define NTP_SCALE_SHIFT 32
 #define NSEC		((s64)TB_NSEC_PER_SEC)
 
+/* What pulses have said. All of it stays as it is where it is not configured. */
+struct pps_data {
+	bool configured; /* as by CONFIG_NTP_PPS */
+	s32 valid;	 /* seconds until the signal is taken to be lost */
+	s64 phase[2];	 /* ns that the clock was behind at the latest pulse and at that before */
+	s64 jitter;	 /* average of what two phases differ by, ns */
+	s64 base_ns;	 /* the raw clock's time where the interval began; below 1 s: none has */
+	s32 shift;	 /* an interval lasts 2^shift s */
+	s32 run;	 /* of intervals that were all stable; negative: all not */
+	s64 freq;	 /* that the latest interval gave, ns * 2^32 a second */
+	s64 stabil;	 /* average of what two frequencies differ by, ppm * 2^16 */
+	s64 calcnt, jitcnt, stbcnt, errcnt;
+};
+
 /* What determines the tick length: changed by adjtimex, and once a second. */
 struct ntp_data {
 	struct tk_state_ntp;
@@ -24,6 +39,7 @@ struct ntp_data {
 	s64 ntp_tick_adj;     /* ns * 2^32 a second: a boot parameter */
 	s64 time_reftime;     /* s; of the latest phase measurement */
 	s64 time_esterror;    /* us */
+	struct pps_data pps;
 };
 
 /* The time at one value of the counter, and what may happen to it before the next one. */
@@ -167,5 +183,18 @@ s64 ntp_drain_skew(struct timekeeper *tk, s64 skew_delta, u32 k);
 enum tk_error timekeeping_validate_timex(const struct tk_timex *timex);
 /* Applies and fills timex; sec and nsec are the time now. May change *tai. */
 void ntp_adjtimex(struct timekeeper *tk, struct tk_timex *timex, s64 sec, u32 nsec, s32 *tai);
+
+/* pps.c; each does nothing where it is not configured, or what no other part can see. */
+void pps_clear(struct pps_data *pps);
+/* time_freq was set by a caller; the PLL was switched off; a second has passed. */
+void pps_set_freq(struct ntp_data *ntp);
+void pps_unlocked(struct pps_data *pps);
+void pps_second(struct ntp_data *ntp);
+/* Whether the clock is not to be trusted: what was asked of pulses is not had of them. */
+bool pps_at_fault(const struct ntp_data *ntp);
+/* ppsfreq is left in ns * 2^32 a second. */
+void pps_tell(const struct ntp_data *ntp, struct tk_timex *timex);
+/* Returns whether time_freq was set; the caller then updates the tick length. */
+bool hardpps(struct ntp_data *ntp, u32 hz, const struct tk_pulse *pulse);
 
 #endif

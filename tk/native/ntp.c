@@ -91,6 +91,7 @@ void ntp_clear(struct timekeeper *tk)
 	ntp->ntp_next_leap_sec = TK_NO_LEAP;
 	ntp_update_frequency(tk);
 	ntp->tick_length = ntp->tick_length_base;
+	pps_clear(&ntp->pps);
 }
 
 static s64 to_midnight(s64 sec)
@@ -142,11 +143,17 @@ static s32 leap_second(struct ntp_data *ntp, s64 sec)
 	}
 }
 
-/* The exponential share of time_offset. With `tail`, all of time_offset once that share is 0. */
+/*
+ * The exponential share of time_offset, or all of it while pulses tell the phase. With `tail`, all
+ * of time_offset once that share is 0.
+ */
 static s64 ntp_offset_chunk(const struct timekeeper *tk)
 {
+	const s32 pulses = TK_STA_PPSTIME | TK_STA_PPSSIGNAL;
 	s64 share = shifted(tk->ntp.time_offset, PLL_SHIFT + (u32)tk->ntp.time_constant);
 
+	if ((tk->ntp.time_status & pulses) == pulses)
+		return tk->ntp.time_offset;
 	return !share && has(tk, TK_TAIL) ? tk->ntp.time_offset : share;
 }
 
@@ -159,6 +166,7 @@ static void stretch_ticks(struct timekeeper *tk)
 
 	ntp->time_offset -= share;
 	ntp->tick_length = ntp->tick_length_base + (u64)share;
+	pps_second(ntp);
 
 	if (magnitude(ntp->time_adjust) > TICKADJ_USEC) {
 		s64 most = TICKADJ_USEC * USEC_Q32 / tk->hz;
@@ -251,10 +259,12 @@ s32 second_overflow(struct timekeeper *tk, s64 sec)
 		ntp->time_maxerror = PHASE_LIMIT;
 		ntp->time_status |= TK_STA_UNSYNC;
 	}
-	if (has(tk, TK_SKEW))
+	if (has(tk, TK_SKEW)) {
+		pps_second(ntp);
 		ntp_plan_skew(tk);
-	else
+	} else {
 		stretch_ticks(tk);
+	}
 	return leap;
 }
 
@@ -355,6 +365,7 @@ static void process_adj_status(struct timekeeper *tk, s32 status)
 		ntp->time_state = TK_TIME_OK;
 		ntp->time_status = TK_STA_UNSYNC;
 		ntp->ntp_next_leap_sec = TK_NO_LEAP;
+		pps_unlocked(&ntp->pps);
 	}
 	if (!(ntp->time_status & TK_STA_PLL) && status & TK_STA_PLL)
 		ntp->time_reftime = tk->xtime_sec;
@@ -371,8 +382,10 @@ static void process_adjtimex_modes(struct timekeeper *tk, const struct tk_timex 
 		ntp->time_status |= TK_STA_NANO;
 	if (timex->modes & TK_ADJ_MICRO)
 		ntp->time_status &= ~TK_STA_NANO;
-	if (timex->modes & TK_ADJ_FREQUENCY)
+	if (timex->modes & TK_ADJ_FREQUENCY) {
 		ntp->time_freq = within(timex->freq * FREQ_UNIT, -FREQ_MAX, FREQ_MAX);
+		pps_set_freq(ntp);
+	}
 	if (timex->modes & TK_ADJ_MAXERROR)
 		ntp->time_maxerror = within(timex->maxerror, 0, PHASE_LIMIT);
 	if (timex->modes & TK_ADJ_ESTERROR)
@@ -398,8 +411,9 @@ static void process_adjtimex_modes(struct timekeeper *tk, const struct tk_timex 
 /* The state that adjtimex() returns, with time and TAI offset corrected around a leap second. */
 static void tell_state(const struct ntp_data *ntp, struct tk_timex *timex, s64 sec)
 {
-	timex->state =
-		ntp->time_status & (TK_STA_UNSYNC | STA_CLOCKERR) ? TK_TIME_ERROR : ntp->time_state;
+	const bool error = ntp->time_status & (TK_STA_UNSYNC | STA_CLOCKERR) || pps_at_fault(ntp);
+
+	timex->state = error ? TK_TIME_ERROR : ntp->time_state;
 	if (sec < ntp->ntp_next_leap_sec)
 		return;
 	/* The leap second is due, but no tick has come since. */
@@ -414,6 +428,12 @@ static void tell_state(const struct ntp_data *ntp, struct tk_timex *timex, s64 s
 	} else if (ntp->time_state == TK_TIME_OOP && sec == ntp->ntp_next_leap_sec) {
 		timex->state = TK_TIME_WAIT;
 	}
+}
+
+/* A frequency as user space has it. */
+static s64 freq_told(s64 freq)
+{
+	return shifted((freq >> FREQ_BACK_SHIFT) * FREQ_BACK, NTP_SCALE_SHIFT);
 }
 
 void ntp_adjtimex(struct timekeeper *tk, struct tk_timex *timex, s64 sec, u32 nsec, s32 *tai)
@@ -438,15 +458,15 @@ void ntp_adjtimex(struct timekeeper *tk, struct tk_timex *timex, s64 sec, u32 ns
 			timex->offset /= 1000;
 	}
 	nano = ntp->time_status & TK_STA_NANO;
-	timex->freq = shifted((ntp->time_freq >> FREQ_BACK_SHIFT) * FREQ_BACK, NTP_SCALE_SHIFT);
+	timex->freq = freq_told(ntp->time_freq);
 	timex->maxerror = ntp->time_maxerror;
 	timex->esterror = ntp->time_esterror;
 	timex->status = ntp->time_status;
 	timex->constant = ntp->time_constant;
 	timex->precision = 1;
 	timex->tolerance = FREQ_MAX / FREQ_UNIT;
-	timex->ppsfreq = timex->jitter = timex->shift = timex->stabil = 0;
-	timex->jitcnt = timex->calcnt = timex->errcnt = timex->stbcnt = 0;
+	pps_tell(ntp, timex);
+	timex->ppsfreq = freq_told(timex->ppsfreq);
 	timex->tick = ntp->tick_usec;
 	timex->tai = *tai;
 	timex->time_sec = sec;
