@@ -34,17 +34,30 @@ void run_pps(const long long *args, struct difference *difference)
 	}
 }
 
-/* Most are near a second apart: others are no calibration. */
+/* Exactly where a pulse is still one, and where a frequency is still no leap; and beyond. */
+static long long draw_off(u64 *random)
+{
+	static const long long edges[] = { 0, 100000, 100001, 500000, 500001 };
+	const long long edge = edges[draw(random) % TB_ARRAY_SIZE(edges)];
+
+	if (draw(random) % 2)
+		return draw_spread(random, 510000);
+	return draw(random) % 2 ? edge : -edge;
+}
+
+/* Most are whole seconds apart, as calibration needs it. */
 void draw_pps(u64 *random, long long bits, long long *args)
 {
-	const long long seconds = draw(random) % 3 ? 1 : draw_between(random, 0, 1030);
+	/* Up to 8 s apart, the longest first interval: others are errors or no pulses. */
+	const long long seconds = draw_between(random, 0, draw(random) % 4 ? 8 : 1030);
 
 	(void)bits;
 	args[4] = (long long)(draw(random) >> 1);
-	args[3] = draw_spread(random, NSEC);
+	args[3] = draw(random) % 4 ? draw_spread(random, NSEC)
+				   : NSEC / 2 + draw_between(random, -1, 1);
 	args[2] = draw(random) % 2 ? draw_between(random, 0, NSEC >> draw(random) % 30) : 0;
-	args[1] = seconds * (NSEC + draw_spread(random, 510000));
-	args[0] = draw_between(random, 1, 200 >> draw(random) % 8);
+	args[1] = seconds * (NSEC + draw_off(random));
+	args[0] = draw_between(random, 1, 400 >> draw(random) % 8);
 }
 
 void run_pps_status(const long long *args, struct difference *difference)
