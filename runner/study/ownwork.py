@@ -49,6 +49,7 @@ def judge_of(file: str, lifts: Sequence[str]) -> Judge:
     return Judge((*diffs, SIM), (
         *(Trial("comparison", diff, ("--random", "1", "300000"), 20.0) for diff in diffs),
         Trial("scenarios", SIM, (), 40.0),
+        Trial("pulses", SIM, ("scenario=pps",), 20.0),  # only a run that asks for it has these
         *(Trial("comparison", diff, ("--random", "2", "2000000"), 60.0) for diff in diffs)))
 
 
