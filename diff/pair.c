@@ -9,7 +9,7 @@
 /*
  * One set of readings is compared before each tick of this many: a set takes longer than a tick.
  */
-#define READINGS_EVERY 64
+#define READINGS_EVERY 256
 
 static const struct tk_ops *const cores[CORES] = { &tk_a, &tk_b };
 
