@@ -5,20 +5,18 @@ and the results that they write."""
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from runner import BUILD, options, output, plan, scenarios
+from runner import BUILD, options, plan, scenarios
 from runner.disruption import table as disruptions
 from runner.disruption.journey import Journey, document
 from runner.errors import CannotRun, Problem
 from runner.guest import accel, boot, launch, qemu
 from runner.lift.images import images
-from runner.report import ktap, table
+from runner.report import ktap, report, table
 from runner.report.results import Results
 
 SCENARIO = "disrupted"
@@ -71,9 +69,7 @@ def prepare(given: argparse.Namespace, count: int, seconds: float, console: Cons
     if given.stock and int(found.version.split(".")[0]) < STOCK_SINCE:
         raise CannotRun(Problem.USAGE, f"QEMU {found.version} has no vmclock device of its own: --stock needs"
                                        f" {STOCK_SINCE} or later (--qemu PATH)")
-    chosen = accel.migratable(launch.choose(given, found), given.tsc_frequency)
-    if chosen.why:
-        console.print(chosen.why, markup=False, soft_wrap=True)
+    chosen = accel.migratable(launch.choose(given, found, console), given.tsc_frequency)
     image = images(wanted, given.build, "guest", False, console)[0]
     folder = given.output or given.build / given.command
     return boot.Options(found, chosen, wanted.groups, scenarios.read(given.build), given.build, folder,
@@ -97,8 +93,7 @@ def finish(journeys: Sequence[tuple[Journey, ktap.Report]], given: argparse.Name
         results.add(whole, journey.samples)
     status = results.write(folder)
     if given.json:
-        json.dump(json.loads((folder / output.REPORT).read_text()), sys.stdout, indent=1)
-        print()
+        results.print_json()
         return status
     for each in results.documents:
         for run in each["runs"]:
@@ -112,13 +107,5 @@ def judge_stock(run: dict[str, object], options: boot.Options, moves: int) -> No
     metrics = run["metrics"]
     assert isinstance(metrics, dict)
     if options.extra == STOCK:
-        claim(run, f"QEMU's own device moved its markers {moves} times, and the guest saw it",
-              metrics.get("device_moves") == moves)
-
-
-def claim(run: dict[str, object], sentence: str, ok: bool) -> None:
-    """Adds a claim of the host's to a run."""
-    claims = run["claims"]
-    assert isinstance(claims, list)
-    claims.append({"sentence": sentence, "ok": ok, "skipped": None, "todo": None})
-    run["ok"] = bool(run["ok"]) and ok
+        report.add_claim(run, f"QEMU's own device moved its markers {moves} times, and the guest saw it",
+                         metrics.get("device_moves") == moves)

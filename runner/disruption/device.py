@@ -5,9 +5,7 @@ and claims what its specification says; here it is booted, restored from a snaps
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +14,7 @@ from typing import Any
 from rich.console import Console
 
 from runner import BUILD, options, output, plan, scenarios
+from runner.disruption.command import STOCK
 from runner.disruption.journey import begin
 from runner.errors import need_built, CannotRun, Problem
 from runner.guest import boot, foreign, launch, qemu
@@ -26,7 +25,6 @@ from runner.report.results import Results
 
 RESTORE = b"device: restore this guest now"
 AWAY_SECONDS = 0.3  # how long the guest runs on after it was saved
-STOCK = ("-device", "vmclock")
 
 
 class StockHost(Host):
@@ -96,8 +94,7 @@ def main(arguments: Sequence[str]) -> int:
         results.add(document, folder / "samples.bin")
         status = results.write(folder)
         if given.json:
-            json.dump(json.loads((folder / output.REPORT).read_text()), sys.stdout, indent=1)
-            print()
+            results.print_json()
         else:
             print("\n".join(tap(document["runs"][0])))
             if len(document["runs"]) > 1:
@@ -127,9 +124,7 @@ def _own(given: argparse.Namespace, groups: Sequence[Sequence[str]], folder: Pat
          show: progress.Show, console: Console) -> report.Document:
     """On QEMU, with a page that is the publisher's, QEMU's or the user's."""
     found = qemu.find(given.qemu)
-    chosen = launch.choose(given, found)
-    if chosen.why:
-        console.print(chosen.why, markup=False, soft_wrap=True)
+    chosen = launch.choose(given, found, console)
     how = boot.Options(found, chosen, tuple(map(tuple, groups)), scenarios.read(given.build), given.build, folder,
                        publisher="none" if given.page or given.stock else "live", page=given.page,
                        timeout=given.timeout, extra=STOCK if given.stock and not restore else ())

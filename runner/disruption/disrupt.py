@@ -17,7 +17,7 @@ from runner.errors import CannotRun, Problem
 from runner.guest import boot
 from runner.guest.hosts import Host
 from runner.plan import Image
-from runner.report import ktap, progress
+from runner.report import ktap, progress, report
 
 AFTER_SECONDS = 5.0  # for a guest that sees no disruption, and so cannot tell when to end
 Done = list[tuple[Journey, ktap.Report]]
@@ -120,8 +120,8 @@ def _judge(run: dict[str, object], way: Journey) -> None:
     seen = len(found["seen"])
     least, most = kind.seen
     wanted = f"{least}" if least == most else f"{least} or {most}"
-    command.claim(run, f"{way.label}: the guest sees {wanted} disruptions", least <= seen <= most)
+    report.add_claim(run, f"{way.label}: the guest sees {wanted} disruptions", least <= seen <= most)
     command.judge_stock(run, way.options, int(way.name in ("snapshot", "clone")))
     if way.name in ("snapshot", "clone"):
-        command.claim(run, f"{way.label}: the VM generation counter is another one than before",
-                      all(saw["generation"] != 1 for saw in found["seen"]))
+        report.add_claim(run, f"{way.label}: the VM generation counter is another one than before",
+                         all(saw["generation"] != 1 for saw in found["seen"]))

@@ -327,11 +327,11 @@ class Journey:
         ended = self.machines.wait(lambda: machine.ended, total)
         self.machines.end(machine)
         made = ktap.parse(self.serial().decode(errors="replace"))
-        code = machine.child.returncode
-        kind = watch.End.TOO_LONG if not ended else watch.End.STATUS if code > 1 and code & 1 else watch.End.QEMU_FAILED
-        boot.check(watch.Outcome(kind, code >> 1 if kind is watch.End.STATUS else code, self.serial(),
-                                 machine.words(), time.time() - self._began), made, self.options)
-        return made, code >> 1
+        said, status = machine.code() if ended else None, machine.child.returncode
+        kind = watch.End.TOO_LONG if not ended else watch.End.STATUS if said is not None else watch.End.QEMU_FAILED
+        boot.check(watch.Outcome(kind, status if said is None else said, self.serial(), machine.words(),
+                                 time.time() - self._began), made, self.options)
+        return made, status >> 1
 
     def serial(self) -> bytes:
         """What the guest has said since its last boot, over all of its QEMUs."""

@@ -61,7 +61,8 @@ def _die(way: Journey, host: Host, chance: random.Random, alive: float, dead: fl
 
 
 def _kills(way: Journey, host: Host, count: int, chance: random.Random, alive: float, console: Console,
-           long: bool = False) -> Counter[str]:
+           long: bool = False) -> None:
+    """Kills so many, and notes how they died."""
     died: Counter[str] = Counter()
     with progress.Work(console, f"{way.name}: publishers killed", count) as work:
         for number in range(1, count + 1):
@@ -71,7 +72,7 @@ def _kills(way: Journey, host: Host, count: int, chance: random.Random, alive: f
                 way.run(2 * alive)  # for its first line
                 died[_die(way, host, chance, alive, LONG_SECONDS)] += 1
             work.add()
-    return died
+    way.notes += [f"{number} publishers died {when}" for when, number in sorted(died.items())]
 
 
 def _followed(count: int, chance: random.Random, first: boot.Options, image: Image,
@@ -80,8 +81,7 @@ def _followed(count: int, chance: random.Random, first: boot.Options, image: Ima
     with progress.Show(console, "kill") as show:
         host = Host(0, options.build, options.output, warm_up=0.05)
         with begin(options, image.elf, [host], show, "kill") as way:
-            died = _kills(way, host, count, chance, ALIVE_SECONDS, console, True)
-            way.notes += [f"{number} publishers died {when}" for when, number in sorted(died.items())]
+            _kills(way, host, count, chance, ALIVE_SECONDS, console, True)
             return way, way.finish()[0]
 
 
@@ -92,8 +92,7 @@ def _stressed(count: int, chance: random.Random, first: boot.Options, image: Ima
     with progress.Show(console, "kill, torn") as show:
         host = StressHost(0, options.build, options.output)
         with begin(options, image.elf, [host], show, "torn", TORN_READY) as way:
-            died = _kills(way, host, count, chance, STRESS_SECONDS, console)
-            way.notes += [f"{number} publishers died {when}" for when, number in sorted(died.items())]
+            _kills(way, host, count, chance, STRESS_SECONDS, console)
             # Before its first line the last one has no handler, and would end without a word.
             before = host.head()
             way.machines.wait(lambda: host.head().seq_count != before.seq_count, LINE_SECONDS)

@@ -10,7 +10,7 @@ from runner import options as command_options, output
 from runner.disruption import command, journey
 from runner.errors import CannotRun, Problem
 from runner.guest.hosts import Host
-from runner.report import progress
+from runner.report import progress, report
 
 ABOUT_SECONDS = 1.0  # what a migration takes beside the interval: generous
 
@@ -45,4 +45,4 @@ def _judge(run: dict[str, object], way: journey.Journey) -> None:
     found = run["disruptions"]
     assert isinstance(found, dict)
     command.judge_stock(run, way.options, len(way.causes))
-    command.claim(run, "the guest sees each migration as one disruption", len(found["seen"]) == len(way.causes))
+    report.add_claim(run, "the guest sees each migration as one disruption", len(found["seen"]) == len(way.causes))

@@ -15,14 +15,17 @@ from runner.guest import accel, boot, firmware, qemu
 from runner.report import progress
 
 
-def choose(given: options.argparse.Namespace, found: qemu.Qemu) -> accel.Accel:
-    """The accelerator that the options ask for."""
+def choose(given: options.argparse.Namespace, found: qemu.Qemu, console: Console) -> accel.Accel:
+    """The accelerator that the options ask for; says why it is that one."""
     elf = given.build / "probe.elf"
     needs_probe = given.accel != "tcg" and not given.icount and not accel.kvm_obstacle()
     if needs_probe:
         need_built(elf)
     rom = firmware.qboot() if needs_probe else Path()
-    return accel.choose(given.accel, given.icount, found.path, rom, elf)
+    chosen = accel.choose(given.accel, given.icount, found.path, rom, elf)
+    if chosen.why:
+        console.print(chosen.why, markup=False, soft_wrap=True)
+    return chosen
 
 
 def how(
@@ -30,9 +33,7 @@ def how(
     extra: tuple[str, ...], console: Console,
 ) -> boot.Options:
     """How to boot what is asked for: chooses the accelerator, and says why."""
-    chosen = choose(given, found)
-    if chosen.why:
-        console.print(chosen.why, markup=False, soft_wrap=True)
+    chosen = choose(given, found, console)
     publisher = "none" if given.no_page else given.publisher
     if given.icount and publisher == "live":
         publisher = accel.ICOUNT_PAGE

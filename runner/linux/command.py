@@ -5,8 +5,6 @@ measured against the page's line, and tickbench's own guest beside them on the s
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +16,7 @@ from runner.errors import need_built
 from runner.guest import addresses, boot, firmware, launch, qemu
 from runner.lift.images import images
 from runner.linux import initramfs, packages
-from runner.report import progress, table
+from runner.report import progress, report, table
 from runner.report.report import Document
 from runner.report.results import Results
 
@@ -34,9 +32,7 @@ def main(arguments: Sequence[str]) -> int:
     given.output = given.output or given.build / "linux-guest"
     console = progress.stderr()
     found = qemu.find(given.qemu)
-    chosen = launch.choose(given, found)
-    if chosen.why:
-        console.print(chosen.why, markup=False, soft_wrap=True)
+    chosen = launch.choose(given, found, console)
     groups = plan.with_values((("scenario=lock", "clock=tsc"),), [f"duration={given.seconds:.3f}"])
     how = boot.Options(found, chosen, groups, scenarios.read(given.build), given.build, given.output)
     program, table_ = need_built(given.build / "linux-clock"), need_built(given.build / "vmclock.aml")
@@ -52,8 +48,7 @@ def main(arguments: Sequence[str]) -> int:
         results.add(result.document(how, seconds), result.samples)
         status = results.write(given.output)
     if given.json:
-        json.dump(json.loads((given.output / output.REPORT).read_text()), sys.stdout, indent=1)
-        print()
+        results.print_json()
     else:
         results.show(given.output, table.console())
     return status
@@ -96,7 +91,4 @@ def _linux(how: boot.Options, image: plan.Image, kernel: packages.Kernel, initrd
 
 def _judge(run: Document, serial: str) -> None:
     """What the kernel itself said of the page's memory."""
-    ok = HOTPLUG not in serial
-    run["claims"].append({"sentence": "the kernel does not take the page for its memory", "ok": ok, "skipped": None,
-                          "todo": None})
-    run["ok"] = bool(run["ok"]) and ok
+    report.add_claim(run, "the kernel does not take the page for its memory", HOTPLUG not in serial)

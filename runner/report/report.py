@@ -129,6 +129,12 @@ def document(
     return {"schema": SCHEMA, "runs": runs}
 
 
+def add_claim(run: Document, sentence: str, ok: bool) -> None:
+    """Adds a claim of the host's to a run, which fails if the claim does."""
+    run["claims"].append({"sentence": sentence, "ok": ok, "skipped": None, "todo": None})
+    run["ok"] = bool(run["ok"]) and ok
+
+
 def merge(documents: Sequence[Document]) -> Document:
     """One document with the runs of all, and the comparisons of those that have some, in order."""
     whole = {"schema": SCHEMA, "runs": [run for each in documents for run in each["runs"]]}

@@ -4,6 +4,8 @@ printed."""
 
 from __future__ import annotations
 
+import json
+import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -31,11 +33,18 @@ class Results:
         self.records += [replace(record, run=record.run + first) for record in samples.read(path)]
         self.documents.append(document)
 
+    def _whole(self) -> report.Document:
+        whole = report.merge(self.documents)
+        return whole | ({"comparisons": self.comparisons} if self.comparisons else {})
+
+    def print_json(self) -> None:
+        """What report.json has, on stdout."""
+        json.dump(self._whole(), sys.stdout, indent=1)
+        print()
+
     def write(self, folder: Path) -> Status:
         """Writes report.json; the status of all runs together."""
-        whole = report.merge(self.documents)
-        if self.comparisons:
-            whole["comparisons"] = self.comparisons
+        whole = self._whole()
         report.write(whole, folder / output.REPORT)
         return table.status(whole["runs"], self.comparisons)
 
