@@ -39,11 +39,9 @@ static void traces_of(int core, s128 traces[TRACES])
 	struct tk_state state;
 
 	pair_core(core)->state(&state);
-	traces[0] = (s128)state.xtime_sec * TB_NSEC_PER_SEC * ((s128)1 << 32) +
-		    ((s128)state.xtime_nsec << (32 - state.shift));
+	traces[0] = tk_state_told(&state);
 	traces[1] = traces[0] + state.ntp_error;
-	traces[2] = traces[1] + (s128)state.time_offset * pair_hz() +
-		    (s128)state.time_adjust * 1000 * ((s128)1 << 32) + state.time_adjust_frac;
+	traces[2] = traces[1] + tk_state_slewed(&state, pair_hz());
 }
 
 /* How far core B's traces are from core A's. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* 64.64 fixed point and 128-bit division, with no help from a compiler run-time library. */
 #include "lib/instant.h"
+#include "lib/math.h"
 
 /* Schoolbook division in base 2^32 by a single digit: four 64-by-32-bit steps. */
 static u128 div_by_digit(u128 n, u32 d, u128 *rem)
@@ -16,15 +17,6 @@ static u128 div_by_digit(u128 n, u32 d, u128 *rem)
 	}
 	*rem = r;
 	return quotient;
-}
-
-static u32 bits_of(u128 n)
-{
-	u64 high = n >> 64, low = n;
-
-	if (high)
-		return 128 - __builtin_clzll(high);
-	return low ? 64 - __builtin_clzll(low) : 0;
 }
 
 u128 div_u128(u128 n, u128 d, u128 *rem)

@@ -70,12 +70,6 @@ static void watch_convergence(s64 *since, s64 bound_fs, s64 error_fs, s64 time_u
 		*since = time_us;
 }
 
-/* How many bits a number has; 0: none. */
-static u32 bits_of(u64 number)
-{
-	return number ? 64 - (u32)__builtin_clzll(number) : 0;
-}
-
 /* A square is at most 2^100, and the sum before stays below 2^126. */
 static void add_square(struct stats *stats, s64 ps)
 {

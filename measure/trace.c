@@ -16,23 +16,9 @@ static struct {
 	struct trace_point points[TRACES_KEPT];
 } traced;
 
-/* The told time at cycle_last, ns * 2^32. */
-static s128 told(const struct tk_state *state)
-{
-	return (s128)state->xtime_sec * TB_NSEC_PER_SEC * ((s128)1 << 32) +
-	       ((s128)state->xtime_nsec << (32 - state->shift));
-}
-
-/* What is still due, ns * 2^32: ntp_error, and the phase and adjtime that are to be slewed. */
-static s128 slewed(const struct run *run, const struct tk_state *state)
-{
-	return (s128)state->time_offset * run->params->hz +
-	       (s128)state->time_adjust * 1000 * ((s128)1 << 32) + state->time_adjust_frac;
-}
-
 static s128 going(const struct run *run, const struct tk_state *state)
 {
-	return told(state) + state->ntp_error + slewed(run, state);
+	return tk_state_told(state) + state->ntp_error + tk_state_slewed(state, run->params->hz);
 }
 
 static void keep(const struct run *run, const struct tk_state *state)
@@ -55,7 +41,8 @@ static void keep(const struct run *run, const struct tk_state *state)
 	point->intended_fs =
 		point->told_fs + (s64)(((s128)state->ntp_error * (s64)TB_FSEC_PER_NSEC) >> 32);
 	point->going_fs =
-		point->intended_fs + (s64)((slewed(run, state) * (s64)TB_FSEC_PER_NSEC) >> 32);
+		point->intended_fs +
+		(s64)((tk_state_slewed(state, run->params->hz) * (s64)TB_FSEC_PER_NSEC) >> 32);
 }
 
 /* Ticks are counted by cycle_last, as several may be accumulated at once. */

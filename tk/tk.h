@@ -225,6 +225,20 @@ static inline void tk_state_join(struct tk_state *state, const struct tk_state_c
 	memcpy((char *)state + sizeof(*clock), ntp, sizeof(*ntp));
 }
 
+/* The told time at cycle_last, ns * 2^32. */
+static inline s128 tk_state_told(const struct tk_state *state)
+{
+	return (s128)state->xtime_sec * TB_NSEC_PER_SEC * ((s128)1 << 32) +
+	       ((s128)state->xtime_nsec << (32 - state->shift));
+}
+
+/* The phase and adjtime that are still to be slewed, ns * 2^32. */
+static inline s128 tk_state_slewed(const struct tk_state *state, u32 hz)
+{
+	return (s128)state->time_offset * hz + (s128)state->time_adjust * 1000 * ((s128)1 << 32) +
+	       state->time_adjust_frac;
+}
+
 struct tk_readings; /* tk/clocks.h */
 
 /* What a machine measures a suspend by, at one moment of it. */

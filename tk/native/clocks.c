@@ -84,10 +84,15 @@ static void coarse_of(const struct timekeeper *tk, u64 nsec, const enum tk_readi
 	add(readings, which[4], mono + offs_tai(tk));
 }
 
+static s64 coarse_real(const struct timekeeper *tk)
+{
+	return tk->xtime_sec * NSEC + tk_coarse_nsec(tk);
+}
+
 /* The floor under multigrain timestamps is the latest one that was given out. */
 static void multigrain(struct timekeeper *tk, u64 now, struct tk_readings *readings)
 {
-	s64 coarse = tk->xtime_sec * NSEC + tk_coarse_nsec(tk);
+	s64 coarse = coarse_real(tk);
 	s64 real = realtime(tk, now), floor = tk->mg_floor + offs_real(tk);
 
 	add(readings, TKR_COARSE_MG_BEFORE, floor > coarse ? floor : coarse);
@@ -461,11 +466,6 @@ void timekeeping_readings(struct timekeeper *tk, u64 now, u32 sets, struct tk_re
 		counts(tk, readings);
 	if (sets & TK_SET_VDSO)
 		vdso(tk, now, readings);
-}
-
-static s64 coarse_real(const struct timekeeper *tk)
-{
-	return tk->xtime_sec * NSEC + tk_coarse_nsec(tk);
 }
 
 bool timekeeping_ask(const struct timekeeper *tk, u64 now, u32 which, s64 *value)
