@@ -127,13 +127,42 @@ def test_the_share_leaves_out_what_is_equivalent_or_no_break() -> None:
 @pytest.mark.parametrize("script, said", [
     ("exit 0", ""), ("exit 1", "t: fails"), ("kill -SEGV $$", "t: dies of signal 11"), ("sleep 60", "t: does not end"),
     ("echo '  mult    1    2'; exit 1", "t: mult"), ("echo 'not ok 2 - a claim'; exit 1", "t: a claim"),
+    ("while :; do :; done", "t: does not end"),
 ])
 def test_whatever_does_not_end_with_status_0_in_time_is_a_report(script: str, said: str, tmp_path: Path) -> None:
     program = tmp_path / "program"
     program.write_text(f"#!/bin/bash\n{script}\n")
     program.chmod(0o755)
-    limit = 0.2 if script.startswith("sleep") else 30.0
+    limit = {"s": 0.1, "w": 1.0}.get(script[0], 30.0)
     assert Trial("t", "program", (), limit).run(tmp_path, Children()) == said
+
+
+def scenarios_of(folder: Path, *failed: str) -> None:
+    """Makes a program that prints two claims, "a" and "b", of scenario "x"."""
+    lines = ["KTAP version 1", "1..1", "    # Subtest: x", "    1..2"]
+    lines += [f"    {'not ok' if name in failed else 'ok'} {at} {name}" for at, name in enumerate("ab", 1)]
+    lines.append(f"{'not ok' if failed else 'ok'} 1 x")
+    program = folder / SIM
+    program.write_text("#!/bin/bash\ncat <<'END'\n" + "\n".join(lines) + f"\nEND\nexit {int(bool(failed))}\n")
+    program.chmod(0o755)
+
+
+def test_a_claim_that_an_older_kernel_fails_as_it_is_reports_none_of_its_breaks(tmp_path: Path) -> None:
+    scenarios_of(tmp_path, "a")
+    trial = Trial("scenarios", SIM, (), 30.0).of_whole(tmp_path, Children())
+    assert trial.known == {("x", "a")} and trial.run(tmp_path, Children()) == ""
+    scenarios_of(tmp_path, "a", "b")
+    assert trial.run(tmp_path, Children()) == "scenarios: b"
+    scenarios_of(tmp_path)
+    assert trial.run(tmp_path, Children()) == ""
+
+
+@pytest.mark.parametrize("name, script", [(DIFF, "exit 1"), (SIM, "exit 2"), (SIM, "exit 1")])
+def test_a_core_that_is_reported_otherwise_tells_nothing_of_its_breaks(name: str, script: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(f"#!/bin/bash\n{script}\n")
+    (tmp_path / name).chmod(0o755)
+    with pytest.raises(CannotRun, match="reported as it is"):
+        Trial("t", name, (), 30.0).of_whole(tmp_path, Children())
 
 
 class FakeBench:

@@ -269,13 +269,6 @@ def _key(lifted: Path, texts: dict[str, str]) -> str:
     return whole.hexdigest()[:16]
 
 
-def _check_whole(lifted: Path) -> None:
-    """CannotRun if the unbroken tree is reported: nothing could be told from its breaks."""
-    for trial in TRIALS:
-        if said := trial.run(lifted, Children()):
-            raise CannotRun(Problem.LIFT_TREE, f"the tree is reported as it is ({said}), so its breaks tell nothing")
-
-
 def chosen(found: Sequence[Break], functions: Sequence[str], texts: dict[str, str]) -> list[Break]:
     """Those in the functions named. CannotRun if there is no such function."""
     there = {each.function for each in found}
@@ -305,12 +298,12 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _crew(build: Path, lifted: Path, kbuild_folder: Path, texts: dict[str, str], store: Store,
-          said: Callable[[Result], None]) -> Crew:
+          trials: Sequence[Trial], said: Callable[[Result], None]) -> Crew:
     folder = lifted.parent / "mutants"
     folder.mkdir(exist_ok=True)
     compilers = [Compiler.prepare(unit_of(lifted, name, kbuild_folder), folder.resolve()) for name in UNITS]
     benches = [Workbench(build, lifted, folder / str(n), compilers) for n in range(os.cpu_count() or 1)]
-    return Crew(benches, texts, store, TRIALS, said)
+    return Crew(benches, texts, store, trials, said)
 
 
 def _own(given: argparse.Namespace, build: Path, lifts: Sequence[Path]) -> tuple[list[Result], dict[str, str]]:
@@ -342,10 +335,10 @@ def _kernels(given: argparse.Namespace, build: Path, lifted: Path,
     found = [each for file, text in texts.items() for each in breaks.find(file, text)]
     drawn = breaks.draw(chosen(found, given.function, texts), given.seed)
     count = given.count or (len(drawn) if given.all or given.function else 250)
-    _check_whole(lifted)
+    trials = [trial.of_whole(lifted, Children()) for trial in TRIALS]
     store = Store(build, "mutants", _key(lifted, texts))
     with progress.Work(progress.stderr(), "mutants", min(count, len(drawn)), unit="breaks") as work:
-        crew = _crew(build, lifted, kbuild_folder, texts, store, lambda result: work.add(words=result.word))
+        crew = _crew(build, lifted, kbuild_folder, texts, store, trials, lambda result: work.add(words=result.word))
         return crew.run(drawn, count, read_list(LIST.read_text())), texts
 
 

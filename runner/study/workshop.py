@@ -8,19 +8,22 @@ the time."""
 
 from __future__ import annotations
 
+import contextlib
 import re
+import resource
 import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runner import process
-from runner.errors import CannotRun, Problem
+from runner.errors import CannotRun, Problem, Status
 from runner.lift import kbuild
 from runner.lift.lift import ROOM
+from runner.report import ktap
 
 DIFF, SIM = "tickbench-diff", "tickbench-sim"
 QUIET = ("-g0", "-w")
@@ -93,14 +96,18 @@ class Children:
 
     def run(self, command: Sequence[str], limit: float | None = None, cwd: Path | None = None,
             script: str | None = None) -> tuple[int, str]:
-        """The status, and what it wrote to stdout. TimeoutExpired after `limit` seconds."""
+        """The status, and what it wrote to stdout. One that uses more than `limit` seconds of a processor dies of
+        SIGXCPU, however busy the machine is; TimeoutExpired after ten times as long, for one that only waits."""
         if self._ended:
             return -signal.SIGKILL, ""
         with subprocess.Popen(list(command), cwd=cwd, env=kbuild.environment(), stdin=subprocess.PIPE,
                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, errors="replace") as child:
             self._child = child
+            if limit is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    resource.prlimit(child.pid, resource.RLIMIT_CPU, (max(1, round(limit)), max(1, round(limit)) + 1))
             try:
-                said, _ = child.communicate(script, limit)
+                said, _ = child.communicate(script, None if limit is None else 10 * limit)
             except subprocess.TimeoutExpired:
                 child.kill()
                 raise
@@ -220,14 +227,25 @@ class Workbench:
             (self.folder / f"wrap_{unit}.o").write_bytes(self.whole[unit])
 
 
+Claims = frozenset[tuple[str, str]]  # scenario and sentence
+
+
+def failed_claims(said: str) -> Claims:
+    """The claims of a run of scenarios that do not hold."""
+    return frozenset((run.name, claim.sentence) for run in ktap.parse(said).runs for claim in run.claims
+                     if not claim.passes)
+
+
 @dataclass(frozen=True)
 class Trial:
-    """A program with arguments. Any status other than 0, and no end in time, is a report."""
+    """A program with arguments. Any status other than 0, and no end in time, is a report. `known`: claims that
+    do not hold of the unbroken core either, so that they tell nothing of a break."""
 
     name: str
     program: str
     arguments: tuple[str, ...]
-    limit: float  # seconds
+    limit: float  # seconds of a processor
+    known: Claims = frozenset()
 
     def run(self, folder: Path, children: Children) -> str:
         """What it reported, in a few words; empty if nothing."""
@@ -235,9 +253,27 @@ class Trial:
             status, said = children.run([str(folder / self.program), *self.arguments], self.limit)
         except subprocess.TimeoutExpired:
             return f"{self.name}: does not end"
+        if status in (-signal.SIGXCPU, -signal.SIGKILL):
+            return f"{self.name}: does not end"
         if status < 0:
             return f"{self.name}: dies of signal {-status}"
-        return f"{self.name}: {what_it_says(said)}" if status else ""
+        if not status:
+            return ""
+        if self.known and status == Status.FAILED:
+            more = sorted(failed_claims(said) - self.known)
+            return f"{self.name}: " + "; ".join(sentence for _, sentence in more) if more else ""
+        return f"{self.name}: {what_it_says(said)}"
+
+    def of_whole(self, folder: Path, children: Children) -> Trial:
+        """This trial, for breaks of the core in a folder, which is unbroken: scenarios know its failed claims.
+        CannotRun if it is reported otherwise: nothing could be told from its breaks."""
+        status, said = children.run([str(folder / self.program), *self.arguments], self.limit)
+        if not status:
+            return self
+        if self.program == SIM and status == Status.FAILED and (known := failed_claims(said)):
+            return replace(self, known=known)
+        raise CannotRun(Problem.LIFT_TREE, f"the tree is reported as it is ({self.name}: {what_it_says(said)}), so "
+                                           "its breaks tell nothing")
 
 
 def what_it_says(said: str) -> str:
