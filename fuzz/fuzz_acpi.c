@@ -76,7 +76,7 @@ static void repair_table(u64 address)
 
 	if (!within(address, ACPI_HEADER_SIZE))
 		return;
-	length = read32((const u8 *)address + 4);
+	length = acpi_u32((const u8 *)address + 4);
 	if (length >= ACPI_HEADER_SIZE && within(address, length))
 		repair((u8 *)address, length, 9);
 }
@@ -88,7 +88,7 @@ static void repair_table(u64 address)
 static void repair_all(u8 *rsdp)
 {
 	u64 xsdt = read64(rsdp + 24), at;
-	u32 rsdt = read32(rsdp + 16);
+	u32 rsdt = acpi_u32(rsdp + 16);
 	u64 listed = rsdp[15] >= 2 && xsdt ? xsdt : rsdt;
 	u32 width = listed == xsdt ? 8 : 4, i;
 
@@ -97,9 +97,9 @@ static void repair_all(u8 *rsdp)
 
 		if (!within(entry, width))
 			break;
-		at = width == 8 ? read64((const u8 *)entry) : read32((const u8 *)entry);
+		at = width == 8 ? read64((const u8 *)entry) : acpi_u32((const u8 *)entry);
 		if (within(at, FADT_DSDT + 4) && !memcmp((const u8 *)at, "FACP", 4))
-			repair_table(read32((const u8 *)at + FADT_DSDT));
+			repair_table(acpi_u32((const u8 *)at + FADT_DSDT));
 		repair_table(at);
 	}
 	repair_table(listed);

@@ -39,6 +39,8 @@
 	    */
 #define GENERIC_ADDRESS 4
 
+#define MADT_ENTRIES 44 /* where the first entry of a type and a length is */
+
 #define PM1_SLEEP_ENABLE (1u << 13)
 
 static const char *const sentences[ACPI_ERRORS] = {
@@ -59,7 +61,7 @@ const char *acpi_strerror(enum acpi_error error)
 	return error < ACPI_ERRORS ? sentences[error] : "unknown ACPI error";
 }
 
-static u32 read32(const u8 *at)
+u32 acpi_u32(const u8 *at)
 {
 	u32 value;
 
@@ -106,7 +108,7 @@ static enum acpi_error check_table(u64 address, const u8 **table, u32 *length)
 		return ACPI_NO_TABLE;
 	if (paging_map(address, ACPI_HEADER_SIZE, CACHE_ANY))
 		return ACPI_OUT_OF_REACH;
-	*length = read32(bytes + 4);
+	*length = acpi_u32(bytes + 4);
 	if (*length < ACPI_HEADER_SIZE || *length > TABLE_MAX)
 		return ACPI_BAD_TABLE;
 	if (paging_map(address, *length, CACHE_ANY))
@@ -155,7 +157,7 @@ enum acpi_error acpi_init(u64 rsdp)
 		address = read64(pointer + 24);
 	if (!address) {
 		root_width = 4;
-		address = read32(pointer + 16);
+		address = acpi_u32(pointer + 16);
 	}
 	error = check_table(address, &root, &length);
 	if (error)
@@ -171,7 +173,7 @@ static u64 root_entry(u32 i)
 {
 	const u8 *at = root + ACPI_HEADER_SIZE + i * root_width;
 
-	return root_width == 8 ? read64(at) : read32(at);
+	return root_width == 8 ? read64(at) : acpi_u32(at);
 }
 
 static enum acpi_error dsdt(const u8 **table, u32 *length)
@@ -187,7 +189,7 @@ static enum acpi_error dsdt(const u8 **table, u32 *length)
 	if (size >= FADT_X_DSDT + 8)
 		address = read64(fadt + FADT_X_DSDT);
 	if (!address && size >= FADT_DSDT + 4)
-		address = read32(fadt + FADT_DSDT);
+		address = acpi_u32(fadt + FADT_DSDT);
 	return check_table(address, table, length);
 }
 
@@ -208,6 +210,27 @@ enum acpi_error acpi_table(const char *signature, u32 index, const u8 **table, u
 			return check_table(address, table, length);
 	}
 	return ACPI_NO_TABLE;
+}
+
+enum acpi_error acpi_madt(struct acpi_madt *madt)
+{
+	madt->at = MADT_ENTRIES;
+	return acpi_table("APIC", 0, &madt->table, &madt->size);
+}
+
+const u8 *acpi_madt_next(struct acpi_madt *madt, u32 *length)
+{
+	const u8 *entry = madt->table + madt->at;
+
+	if (madt->at + 2 > madt->size)
+		return NULL;
+	*length = entry[1];
+	if (*length < 2 || *length > madt->size - madt->at) {
+		madt->at = madt->size;
+		return NULL;
+	}
+	madt->at += *length;
+	return entry;
 }
 
 /* Searches one table. Keeps the first error that is not AML_NO_DEVICE. */
@@ -288,14 +311,14 @@ struct acpi_pm_timer acpi_pm_timer(void)
 	if (acpi_table("FACP", 0, &fadt, &size) || size < FADT_FLAGS + 4)
 		return timer;
 	if (fadt[FADT_PM_TIMER_LEN] == 4)
-		port = read32(fadt + FADT_PM_TIMER);
+		port = acpi_u32(fadt + FADT_PM_TIMER);
 	/* The extended address, if it is in I/O space. */
 	if (size >= FADT_X_PM_TIMER + 12 && fadt[FADT_X_PM_TIMER] == 1 &&
 	    read64(fadt + FADT_X_PM_TIMER + GENERIC_ADDRESS))
 		port = read64(fadt + FADT_X_PM_TIMER + GENERIC_ADDRESS);
 	if (port > 0xffff)
 		port = 0;
-	if (read32(fadt + FADT_FLAGS) & FADT_TIMER_32BIT)
+	if (acpi_u32(fadt + FADT_FLAGS) & FADT_TIMER_32BIT)
 		timer.width = 32;
 	timer.port = (u16)port;
 	return timer;
@@ -333,12 +356,12 @@ void acpi_soft_off(void)
 	if (acpi_table("FACP", 0, &fadt, &size) || size < FADT_FLAGS + 4 || dsdt(&table, &length) ||
 	    !aml_find_soft_off(table, length, &type_a, &type_b))
 		return;
-	if (read32(fadt + FADT_FLAGS) & FADT_REDUCED) {
+	if (acpi_u32(fadt + FADT_FLAGS) & FADT_REDUCED) {
 		reduced_soft_off(fadt, size, type_a);
 		return;
 	}
-	a = read32(fadt + FADT_PM1A_CONTROL);
-	b = read32(fadt + FADT_PM1B_CONTROL);
+	a = acpi_u32(fadt + FADT_PM1A_CONTROL);
+	b = acpi_u32(fadt + FADT_PM1B_CONTROL);
 	if (a && a <= 0xffff)
 		outw((u16)a, (u16)(type_a << 10 | PM1_SLEEP_ENABLE));
 	if (b && b <= 0xffff)

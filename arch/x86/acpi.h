@@ -30,6 +30,24 @@ enum acpi_error acpi_init(u64 rsdp);
  */
 enum acpi_error acpi_table(const char *signature, u32 index, const u8 **table, u32 *length);
 
+/* A number of a table, at any alignment. */
+u32 acpi_u32(const u8 *at);
+
+/* A walk over the entries of the MADT, the table of processors and interrupt controllers. */
+struct acpi_madt {
+	const u8 *table;
+	u32 size, at;
+};
+
+/* Begins the walk. */
+enum acpi_error acpi_madt(struct acpi_madt *madt);
+
+/*
+ * The next entry, *length bytes of it: its first byte is its type. NULL: there is no other, or the
+ * table is damaged there.
+ */
+const u8 *acpi_madt_next(struct acpi_madt *madt, u32 *length);
+
 /*
  * A device's memory: every SSDT and the DSDT are searched. A damaged table is skipped; its error is
  * stored in *damaged, if that is not NULL.

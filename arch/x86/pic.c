@@ -8,7 +8,6 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/descriptors.h"
 #include "arch/x86/paging.h"
-#include "lib/string.h"
 
 #define MASTER_COMMAND 0x20
 #define MASTER_DATA    0x21
@@ -22,7 +21,6 @@
 #define ALL_MASKED     0xff
 #define SPURIOUS_LINE  7
 
-#define MADT_ENTRIES	44
 #define MADT_IO_APIC	1
 #define IO_APIC_SELECT	0x00
 #define IO_APIC_WINDOW	0x10
@@ -52,85 +50,74 @@ static void silence_8259(void)
 	interrupt_handler_set(VECTOR_PIC + 8 + SPURIOUS_LINE, ignore);
 }
 
-static void silence_io_apic(u64 address)
+/* The registers of one I/O APIC, and the interrupts that it has: first to first + last. */
+struct io_apic {
+	volatile u32 *select, *window;
+	u32 first, last;
+};
+
+/* The next I/O APIC of the firmware's table whose registers can be mapped; false: there is none. */
+static bool next_io_apic(struct acpi_madt *madt, struct io_apic *apic)
 {
-	volatile u32 *select = (volatile u32 *)(address + IO_APIC_SELECT);
-	volatile u32 *window = (volatile u32 *)(address + IO_APIC_WINDOW);
-	u32 i, last;
+	const u8 *entry;
+	u32 length;
 
-	if (!address || paging_map(address, 32, CACHE_OFF))
-		return;
-	*select = IO_APIC_VERSION;
-	last = *window >> 16 & 0xff;
-	for (i = 0; i <= last; i++) {
-		*select = IO_APIC_ENTRIES + 2 * i;
-		*window = ENTRY_MASKED;
-	}
-}
+	while ((entry = acpi_madt_next(madt, &length))) {
+		u64 address;
 
-/* Calls `each` for each I/O APIC of the firmware's table, until it returns true. */
-static bool for_io_apics(bool (*each)(u64 address, u32 first, void *context), void *context)
-{
-	const u8 *madt;
-	u32 length, at;
-
-	if (acpi_table("APIC", 0, &madt, &length))
-		return false;
-	for (at = MADT_ENTRIES; at + 2 <= length; at += madt[at + 1]) {
-		u32 address, first;
-
-		if (madt[at + 1] < 2 || madt[at + 1] > length - at)
-			return false;
-		if (madt[at] != MADT_IO_APIC || madt[at + 1] < 12)
+		if (entry[0] != MADT_IO_APIC || length < 12)
 			continue;
-		memcpy(&address, madt + at + 4, sizeof(address));
-		memcpy(&first, madt + at + 8, sizeof(first));
-		if (each(address, first, context))
-			return true;
+		address = acpi_u32(entry + 4);
+		if (!address || paging_map(address, 32, CACHE_OFF))
+			continue;
+		apic->select = (volatile u32 *)(address + IO_APIC_SELECT);
+		apic->window = (volatile u32 *)(address + IO_APIC_WINDOW);
+		apic->first = acpi_u32(entry + 8);
+		*apic->select = IO_APIC_VERSION;
+		apic->last = *apic->window >> 16 & 0xff;
+		return true;
 	}
 	return false;
 }
 
-static bool silence(u64 address, u32 first, void *context)
+static void io_apic_write(const struct io_apic *apic, u32 at, u32 value)
 {
-	(void)first;
-	(void)context;
-	silence_io_apic(address);
-	return false;
+	*apic->select = at;
+	*apic->window = value;
 }
 
 void pic_silence(void)
 {
+	struct acpi_madt madt;
+	struct io_apic apic;
+
 	silence_8259();
-	for_io_apics(silence, NULL);
-}
-
-static bool route(u64 address, u32 first, void *context)
-{
-	const struct io_apic_route *wanted = context;
-	volatile u32 *select = (volatile u32 *)(address + IO_APIC_SELECT);
-	volatile u32 *window = (volatile u32 *)(address + IO_APIC_WINDOW);
-	u32 low =
-		wanted->vector | (wanted->low ? ENTRY_LOW : 0) | (wanted->level ? ENTRY_LEVEL : 0);
-	u32 entry = wanted->gsi - first;
-
-	if (wanted->gsi < first || !address || paging_map(address, 32, CACHE_OFF))
-		return false;
-	*select = IO_APIC_VERSION;
-	if (entry > (*window >> 16 & 0xff))
-		return false;
-	*select = IO_APIC_ENTRIES + 2 * entry;
-	*window = ENTRY_MASKED;
-	*select = IO_APIC_ENTRIES + 2 * entry + 1;
-	*window = wanted->to << 24;
-	*select = IO_APIC_ENTRIES + 2 * entry;
-	*window = wanted->masked ? ENTRY_MASKED : low;
-	return true;
+	if (acpi_madt(&madt))
+		return;
+	while (next_io_apic(&madt, &apic)) {
+		for (u32 i = 0; i <= apic.last; i++)
+			io_apic_write(&apic, IO_APIC_ENTRIES + 2 * i, ENTRY_MASKED);
+	}
 }
 
 bool pic_route(const struct io_apic_route *wanted)
 {
-	struct io_apic_route copy = *wanted;
+	const u32 low =
+		wanted->vector | (wanted->low ? ENTRY_LOW : 0) | (wanted->level ? ENTRY_LEVEL : 0);
+	struct acpi_madt madt;
+	struct io_apic apic;
 
-	return for_io_apics(route, &copy);
+	if (acpi_madt(&madt))
+		return false;
+	while (next_io_apic(&madt, &apic)) {
+		const u32 entry = wanted->gsi - apic.first, at = IO_APIC_ENTRIES + 2 * entry;
+
+		if (wanted->gsi < apic.first || entry > apic.last)
+			continue;
+		io_apic_write(&apic, at, ENTRY_MASKED); /* while it is half written */
+		io_apic_write(&apic, at + 1, wanted->to << 24);
+		io_apic_write(&apic, at, wanted->masked ? ENTRY_MASKED : low);
+		return true;
+	}
+	return false;
 }

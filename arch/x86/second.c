@@ -11,8 +11,7 @@
 
 #define PAGE 4096
 
-/* The processors' table: a header of 44 bytes, then entries of a type and a length. */
-#define MADT_ENTRIES	44
+/* Entries of the MADT. */
 #define MADT_LAPIC	0 /* one byte of ID at 3, flags at 4 */
 #define MADT_X2APIC	9 /* four bytes of ID at 4, flags at 8 */
 #define PROCESSOR_IS_ON 1
@@ -52,24 +51,16 @@ const char *second_strerror(enum second_error error)
 	return error < SECOND_ERRORS ? sentences[error] : "unknown error";
 }
 
-static u32 read_u32(const u8 *at)
-{
-	u32 value;
-
-	memcpy(&value, at, sizeof(value));
-	return value;
-}
-
 /* The ID of one entry's local APIC; false: it is no processor that may be used. */
 static bool processor_of(const u8 *entry, u32 length, u32 *id)
 {
 	if (entry[0] == MADT_LAPIC && length >= 8) {
 		*id = entry[3];
-		return read_u32(entry + 4) & PROCESSOR_IS_ON;
+		return acpi_u32(entry + 4) & PROCESSOR_IS_ON;
 	}
 	if (entry[0] == MADT_X2APIC && length >= 16) {
-		*id = read_u32(entry + 4);
-		return read_u32(entry + 8) & PROCESSOR_IS_ON;
+		*id = acpi_u32(entry + 4);
+		return acpi_u32(entry + 8) & PROCESSOR_IS_ON;
 	}
 	return false;
 }
@@ -77,20 +68,15 @@ static bool processor_of(const u8 *entry, u32 length, u32 *id)
 /* The first processor with another ID than `self`. */
 static enum second_error find_other(u32 self, u32 *other)
 {
-	const u8 *table;
-	u32 size, at = MADT_ENTRIES;
+	struct acpi_madt madt;
+	const u8 *entry;
+	u32 length;
 
-	if (acpi_table("APIC", 0, &table, &size))
+	if (acpi_madt(&madt))
 		return SECOND_NO_TABLE;
-	while (at + 2 <= size) {
-		const u8 *entry = table + at;
-		u32 length = entry[1];
-
-		if (length < 2 || at + length > size)
-			break;
+	while ((entry = acpi_madt_next(&madt, &length))) {
 		if (processor_of(entry, length, other) && *other != self)
 			return SECOND_OK;
-		at += length;
 	}
 	return SECOND_ALONE;
 }
