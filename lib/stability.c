@@ -143,7 +143,8 @@ void stability_add(struct stability *stability, s64 error_fs)
 		error_fs = -LIMIT_FS;
 	first = low = high = error_fs;
 	sum = error_fs;
-	stability->count++;
+	if (++stability->count > stability->longest)
+		stability->longest = stability->count;
 	/* Of m = 1 and m = 10 a block is a sample. */
 	add_block(&stability->decades[0], 1, first, low, high, sum);
 	for (u32 k = 1; k < STABILITY_DECADES; k++) {
@@ -157,6 +158,19 @@ void stability_add(struct stability *stability, s64 error_fs)
 		high = decade->made_high;
 		sum = decade->made_sum;
 	}
+}
+
+void stability_gap(struct stability *stability)
+{
+	for (u32 k = 0; k < STABILITY_DECADES; k++) {
+		struct stability_decade *decade = &stability->decades[k];
+
+		decade->blocks = 0;
+		decade->made = 0;
+		decade->sum = 0;
+	}
+	stability->count = 0;
+	stability->begun = false;
 }
 
 void stability_sample(struct stability *stability, u64 counter, s64 error_fs)
@@ -193,7 +207,7 @@ bool stability_values(const struct stability *stability, u32 k, struct stability
 		return false;
 	for (u32 i = 0; i < k; i++)
 		m *= 10;
-	if (stability->count / 10 < m)
+	if (stability->longest / 10 < m)
 		return false;
 	*values = (struct stability_values){ .m = m, .mtie_fs = decade->mtie_fs };
 	/* hz * 10^6 is below 2^53. */

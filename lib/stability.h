@@ -43,7 +43,8 @@ struct stability_decade {
 
 struct stability {
 	u64 tau0_cycles, hz;
-	u64 count;
+	u64 count;   /* of samples, since the latest gap */
+	u64 longest; /* of samples without a gap */
 	struct stability_decade decades[STABILITY_DECADES];
 	/* Of samples that are not equally spaced. */
 	bool begun;
@@ -63,6 +64,12 @@ void stability_add(struct stability *stability, s64 error_fs);
  */
 void stability_sample(struct stability *stability, u64 counter, s64 error_fs);
 
+/*
+ * A gap: the next sample does not follow the one before, and no window has samples from both sides.
+ * What has been gathered stays.
+ */
+void stability_gap(struct stability *stability);
+
 /* Of m = 10^k. What does not fit is ~0: a frequency that is 18 per mille off. */
 struct stability_values {
 	u64 m;
@@ -71,7 +78,7 @@ struct stability_values {
 	s64 mtie_fs;
 };
 
-/* false: m is more than a tenth of the samples, or there is no such decade. */
+/* false: m is more than a tenth of the longest stretch, or there is no such decade. */
 bool stability_values(const struct stability *stability, u32 k, struct stability_values *values);
 
 #endif

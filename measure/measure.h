@@ -10,6 +10,7 @@
 #include "clock/clock.h"
 #include "lib/ktap.h"
 #include "lib/samples.h"
+#include "lib/stability.h"
 #include "lib/stats.h"
 #include "measure/params.h"
 #include "tk/tk.h"
@@ -198,6 +199,12 @@ void run_account_sample(struct run *run, u64 counter, s64 error_fs);
 /* "# metric" lines of everything in docs/report.md, for the window. */
 void run_metrics(struct run *run);
 void run_metric_ns(struct run *run, const char *name, s64 fsec);
+/*
+ * ADEV, MDEV, TDEV and MTIE over each tau of 10^K times tau0, below `most` times tau0: adev_1eK_ppb
+ * and so on, with `unit` after K.
+ */
+void run_metric_stability(struct run *run, const struct stability *stability, u64 most,
+			  const char *unit);
 /* A time since the window's start, in seconds; a note where it is -1, never. */
 void run_metric_since(struct run *run, const char *name, s64 since_us);
 

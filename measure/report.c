@@ -10,6 +10,28 @@ void run_metric_ns(struct run *run, const char *name, s64 fsec)
 	ktap_metric(run->ktap, name, fsec, 6, 6, "ns");
 }
 
+static void metric_at(struct run *run, const char *what, u32 k, const char *unit_of_k, u64 value,
+		      u32 scale, const char *unit)
+{
+	char name[32];
+
+	str_printf(name, sizeof(name), "%s_1e%u%s_%s", what, k, unit_of_k, unit);
+	ktap_metric(run->ktap, name, value, scale, scale, unit);
+}
+
+void run_metric_stability(struct run *run, const struct stability *stability, u64 most,
+			  const char *unit)
+{
+	struct stability_values values;
+
+	for (u32 k = 0; stability_values(stability, k, &values) && values.m < most; k++) {
+		metric_at(run, "adev", k, unit, values.adev_e21, 12, "ppb");
+		metric_at(run, "mdev", k, unit, values.mdev_e21, 12, "ppb");
+		metric_at(run, "tdev", k, unit, values.tdev_zs, 12, "ns");
+		metric_at(run, "mtie", k, unit, (u64)values.mtie_fs, 6, "ns");
+	}
+}
+
 void run_metric_since(struct run *run, const char *name, s64 since_us)
 {
 	if (since_us < 0)

@@ -9,7 +9,6 @@
  * phase steps.
  */
 #include "lib/math.h"
-#include "lib/stability.h"
 #include "lib/string.h"
 #include "measure/reading.h"
 #include "scenario/list.h"
@@ -153,28 +152,6 @@ static s64 page_rms_fs(void)
 	return (s64)root(mean) * 1000;
 }
 
-static void metric_at(struct run *run, const char *what, u32 k, u64 value, u32 scale,
-		      const char *unit)
-{
-	char name[32];
-
-	str_printf(name, sizeof(name), "%s_1e%u_%s", what, k, !strcmp(unit, "ppb") ? "ppb" : "ns");
-	ktap_metric(run->ktap, name, value, scale, scale, unit);
-}
-
-/* ADEV, MDEV, TDEV and MTIE over each decade of tau, of 10^k ticks. */
-static void report_stability(struct run *run)
-{
-	struct stability_values values;
-
-	for (u32 k = 0; stability_values(&discipline.stability, k, &values); k++) {
-		metric_at(run, "adev", k, values.adev_e21, 12, "ppb");
-		metric_at(run, "mdev", k, values.mdev_e21, 12, "ppb");
-		metric_at(run, "tdev", k, values.tdev_zs, 12, "ns");
-		metric_at(run, "mtie", k, (u64)values.mtie_fs, 6, "ns");
-	}
-}
-
 /*
  * The bound of being back: the worst of the settled part, at least 1 ns and a step of mult over a
  * tick, as a power of two.
@@ -213,7 +190,7 @@ static s64 report_settled(struct run *run, const struct strays *locking)
 	run_metric_ns(run, "mean_ns", stats_mean_fs(part));
 	ktap_metric(run->ktap, "drift_ns_per_s", stats_drift_fs_per_s(part), 6, 6, "ns/s");
 	run_metric_ns(run, "page_rms_ns", page_rms_fs());
-	report_stability(run);
+	run_metric_stability(run, &discipline.stability, ~0ULL, "");
 	report_within(run, locking);
 	run_metric_since(run, "lock_s",
 			 within_us(run, locking, bound_octave(run, part->max_abs_fs)));

@@ -3,8 +3,10 @@
  * Claim: a core that was handed the line once stays on it for years, as far as the unit of its
  * tick length allows: 2^-32 ns, of which the length that is nearest to the line's may be half a
  * unit off, in each tick: at HZ 1000 up to 3.7 ns a year. Every tick is called, with nothing else
- * in the loop; once a second, right before a tick that is drawn at random, the clock is read, and
- * once an hour every other clock. It says where it is on the way.
+ * in the loop. The clock is read right before a tick: before the first one of each second, for the
+ * stability over seconds and more; before one that is drawn at random; and in ten seconds of each
+ * 10,000 before every tick, for the stability from a tick to a second. Once an hour every other
+ * clock is read. It says where it is on the way.
  */
 #include "lib/math.h"
 #include "lib/random.h"
@@ -13,6 +15,8 @@
 
 #define SECOND	 ((s64)TB_NSEC_PER_SEC)
 #define HOUR	 3600
+#define BURST	 10 /* seconds in which every tick is sampled, of so many: */
+#define BURSTS	 10000
 #define REPORTS	 100 /* of the progress, over the run */
 #define SECONDS	 (run->params->duration_ms / 1000)
 #define READ_OFF 2    /* clocks that disagreed, of which a note is made */
@@ -25,6 +29,7 @@ struct years {
 	u64 interval, random;
 	s64 last_mono;
 	u32 disagreed;
+	struct stability ticks, seconds; /* of tau0 a tick and a second */
 };
 
 static u64 held(void *context)
@@ -32,13 +37,15 @@ static u64 held(void *context)
 	return *(u64 *)context;
 }
 
-static void sample(struct years *years)
+/* Where the next tick is due, and has not come. Returns the error. */
+static s64 sample(struct years *years)
 {
 	struct run *run = years->run;
-	const u64 hz = run->clock->counter.hz, cycles = years->counter - run->start;
+	const u64 hz = run->clock->counter.hz;
+	u64 counter = years->counter + years->interval, cycles = counter - run->start;
 	struct tk_time time;
 
-	run->tk->read(held, &years->counter, &time);
+	run->tk->read(held, &counter, &time);
 	run->stats->backwards += time.mono_ns < years->last_mono;
 	years->last_mono = time.mono_ns;
 	run->last_error_fs =
@@ -46,6 +53,7 @@ static void sample(struct years *years)
 	run_account_sample(run, time.counter, run->last_error_fs);
 	stats_add(run->stats, time.counter,
 		  (s64)(cycles / hz * 1000000 + cycles % hz * 1000000 / hz), run->last_error_fs);
+	return run->last_error_fs;
 }
 
 static void agree(struct years *years, const struct tk_readings *readings, enum tk_reading which,
@@ -101,28 +109,59 @@ static void ticks(struct years *years, u32 count)
 	years->counter = counter;
 }
 
-/* A second's ticks, with one sample among them. */
-static void one_second(struct years *years)
+static void sampled_ticks(struct years *years, u32 count)
+{
+	for (; count; count--) {
+		stability_add(&years->ticks, sample(years));
+		ticks(years, 1);
+	}
+}
+
+/* A second's ticks, the samples among them. */
+static void one_second(struct years *years, u64 second)
 {
 	const u32 hz = years->run->params->hz;
 	const u32 before = (u32)(random_next(&years->random) % hz);
+	const u64 in = (second - 1) % BURSTS;
 
-	ticks(years, before);
-	/* The counter is where the next tick is due, and it has not come. */
-	years->counter += years->interval;
-	sample(years);
-	years->counter -= years->interval;
-	ticks(years, hz - before);
+	stability_add(&years->seconds, sample(years));
+	if (in < BURST) {
+		if (!in)
+			stability_gap(&years->ticks);
+		sampled_ticks(years, hz);
+	} else {
+		ticks(years, before);
+		sample(years);
+		ticks(years, hz - before);
+	}
 	years->run->ticker.progress++;
 }
 
-/* A note of words name=value: runner/study/years.py shows it, and writes down what is known so far.
+/* A note of words name=value for each tau of 10^k units, below `most`. */
+static void say_stability(const struct years *years, const struct stability *stability, u64 most)
+{
+	const u128 tau0 = (u128)stability->tau0_cycles * TB_NSEC_PER_SEC; /* ns * hz */
+	struct stability_values values;
+
+	for (u32 k = 0; stability_values(stability, k, &values) && values.m < most; k++)
+		ktap_note(years->run->ktap,
+			  "stability: tau_ns=%llu adev_e21=%llu mdev_e21=%llu tdev_zs=%llu "
+			  "mtie_fs=%lld",
+			  (u64)div_u128(tau0 * values.m, stability->hz, NULL), values.adev_e21,
+			  values.mdev_e21, values.tdev_zs, values.mtie_fs);
+}
+
+/*
+ * Notes of words name=value, of which runner/study/years.py makes what is known so far: the last
+ * one ends them.
  */
 static void say_progress(const struct years *years, u64 second)
 {
 	const struct stats *stats = years->run->stats;
 	struct run *run = years->run;
 
+	say_stability(years, &years->ticks, run->params->hz);
+	say_stability(years, &years->seconds, ~0ULL);
 	ktap_note(run->ktap,
 		  "progress: second=%llu of=%llu unix_s=%lld max_fs=%lld rms_fs=%lld mean_fs=%lld "
 		  "drift_fs_per_s=%lld disagreed=%u",
@@ -139,6 +178,8 @@ static void years_claim(struct years *years)
 	const s64 units_fs = (s64)(((u128)run->ticker.stats.ticks * TB_FSEC_PER_NSEC) >> 33);
 
 	run_metrics(run);
+	run_metric_stability(run, &years->ticks, run->params->hz, "");
+	run_metric_stability(run, &years->seconds, ~0ULL, "s");
 	run_metric_ns(run, "units_bound_ns", units_fs);
 	run_metric_ns(run, "account_max_ns", run->account_max_fs);
 	run_claim(run, run->stats->max_abs_fs <= run_step_fs(run) + UNITS_FS + units_fs,
@@ -161,8 +202,10 @@ static void years_claim(struct years *years)
 static void years_run(struct run *run)
 {
 	const u64 every = SECONDS / REPORTS + 1;
-	struct years years = { .run = run, .random = run->params->seed };
+	static struct years years; /* too large for a stack */
 	struct tk_state state;
+
+	years = (struct years){ .run = run, .random = run->params->seed };
 
 	if (!run_start_core(run))
 		return;
@@ -173,12 +216,14 @@ static void years_run(struct run *run)
 	run->tk->state(&state);
 	years.interval = state.cycle_interval;
 	years.counter = state.cycle_last;
+	stability_init(&years.ticks, years.interval, run->clock->counter.hz);
+	stability_init(&years.seconds, years.interval * run->params->hz, run->clock->counter.hz);
 	run_window(run);
 	for (u64 second = 1; second <= SECONDS; second++) {
-		one_second(&years);
+		one_second(&years, second);
 		if (second % HOUR == 0 || second == SECONDS)
 			look_at_all(&years);
-		if (second % every == 0 && second < SECONDS)
+		if (second % every == 0 || second == SECONDS)
 			say_progress(&years, second);
 	}
 	run->ticker.stats.ticks = SECONDS * run->params->hz;

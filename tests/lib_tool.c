@@ -70,7 +70,8 @@ static void statistics(void)
 		printf(" %llu", stats.samples[i].counter);
 }
 
-/* "stability TAU0 HZ", then a line for each sample (error, or counter and error), then a dot. */
+/* "stability TAU0 HZ", then a line for each sample (error, or counter and error) or gap, then a
+ * dot. */
 static void stabilities(void)
 {
 	static struct stability stability;
@@ -82,7 +83,9 @@ static void stabilities(void)
 		u64 counter;
 		s64 error_fs;
 
-		if (sscanf(line, "%llu %lld", &counter, &error_fs) == 2)
+		if (line[0] == 'g')
+			stability_gap(&stability);
+		else if (sscanf(line, "%llu %lld", &counter, &error_fs) == 2)
 			stability_sample(&stability, counter, error_fs);
 		else if (sscanf(line, "%lld", &error_fs) == 1)
 			stability_add(&stability, error_fs);

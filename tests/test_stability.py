@@ -253,6 +253,18 @@ def test_streaming_windows_are_all_windows_up_to_ten(lib_tool: Path) -> None:
             "tdev": stability.tdev(ns, 1e-3, m), "mtie": stability.mtie(ns, m)}, rel=1e-9)
 
 
+def test_no_streaming_window_spans_a_gap(lib_tool: Path) -> None:
+    """Bursts that start anywhere: the squares of each are averaged together, and MTIE is the largest of them."""
+    bursts = [walk(seed, 1000) + seed * 10**12 for seed in (1, 2, 3)]
+    lines = [line for x in bursts for line in ("gap", *(str(each) for each in x))]
+    found = streamed(lib_tool, lines, 1000, 1_000_000)
+    assert list(found) == [1, 10, 100]  # a tenth of a burst
+    for m, values in found.items():
+        of = [strided(x / 1e6, 1e-3, m) for x in bursts]
+        expected = {name: math.sqrt(np.mean([each[name]**2 for each in of])) for name in ("adev", "mdev", "tdev")}
+        assert values == pytest.approx(expected | {"mtie": max(each["mtie"] for each in of)}, rel=1e-9)
+
+
 def test_streaming_keeps_the_digits_of_small_and_of_large_errors(lib_tool: Path) -> None:
     """Alternating by a fs, and by 900 s: what the largest term is shifted by costs no more than 2^-40."""
     for size, tau0 in ((1, 0.001), (9 * 10**17, 10**6)):
