@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * linux-clock: runs in a booted Linux, on a vmclock page, and reports in KTAP how far its clocks
- * are off the page's line: /dev/ptp0, CLOCK_REALTIME left alone, and CLOCK_REALTIME under a daemon
- * that steers it by /dev/ptp0. Ends the machine by QEMU's debug exit, with the guest's own
+ * are off the page's line: /dev/ptp0, CLOCK_REALTIME left alone, and CLOCK_REALTIME under each
+ * daemon that steers it by /dev/ptp0. Ends the machine by QEMU's debug exit, with the guest's own
  * statuses. Assumes root, and nothing else that steers the clock.
  */
 #include <stdio.h>
@@ -10,18 +10,16 @@
 #include <string.h>
 #include <sys/io.h>
 #include <sys/utsname.h>
-#include <sys/wait.h>
-#include <signal.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "lib/math.h"
 #include "lib/parse.h"
+#include "linux/daemon.h"
 #include "linux/measure.h"
 
 #define EXIT_PORT    0xf4
 #define LINE_SECONDS 20
-#define DAEMON	     "/sbin/phc2sys"
+#define KINDS_MAX    4
 
 /* The guest's own statuses, as runner/guest/boot.py knows them. */
 enum status {
@@ -34,6 +32,7 @@ enum status {
 struct settings {
 	u64 mailbox, duration_ms;
 	const char *revision; /* the package's version */
+	char daemons[32];     /* their names, a NUL after each */
 };
 
 /* One run: what is measured, and for how long the clock is left to settle before. */
@@ -43,11 +42,11 @@ struct kind {
 	bool daemon;
 };
 
-static const struct kind kinds[] = {
+static struct kind kinds[KINDS_MAX] = {
 	{ "ptp", against_ptp, false },
 	{ "alone", against_realtime, false },
-	{ "phc2sys", against_realtime, true },
 };
+static u32 kinds_count = 2;
 
 static void to_stdout(void *context, const char *text, size_t length)
 {
@@ -103,41 +102,11 @@ static void params(struct ktap *ktap, const struct settings *settings, const cha
 	ktap_param(ktap, "run", text);
 }
 
-/* phc2sys, which steers CLOCK_REALTIME by /dev/ptp0 eight times a second; 0: it cannot be started.
- */
-static pid_t start_daemon(const struct linux_guest *guest)
-{
-	char offset[16];
-	pid_t child = fork();
-	int null;
-
-	if (child)
-		return child > 0 ? child : 0;
-	/* What CLOCK_REALTIME is to be less what the device tells. */
-	snprintf(offset, sizeof(offset), "%d", -guest->ptp_ahead_sec);
-	null = open("/dev/null", O_RDWR);
-	dup2(null, 1);
-	dup2(null, 2);
-	execl(DAEMON, "phc2sys", "-s", "/dev/ptp0", "-c", "CLOCK_REALTIME", "-O", offset, "-R", "8",
-	      "-q", NULL);
-	_exit(127);
-}
-
-static bool stop_daemon(pid_t child)
-{
-	bool ran = child && waitpid(child, NULL, WNOHANG) == 0;
-
-	if (ran) {
-		kill(child, SIGTERM);
-		waitpid(child, NULL, 0);
-	}
-	return ran;
-}
-
 static void claims(struct ktap *ktap, const struct kind *kind, const struct linux_guest *guest,
 		   const struct measured *measured, s64 *alone_fs)
 {
 	const s64 furthest_fs = measured->stats.max_abs_fs;
+	char text[96];
 
 	ktap_report(ktap, measured->stats.count > measured->missed,
 		    "the page has a line, and its clock can be read");
@@ -155,11 +124,13 @@ static void claims(struct ktap *ktap, const struct kind *kind, const struct linu
 		ktap_skip(ktap,
 			  "the kernel's cross-stamp agrees with plain readings of CLOCK_REALTIME",
 			  "PTP_SYS_OFFSET_PRECISE is refused");
-	if (!kind->daemon)
+	if (!kind->daemon) {
 		*alone_fs = furthest_fs;
-	else
-		ktap_report(ktap, furthest_fs < *alone_fs,
-			    "phc2sys keeps CLOCK_REALTIME nearer to the line than it strays alone");
+		return;
+	}
+	str_printf(text, sizeof(text),
+		   "%s keeps CLOCK_REALTIME nearer to the line than it strays alone", kind->name);
+	ktap_report(ktap, furthest_fs < *alone_fs, text);
 }
 
 static void run(struct ktap *ktap, const struct settings *settings, const struct linux_guest *guest,
@@ -168,6 +139,7 @@ static void run(struct ktap *ktap, const struct settings *settings, const struct
 	const struct kind *kind = &kinds[number];
 	struct vmclock_line line;
 	struct measured measured;
+	char text[64];
 	pid_t daemon = 0;
 
 	ktap_subtest_begin(ktap, kind->name);
@@ -175,12 +147,14 @@ static void run(struct ktap *ktap, const struct settings *settings, const struct
 	       number);
 	ktap_report(ktap, guest_set_realtime(guest), "CLOCK_REALTIME is set to the line");
 	if (kind->daemon) {
-		daemon = start_daemon(guest);
+		daemon = daemon_start(kind->name, guest->ptp_ahead_sec);
 		usleep((useconds_t)(settings->duration_ms * 1000));
 	}
 	measure(guest, kind->read, settings->duration_ms, &measured);
-	if (kind->daemon)
-		ktap_report(ktap, stop_daemon(daemon), "phc2sys runs to the end");
+	if (kind->daemon) {
+		str_printf(text, sizeof(text), "%s runs to the end", kind->name);
+		ktap_report(ktap, daemon_stop(daemon), text);
+	}
 	measure_report(ktap, &measured);
 	ktap_param(ktap, "cross_stamp", guest->crosses ? "1" : "0");
 	claims(ktap, kind, guest, &measured, alone_fs);
@@ -196,13 +170,32 @@ static void skip(struct ktap *ktap, const struct settings *settings, u32 number,
 	ktap_subtest_end(ktap, kinds[number].name);
 }
 
+/* A kind for each daemon, of names joined by commas; "none" is no name. */
+static bool parse_daemons(struct settings *settings, const char *names)
+{
+	char *name, *rest = settings->daemons;
+
+	if (strlen(names) >= sizeof(settings->daemons))
+		return false;
+	str_copy(settings->daemons, sizeof(settings->daemons), names);
+	if (!strcmp(names, "none"))
+		return true;
+	while ((name = strsep(&rest, ","))) {
+		if (!daemon_known(name) || kinds_count == KINDS_MAX)
+			return false;
+		kinds[kinds_count++] = (struct kind){ name, against_realtime, true };
+	}
+	return true;
+}
+
 static bool parse(struct settings *settings, int count, char **words)
 {
-	if (count != 4)
+	if (count != 5)
 		return false;
 	settings->revision = words[3];
 	return str_to_u64(words[1], &settings->mailbox) &&
-	       str_to_u64(words[2], &settings->duration_ms) && settings->duration_ms;
+	       str_to_u64(words[2], &settings->duration_ms) && settings->duration_ms &&
+	       parse_daemons(settings, words[4]);
 }
 
 int main(int count, char **words)
@@ -214,7 +207,8 @@ int main(int count, char **words)
 	bool there;
 
 	if (!parse(&settings, count, words)) {
-		fputs("usage: linux-clock MAILBOX MILLISECONDS REVISION\n", stderr);
+		fputs("usage: linux-clock MAILBOX MILLISECONDS REVISION none|DAEMON[,DAEMON]\n",
+		      stderr);
 		return 2;
 	}
 	if (iopl(3)) {
@@ -230,12 +224,12 @@ int main(int count, char **words)
 			end(BAILED);
 		}
 	}
-	ktap_begin(&ktap, &out, TB_ARRAY_SIZE(kinds));
-	for (u32 i = 0; i < TB_ARRAY_SIZE(kinds); i++) {
+	ktap_begin(&ktap, &out, kinds_count);
+	for (u32 i = 0; i < kinds_count; i++) {
 		if (there)
 			run(&ktap, &settings, &guest, i, &alone_fs);
 		else
 			skip(&ktap, &settings, i, guest.why);
 	}
-	end(ktap.failed[0] ? FAILED : ktap.skipped[0] == TB_ARRAY_SIZE(kinds) ? SKIPPED : PASSED);
+	end(ktap.failed[0] ? FAILED : ktap.skipped[0] == kinds_count ? SKIPPED : PASSED);
 }

@@ -16,6 +16,7 @@ from conftest import ROOT, build_path, make, need, plain_environment
 from liftable import NEWEST
 from runner.errors import CannotRun, Problem
 from runner.guest import firmware
+from runner.lift import debian
 from runner.lift.debian import Candidate
 from runner.linux import initramfs, packages
 from runner.report import samples
@@ -52,7 +53,8 @@ OFFERED = Offered(
     ("linux-image-7.3.4+deb13-amd64", "7.3.4-1"), ("linux-binary-7.3.4+deb13-cloud-amd64", "7.3.4-1"),
     ("linux-modules-7.3.4+deb13-cloud-amd64", "7.3.4-1"), ("linux-image-6.1.0-56-cloud-amd64", "6.1.192-2"),
     ("linux-image-6.12.118+deb13-cloud-amd64", "6.12.118-1"), ("busybox-static", "1"), ("linuxptp", "4"),
-    ("libc6", "2"))
+    ("libc6", "2"), ("chrony", "5"), ("libcap2", "3"))
+OFFERED.found[-2] = Candidate("chrony", "5", "0", ("libc6", "adduser", "libcap2"))
 
 
 @pytest.mark.parametrize("release, kernel", [
@@ -62,12 +64,40 @@ OFFERED = Offered(
 ])
 def test_the_newest_kernel_of_a_release_is_chosen_in_the_form_in_which_it_is_packaged(
         release: str, kernel: list[str]) -> None:
-    names = [each.name for each in packages.chosen(OFFERED, release)]  # type: ignore[arg-type]
-    assert names == [*kernel, "busybox-static", "linuxptp", "libc6"]
+    names = [each.name for each in packages.chosen(OFFERED, release, ["phc2sys"])]  # type: ignore[arg-type]
+    assert names == [*kernel, "busybox-static", "libc6", "linuxptp"]
+
+
+def test_a_daemon_comes_with_the_libraries_that_it_depends_on() -> None:
+    names = [each.name for each in packages.chosen(OFFERED, "6.1", ["chrony"])]  # type: ignore[arg-type]
+    assert names[1:] == ["busybox-static", "libc6", "chrony", "libcap2"]
+
+
+def test_what_was_fetched_without_a_daemon_is_not_enough_for_it(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = tmp_path / "tickbench/linux/binary"
+    (folder / "linuxptp_4.2-1").mkdir(parents=True)
+    (folder / "7.3").write_text("7.3.4-1\nlinuxptp_4.2-1\n")
+    assert packages.fetch("7.3", ["phc2sys"]).version == "7.3.4-1"
+
+    def none(*_: object) -> list[Path]:
+        raise CannotRun(Problem.LIFT_RELEASE, "it would be fetched")
+
+    monkeypatch.setattr(packages.debian, "fetch_binaries", none)
+    with pytest.raises(CannotRun, match="would be fetched"):
+        packages.fetch("7.3", ["phc2sys", "chrony"])
+
+
+def test_dependencies_are_read_from_an_index() -> None:
+    shown = ("Package: chrony\nVersion: 4.6.1-3\nPre-Depends: init-system-helpers (>= 1.54~)\n"
+             "Depends: adduser (>= 3.130), libc6 (>= 2.38), libcap2 (>= 1:2.10), a | b, c:any\nSHA256: 12\n")
+    (found,) = debian.candidates(shown)
+    assert found == Candidate("chrony", "4.6.1-3", "12", ("adduser", "libc6", "libcap2", "a", "c"))
 
 
 def test_a_release_that_is_not_packaged_has_no_kernel() -> None:
-    assert packages.chosen(OFFERED, "5.10") == []  # type: ignore[arg-type]
+    assert packages.chosen(OFFERED, "5.10", []) == []  # type: ignore[arg-type]
 
 
 def test_modules_are_loaded_after_what_they_need(tmp_path: Path) -> None:
@@ -86,14 +116,16 @@ def test_modules_are_loaded_after_what_they_need(tmp_path: Path) -> None:
 
 def test_a_package_without_a_needed_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(CannotRun) as caught:
-        initramfs.make(packages.Kernel("7.3.4-1", (tmp_path,)), tmp_path / "program", [], tmp_path)
+        initramfs.make(packages.Kernel("7.3.4-1", (tmp_path,)), tmp_path / "program", [], [], tmp_path)
     assert "Linux 7.3.4-1 have no *bin/busybox" in caught.value.sentence
 
 
-def test_what_is_no_release_is_refused(built: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("word, said", [("../x", '"../x" is not a release'),
+                                        ("--servo=ntpd", "ntpd is none of phc2sys, chrony, none")])
+def test_what_cannot_be_booted_is_refused(built: Path, tmp_path: Path, word: str, said: str) -> None:
     done = subprocess.run([str(ROOT / "tickbench"), "linux-guest", "--accel", "tcg", "--build", str(built), "--output",
-                           str(tmp_path), "../x"], capture_output=True, text=True, env=plain_environment())
-    assert done.returncode == 2 and '"../x" is not a release' in done.stderr
+                           str(tmp_path), word], capture_output=True, text=True, env=plain_environment())
+    assert done.returncode == 2 and said in done.stderr
 
 
 @pytest.fixture(scope="session")
@@ -126,10 +158,11 @@ def test_debians_kernel_binds_to_the_page_and_its_clock_is_steered(built: Path, 
                           timeout=400, env=plain_environment())
     assert done.returncode == 0, done.stderr + done.stdout[-2000:]
     runs = {run["scenario"]: run for run in json.loads(done.stdout)["runs"]}
-    assert list(runs) == ["ptp", "alone", "phc2sys", "lock"]
-    assert [run["vehicle"] for run in runs.values()] == ["linux", "linux", "linux", "guest"]
+    assert list(runs) == ["ptp", "alone", "phc2sys", "chrony", "lock"]
+    assert [run["vehicle"] for run in runs.values()] == ["linux"] * 4 + ["guest"]
     assert runs["ptp"]["metrics"]["outside_max_ns"] == 0 and runs["ptp"]["metrics"]["samples"] > 20
-    assert runs["phc2sys"]["metrics"]["max_abs_ns"] < runs["alone"]["metrics"]["max_abs_ns"]
+    for servo in ("phc2sys", "chrony"):
+        assert runs[servo]["metrics"]["max_abs_ns"] < runs["alone"]["metrics"]["max_abs_ns"]
     log = (tmp_path / "serial.log").read_text(errors="replace")
     assert "vmclock0: registered miscdev, PTP" in log
-    assert [record.scenario for record in samples.read(tmp_path / "samples.bin")] == ["ptp", "alone", "phc2sys"]
+    assert [record.scenario for record in samples.read(tmp_path / "samples.bin")] == list(runs)[:4]

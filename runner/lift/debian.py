@@ -51,6 +51,7 @@ class Candidate:
     name: str  # linux-source-7.3
     version: str
     sha256: str
+    depends: tuple[str, ...] = ()  # names, the first of each alternative
 
 
 def cache() -> Path:
@@ -170,9 +171,10 @@ def candidates(shown: str) -> list[Candidate]:
     """The candidates in the output of `apt-cache show`."""
     found = []
     for stanza in shown.split("\n\n"):
-        fields = dict(re.findall(r"^(Package|Version|SHA256): (\S+)", stanza, re.MULTILINE))
+        fields = dict(re.findall(r"^(Package|Version|SHA256|Depends): (.+)", stanza, re.MULTILINE))
+        depends = tuple(re.findall(r"(?:^|, *)([^ ,:(|]+)", fields.pop("Depends", "")))
         if len(fields) == 3:
-            found.append(Candidate(fields["Package"], fields["Version"], fields["SHA256"]))
+            found.append(Candidate(fields["Package"], fields["Version"], fields["SHA256"], depends))
     return found
 
 

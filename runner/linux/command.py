@@ -36,12 +36,12 @@ def main(arguments: Sequence[str]) -> int:
     groups = plan.with_values((("scenario=lock", "clock=tsc"),), [f"duration={given.seconds:.3f}"])
     how = boot.Options(found, chosen, groups, scenarios.read(given.build), given.build, given.output)
     program, table_ = need_built(given.build / "linux-clock"), need_built(given.build / "vmclock.aml")
-    kernel = packages.fetch(given.release)
+    kernel = packages.fetch(given.release, given.servo)
     results = Results()
     with output.prepared(given.output):
         _, mailbox = addresses.addresses(table_.read_bytes())
-        words = [f"{mailbox:#x}", str(round(given.seconds * 1000)), kernel.version]
-        initrd = initramfs.make(kernel, program, words, given.output)
+        words = [f"{mailbox:#x}", str(round(given.seconds * 1000)), kernel.version, ",".join(given.servo) or "none"]
+        initrd = initramfs.make(kernel, program, words, given.servo, given.output)
         image = images(plan.Plan(groups), given.build, "guest", False, console)[0]
         results.add(*_linux(how, image, kernel, initrd, given, console))
         result, seconds = launch.boot_image(how, image, "-tickbench", "tickbench", console)
@@ -54,6 +54,13 @@ def main(arguments: Sequence[str]) -> int:
     return status
 
 
+def _servos(text: str) -> tuple[str, ...]:
+    names = () if text == "none" else tuple(dict.fromkeys(text.split(",")))
+    if unknown := [name for name in names if name not in packages.DAEMONS]:
+        raise argparse.ArgumentTypeError(f"{unknown[0]} is none of {', '.join(packages.DAEMONS)}, none")
+    return names
+
+
 def _parser() -> options.Parser:
     made = options.Parser("linux-guest", "Boots Debian's packaged kernel on a vmclock page, and measures its clocks.")
     add = made.add_argument
@@ -61,6 +68,9 @@ def _parser() -> options.Parser:
         help="a release that Debian packages, as 7.3 or 7.3.4 (default %(default)s)")
     add("--seconds", type=options.seconds, default=20.0, metavar="S",
         help="how long each clock is measured (default %(default)s)")
+    add("--servo", type=_servos, default=tuple(packages.DAEMONS), metavar="NAMES",
+        help="which daemons steer CLOCK_REALTIME, one after the other: phc2sys, chrony, joined by a comma, or none"
+             f" (default {','.join(packages.DAEMONS)})")
     add("--accel", choices=("auto", "kvm", "tcg"), default="auto",
         help="auto takes KVM where it is present and fast, else TCG")
     add("--qemu", metavar="PATH", help="the QEMU to use (default: qemu-system-x86_64)")
@@ -77,8 +87,9 @@ def _linux(how: boot.Options, image: plan.Image, kernel: packages.Kernel, initrd
            console: Console) -> tuple[Document, Path]:
     """Boots the kernel, and gives its report and its samples."""
     files = qemu.Boot("linux", firmware.qboot(), elf=kernel.image, initrd=initrd, line=KERNEL_LINE)
-    # Three clocks, and the time in which the third settles.
-    timeout = given.timeout or scenarios.quiet_seconds(4 * given.seconds, how.accel.slow) + BOOT_SECONDS
+    # Two clocks; and one for each daemon, with the time in which it settles.
+    measured_s = (2 + 2 * len(given.servo)) * given.seconds
+    timeout = given.timeout or scenarios.quiet_seconds(measured_s, how.accel.slow) + BOOT_SECONDS
     options_ = replace(how, way="linux", groups=(), files=files, timeout=timeout)
     result, seconds = launch.boot_image(options_, image, "", f"linux {kernel.version}", console)
     made = result.document(options_, seconds)

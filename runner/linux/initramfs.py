@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The first file system of a Linux guest: busybox, a script that is its first process, the module ptp_vmclock, the
-program that measures, and phc2sys. busybox itself packs it."""
+program that measures, and the daemons with their libraries. busybox itself packs it."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
+from runner import process
 from runner.errors import CannotRun, Problem, output_error
-from runner.linux.packages import LIBRARIES, PROGRAMS, Kernel, modules
+from runner.linux.packages import DAEMONS, Kernel, modules
 
 MODULE = "ptp_vmclock"
+LOADER = "ld-linux-x86-64.so.2"  # each library needs it, or one that does
 # What the first process does. The kernel's messages stop before the report begins.
 INIT = """\
 #!/bin/busybox sh
@@ -28,15 +32,15 @@ done
 """
 
 
-def make(kernel: Kernel, program: Path, words: list[str], folder: Path) -> Path:
-    """Writes initramfs.cpio to the folder: one that runs the program with these words. CannotRun if a package lacks
-    a file, or the folder does not take it."""
+def make(kernel: Kernel, program: Path, words: Sequence[str], daemons: Sequence[str], folder: Path) -> Path:
+    """Writes initramfs.cpio to the folder: one that runs the program with these words, and has these daemons.
+    CannotRun if a package lacks a file, or the folder does not take it."""
     root, packed = folder / "initramfs", folder / "initramfs.cpio"
     try:
         shutil.rmtree(root, ignore_errors=True)
-        for each in ("bin", "sbin", "dev", "proc", "sys", "modules", "var/run", "lib64", "lib/x86_64-linux-gnu"):
+        for each in ("bin", "sbin", "dev", "proc", "sys", "etc", "modules", "var/run", "lib64", "lib/x86_64-linux-gnu"):
             (root / each).mkdir(parents=True)
-        _fill(kernel, program, words, root)
+        _fill(kernel, program, words, daemons, root)
         _pack(root, packed)
         shutil.rmtree(root)
     except OSError as error:
@@ -44,12 +48,31 @@ def make(kernel: Kernel, program: Path, words: list[str], folder: Path) -> Path:
     return packed
 
 
-def _fill(kernel: Kernel, program: Path, words: list[str], root: Path) -> None:
-    for name, where in PROGRAMS.items():
-        shutil.copy(kernel.find(f"*bin/{name}"), root / where)
-    for library in LIBRARIES:
-        shutil.copy(kernel.find(f"x86_64-linux-gnu/{library}"), root / "lib/x86_64-linux-gnu" / library)
-    (root / "lib64" / LIBRARIES[0]).symlink_to(f"/lib/x86_64-linux-gnu/{LIBRARIES[0]}")
+def _needed(binary: Path) -> list[str]:
+    """The libraries that a program or a library is linked to."""
+    status, said = process.hear(["readelf", "-d", str(binary)], None, os.environ | {"LC_ALL": "C"})
+    if status:
+        raise CannotRun(Problem.PROGRAM_FAILED, f"readelf cannot read {binary}", said)
+    return re.findall(r"\(NEEDED\).*\[(.+)\]", said)
+
+
+def _add_libraries(kernel: Kernel, binary: Path, root: Path) -> None:
+    """What the binary is linked to, and what that is linked to."""
+    for library in _needed(binary):
+        target = root / "lib/x86_64-linux-gnu" / library
+        if not target.exists():
+            shutil.copy(kernel.find(f"x86_64-linux-gnu/{library}"), target)
+            _add_libraries(kernel, target, root)
+
+
+def _fill(kernel: Kernel, program: Path, words: Sequence[str], daemons: Sequence[str], root: Path) -> None:
+    shutil.copy(kernel.find("*bin/busybox"), root / "bin/busybox")
+    for each in daemons:
+        name = DAEMONS[each].program
+        shutil.copy(kernel.find(f"*bin/{name}"), root / "sbin" / name)
+        _add_libraries(kernel, root / "sbin" / name, root)
+    (root / "lib64" / LOADER).symlink_to(f"/lib/x86_64-linux-gnu/{LOADER}")
+    (root / "etc/passwd").write_text("root:x:0:0:root:/:/bin/sh\n")
     for number, data in enumerate(modules(kernel, MODULE)):
         (root / "modules" / f"{number}.ko").write_bytes(data)
     shutil.copy(program, root / "bin" / program.name)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The packages that a Linux guest is made of: a release's kernel and modules as Debian builds them for virtual
-machines, a static busybox, and phc2sys with its C library. Fetched once, as sources are (runner/lift/debian.py)."""
+machines, a static busybox, and the daemons that steer a clock, with their libraries. Fetched once, as sources are
+(runner/lift/debian.py)."""
 
 from __future__ import annotations
 
@@ -13,9 +14,18 @@ from runner.errors import CannotRun, Problem
 from runner.lift import debian
 
 FLAVOUR = "-cloud-amd64"
-TOOLS = ("busybox-static", "linuxptp", "libc6")
-PROGRAMS = {"busybox": "bin/busybox", "phc2sys": "sbin/phc2sys"}
-LIBRARIES = ("ld-linux-x86-64.so.2", "libc.so.6", "libm.so.6")
+TOOLS = ("busybox-static", "libc6")
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """A daemon that steers the clock: its package, and its program there."""
+
+    package: str
+    program: str
+
+
+DAEMONS = {"phc2sys": Daemon("linuxptp", "phc2sys"), "chrony": Daemon("chrony", "chronyd")}
 
 
 @dataclass(frozen=True)
@@ -51,7 +61,19 @@ def abi(offers: debian.Offers, release: str) -> tuple[str, debian.Candidate] | N
     return newest.name.removeprefix("linux-image-"), newest
 
 
-def chosen(offers: debian.Offers, release: str) -> list[debian.Candidate]:
+def _libraries(offers: debian.Offers, names: Sequence[str]) -> list[debian.Candidate]:
+    """The newest version of each of these packages, and of the libraries that they depend on."""
+    found: dict[str, debian.Candidate] = {}
+    wanted = list(names)
+    while wanted:
+        name = wanted.pop(0)
+        if name not in found and (newest := offers.newest(name)):
+            found[name] = newest
+            wanted += [each for each in newest.depends if each.startswith("lib")]
+    return list(found.values())
+
+
+def chosen(offers: debian.Offers, release: str, daemons: Sequence[str]) -> list[debian.Candidate]:
     """The packages to fetch. Newer kernels are split in a binary and its modules; older ones are one package."""
     found = abi(offers, release)
     if not found:
@@ -59,32 +81,35 @@ def chosen(offers: debian.Offers, release: str) -> list[debian.Candidate]:
     name, image = found
     parts = [each for each in offers.versions(f"linux-binary-{name}", f"linux-modules-{name}")
              if each.version == image.version]
-    tools = [newest for tool in TOOLS if (newest := offers.newest(tool))]
+    tools = _libraries(offers, [*TOOLS, *(DAEMONS[each].package for each in daemons)])
     unique = {each.name: each for each in [*(parts or [image]), *tools]}
     return list(unique.values())
 
 
-def _kept(folder: Path, release: str) -> Kernel | None:
-    """What a release stood for when it was first fetched."""
+def _kept(folder: Path, release: str, daemons: Sequence[str]) -> Kernel | None:
+    """What a release stood for when it was first fetched; None if that lacks one of the daemons."""
     try:
         version, *names = (folder / release).read_text().splitlines()
     except OSError:
         return None
     folders = tuple(folder / name for name in names)
-    return Kernel(version, folders) if all(each.is_dir() for each in folders) else None
+    there = {name.partition("_")[0] for name in names}
+    whole = all(each.is_dir() for each in folders) and there.issuperset(DAEMONS[each].package for each in daemons)
+    return Kernel(version, folders) if whole else None
 
 
-def fetch(release: str) -> Kernel:
-    """The kernel of a release, from the cache or from Debian's mirror. CannotRun where there is none."""
+def fetch(release: str, daemons: Sequence[str] = tuple(DAEMONS)) -> Kernel:
+    """The kernel of a release, and these daemons, from the cache or from Debian's mirror. CannotRun where there is
+    none."""
     if not re.fullmatch(r"\d+\.\d+[\w.+~-]*", release):
         raise CannotRun(Problem.USAGE, f"\"{release}\" is not a release such as 7.3")
     folder = debian.cache() / "binary"
-    if kept := _kept(folder, release):
+    if kept := _kept(folder, release, daemons):
         return kept
     versions: list[str] = []
 
     def choose(offers: debian.Offers) -> Sequence[debian.Candidate]:
-        found = chosen(offers, release)
+        found = chosen(offers, release, daemons)
         versions.extend(each.version for each in found[:1])
         return found
 
