@@ -43,7 +43,7 @@ const struct disruption *disruption_get(u32 number)
 	return &all.kept[number];
 }
 
-void disruption_notice(struct run *run, const struct vmclock_line *before)
+static void notice(struct run *run, const struct vmclock_line *before)
 {
 	if (run->time_unknown)
 		return;
@@ -58,9 +58,33 @@ void disruption_notice(struct run *run, const struct vmclock_line *before)
 	last()->noticed = all.first.counter;
 }
 
+void disruption_notice(struct run *run, const struct vmclock_line *before)
+{
+	run->clock->lock(run->clock->context);
+	notice(run, before);
+	run->clock->unlock(run->clock->context);
+}
+
+void disruption_look(struct run *run)
+{
+	const volatile struct vmclock_abi *page = run->clock->page;
+
+	if (page && run->following && page->disruption_marker != run->shown_marker)
+		notice(run, &run->line);
+}
+
 static s64 off_line_fs(const struct run *run, const struct tk_time *time)
 {
 	return instant_to_fsec(time->instant - vmclock_utc_at(&run->line, time->counter));
+}
+
+static s64 us_of(instant time)
+{
+	s64 sec;
+	u32 nsec;
+
+	instant_to_timespec(time, &sec, &nsec);
+	return sec * 1000000 + nsec / 1000;
 }
 
 void disruption_line(struct run *run)
@@ -76,6 +100,7 @@ void disruption_line(struct run *run)
 	last()->generation =
 		run->markers.generation ? run->markers.generation : run->line.vm_generation_counter;
 	last()->taken = now.counter;
+	last()->noticed_us = us_of(vmclock_utc_at(&run->line, last()->noticed));
 	last()->first_fs = off_line_fs(run, &all.first);
 	last()->off_fs = off_line_fs(run, &now);
 	last()->stated_ns = run->line.time_maxerror_ns;

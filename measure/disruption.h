@@ -25,6 +25,7 @@ struct disruption {
 	bool own;	    /* whose markers are not those of the line before */
 	u64 generation;	    /* its vm_generation_counter; 0: the page has none */
 	u64 noticed;	    /* counter, at the first look that showed it */
+	s64 noticed_us;	    /* UTC at that counter by the new line, since 1970 */
 	u64 taken;	    /* counter, when the new line was taken; 0: not yet */
 	s64 first_fs;	    /* error of the first reading after it was noticed, by the new line */
 	s64 off_fs;	    /* the same of the last reading before the new line was taken */
@@ -36,8 +37,14 @@ struct disruption {
 /* Forgets all; a run of a scenario begins. */
 void disruptions_reset(void);
 
-/* The page shows another marker than the line `before`. Does nothing while one is under way. */
+/*
+ * The page shows another marker than the line `before`. Does nothing while one is under way. May be
+ * called with ticks on, and in a tick.
+ */
 void disruption_notice(struct run *run, const struct vmclock_line *before);
+
+/* The look of a tick: notices a marker that the page shows. Call with ticks off. */
+void disruption_look(struct run *run);
 
 /* A line was accepted that ends the one under way: `run->line`, not handed to the core yet. */
 void disruption_line(struct run *run);

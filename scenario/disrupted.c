@@ -19,6 +19,7 @@
 
 /* A page with markers and no line, as QEMU's own device has it. */
 static struct vmclock_abi own_markers;
+static struct run *ticked;
 
 /*
  * The page says "initializing", with another marker. Or the device beside it is the first to know,
@@ -96,12 +97,12 @@ static void note(const struct run *run, u32 number, const struct disruption *eac
 		run->ktap,
 		"disruption %u at_us=%lld unknown_us=%lld first_ps=%lld off_ps=%lld after_ps=%lld "
 		"stated_ns=%llu to_stated_us=%lld to_1us_us=%lld to_10ns_us=%lld to_1ns_us=%lld "
-		"marker=%llu generation=%llu",
+		"marker=%llu generation=%llu noticed_us=%lld",
 		number + 1, us_between(run, run->start, each->noticed),
 		each->taken ? us_between(run, each->noticed, each->taken) : -1LL,
 		each->first_fs / 1000, each->off_fs / 1000, each->after_fs / 1000, each->stated_ns,
 		each->near_us[NEAR_STATED], each->near_us[NEAR_1US], each->near_us[NEAR_10NS],
-		each->near_us[NEAR_1NS], each->marker, each->generation);
+		each->near_us[NEAR_1NS], each->marker, each->generation, each->noticed_us);
 }
 
 static void us_metric(struct run *run, const char *name, s64 us)
@@ -147,6 +148,13 @@ static bool report(struct run *run, bool *within)
 	return ended;
 }
 
+/* A look at the marker in every tick, beside those that go with the samples. */
+static void tick(u64 now)
+{
+	ticked->tk->tick(now);
+	disruption_look(ticked);
+}
+
 static void disrupt_and_judge(struct run *run)
 {
 	const bool own = run->clock->page_is_ours;
@@ -185,7 +193,10 @@ static void disrupted_run(struct run *run)
 
 	if (run->clock->page_is_ours)
 		run->clock->markers = &own_markers;
+	ticked = run;
+	run->tick = tick;
 	disrupt_and_judge(run);
+	run->tick = NULL;
 	run->clock->markers = markers;
 }
 

@@ -49,6 +49,11 @@ def test_a_guest_is_migrated_between_hosts_that_disagree(tmp_path: Path, built: 
     for saw in seen:
         assert abs(saw["after_ns"]) <= saw["stated_ns"] + 1
         assert saw["unknown_ms"] > 0
+    for saw, cause in zip(seen, causes):
+        # By the line's clock and by QEMU's event, and by the line's and the publisher's: the line's error counts.
+        assert 0 < cause["notice_ms"] + saw["stated_ns"] / 1e6 + 0.001
+        assert cause["notice_ms"] < cause["line_ms"] + saw["stated_ns"] / 1e6 + 0.001
+        assert cause["own_ms"] <= cause["notice_ms"]
     # To the host that is ahead the guest is behind by that, and by the time that it did not run.
     assert all(seen[number]["off_ns"] < -5_000_000 for number in (0, 2))
     assert run["metrics"]["backwards"] == 0 and run["metrics"]["disruptions"] == 3
@@ -147,6 +152,14 @@ def test_qemus_own_device_must_have_moved_as_often_as_it_was_disrupted(
     options = SimpleNamespace(extra=extra)
     disruption.judge_stock(run, options, 1)  # type: ignore[arg-type]
     assert [claim["ok"] for claim in run["claims"]] == claims and run["ok"] == all(claims)
+
+
+@pytest.mark.parametrize("own_ms, ok", [(None, True), (2.5, True), (2.6, False)])
+def test_a_guest_that_looks_at_the_marker_too_late_is_found(own_ms: float | None, ok: bool) -> None:
+    run: dict[str, Any] = {"metrics": {"tick_gap_max_us": 2500}, "claims": [], "ok": True, "disruptions": {
+        "causes": [{"own_ms": own_ms}], "seen": [{"stated_ns": 1000}]}}
+    disruption.judge_notice(run)
+    assert run["ok"] == ok
 
 
 def test_the_picture_marks_what_the_guest_saw() -> None:

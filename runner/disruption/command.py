@@ -12,7 +12,7 @@ from rich.console import Console
 
 from runner import BUILD, options, plan, scenarios
 from runner.disruption import table as disruptions
-from runner.disruption.journey import Journey, document
+from runner.disruption.journey import Journey, document, noticed_in_a_tick
 from runner.errors import CannotRun, Problem
 from runner.guest import accel, boot, launch, qemu
 from runner.lift.images import images
@@ -100,6 +100,12 @@ def finish(journeys: Sequence[tuple[Journey, ktap.Report]], given: argparse.Name
             disruptions.show(run, table.console())
     results.show(folder, table.console())
     return status
+
+
+def judge_notice(run: report.Document) -> None:
+    """The guest looks at the marker in every tick."""
+    report.add_claim(run, "the guest notices each disruption within a tick of the marker's move",
+                     noticed_in_a_tick(run))
 
 
 def judge_stock(run: dict[str, object], options: boot.Options, moves: int) -> None:

@@ -121,6 +121,7 @@ def _judge(run: dict[str, object], way: Journey) -> None:
     least, most = kind.seen
     wanted = f"{least}" if least == most else f"{least} or {most}"
     report.add_claim(run, f"{way.label}: the guest sees {wanted} disruptions", least <= seen <= most)
+    command.judge_notice(run)
     command.judge_stock(run, way.options, int(way.name in ("snapshot", "clone")))
     if way.name in ("snapshot", "clone"):
         report.add_claim(run, f"{way.label}: the VM generation counter is another one than before",

@@ -25,6 +25,7 @@ from runner.report.report import Document
 
 LAST_PARAM = b"# param run "  # the guest measures from here on
 FOLLOWS = b"takes the page's line"
+RESUMED = ("migrate", "stop", "snapshot", "clone")  # by QEMU, whose event tells when
 POLL_SECONDS = 0.0005  # how exactly the first line of a host is timed
 MIGRATION_SECONDS = 60.0
 LINE_SECONDS = 15.0
@@ -42,6 +43,8 @@ class Cause:
     away_ms: float | None = None  # the guest did not run for so long
     took_ms: float | None = None  # the whole operation
     line_ms: float | None = None  # from the guest's resumption to the first usable line
+    notice_ms: float | None = None  # from the guest's resumption to its look that showed the disruption
+    own_ms: float | None = None  # the guest's part of that: since the publisher moved the marker in the page
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class Saw:
     to_1ns_ms: float | None
     marker: int
     generation: int
+    noticed_s: float  # UTC, by the new line, of the look that showed it
 
 
 def _ms(text: str) -> float | None:
@@ -78,7 +82,8 @@ def seen(notes: Sequence[str]) -> list[Saw]:
                 after_ns=int(values["after_ps"]) / 1000, stated_ns=int(values["stated_ns"]),
                 to_stated_ms=_ms(values["to_stated_us"]), to_1us_ms=_ms(values["to_1us_us"]),
                 to_10ns_ms=_ms(values["to_10ns_us"]), to_1ns_ms=_ms(values["to_1ns_us"]),
-                marker=int(values["marker"]), generation=int(values["generation"])))
+                marker=int(values["marker"]), generation=int(values["generation"]),
+                noticed_s=int(values["noticed_us"]) / 1e6))
     return found
 
 
@@ -98,6 +103,7 @@ class Journey:
         self._began = 0.0
         self._boots = 0  # where the last boot's output begins, of the last QEMU's
         self._clones: list[Journey] = []
+        self.resumptions: list[tuple[Cause, Host, float]] = []  # where and when, of the host's clock
 
     @property
     def machine(self) -> Machine:
@@ -136,6 +142,7 @@ class Journey:
 
     def resumed(self, host: Host, cause: Cause, at: float) -> None:
         """Times the first usable line of the host for a guest that runs since `at`."""
+        self.resumptions.append((cause, host, at))
         self._until(lambda: host.head().usable, LINE_SECONDS, "got no line after it was resumed", POLL_SECONDS)
         cause.line_ms = round((time.time() - at) * 1000, 3)
 
@@ -384,12 +391,38 @@ def _shown(show: progress.Show, data: bytes) -> None:
     show.feed(data)
 
 
+def _time_notices(journey: Journey, saws: Sequence[Saw]) -> None:
+    """Fills in how long the guest took to notice each disruption, where it is known which it saw of which cause."""
+    causes = journey.causes
+    if len(saws) != len(causes):
+        return
+    resumed = {id(cause): (host, at) for cause, host, at in journey.resumptions if cause.what in RESUMED}
+    for cause, saw in zip(causes, saws):
+        if id(cause) not in resumed:
+            continue
+        host, at = resumed[id(cause)]
+        noticed = saw.noticed_s - host.clock_error_ns / 1e9
+        cause.notice_ms = round((noticed - at) * 1000, 3)
+        if (moved := host.marker_moves().get(saw.marker)) is not None:
+            # A guest that is restored has the new marker before it runs.
+            cause.own_ms = round((noticed - max(moved, at)) * 1000, 3)
+
+
+def noticed_in_a_tick(run: Document) -> bool:
+    """Whether the guest noticed each disruption within the longest time that passed between two of its ticks, from
+    the marker's move on; by the line, whose error counts."""
+    gap_ms = run["metrics"]["tick_gap_max_us"] / 1000
+    return all(cause["own_ms"] is None or cause["own_ms"] <= gap_ms + saw["stated_ns"] / 1e6
+               for cause, saw in zip(run["disruptions"]["causes"], run["disruptions"]["seen"]))
+
+
 def document(journey: Journey, made: ktap.Report) -> Document:
     """The report, with each run's disruptions: what was done (`causes`) and what the guest saw (`seen`)."""
     options = journey.options
     vehicle = report.Vehicle("guest", options.accel.name, options.way, f"qemu {options.qemu.version}")
     whole = report.document(made, vehicle, journey.samples.name)
     for run in whole["runs"]:
+        _time_notices(journey, seen(run["notes"]))
         run["disruptions"] = {"causes": [asdict(cause) for cause in journey.causes],
                               "seen": [asdict(saw) for saw in seen(run["notes"])]}
         run["notes"] = [note for note in run["notes"] if not NOTE.match(note)]

@@ -44,5 +44,6 @@ def main(arguments: Sequence[str]) -> int:
 def _judge(run: dict[str, object], way: journey.Journey) -> None:
     found = run["disruptions"]
     assert isinstance(found, dict)
+    command.judge_notice(run)
     command.judge_stock(run, way.options, len(way.causes))
     report.add_claim(run, "the guest sees each migration as one disruption", len(found["seen"]) == len(way.causes))

@@ -19,12 +19,14 @@ ROWS_MAX = 20
 # Title, of the host's or the guest's record, field, unit of the printed figure.
 COLUMNS = (
     ("away ms", "causes", "away_ms"),
-    ("line after ms", "causes", "line_ms"),
+    ("noticed ms", "causes", "notice_ms"),
+    ("own ms", "causes", "own_ms"),
+    ("line ms", "causes", "line_ms"),
     ("unknown ms", "seen", "unknown_ms"),
-    ("off before ns", "seen", "off_ns"),
-    ("off after ns", "seen", "after_ns"),
+    ("before ns", "seen", "off_ns"),
+    ("after ns", "seen", "after_ns"),
     ("stated ns", "seen", "stated_ns"),
-    ("<10 ns after ms", "seen", "to_10ns_ms"),
+    ("10 ns ms", "seen", "to_10ns_ms"),
 )
 
 

@@ -5,6 +5,7 @@ build/vmclock-host, and a guest that boots by PVH."""
 
 from __future__ import annotations
 
+import json
 import signal
 import struct
 from collections.abc import Sequence
@@ -71,7 +72,7 @@ class Host:
     def _words(self) -> list[str]:
         """The publisher's options."""
         words = ["--qemu-pidfile", str(self.pages.pid), "--json",
-                 "--marker", str((self.number + 1) * MARKERS), "--clock-error", str(self.clock_error_ns)]
+                 "--marker", str(self.first_marker), "--clock-error", str(self.clock_error_ns)]
         if self.generation is not None:
             words += ["--generation", str(self.generation)]
         if self.pages.bell:
@@ -86,6 +87,10 @@ class Host:
         self._folder.__exit__(kind, error, trace)
 
     @property
+    def first_marker(self) -> int:
+        return (self.number + 1) * MARKERS
+
+    @property
     def folder(self) -> Path:
         """In memory, as long as the host is there."""
         return self._folder.path
@@ -95,6 +100,20 @@ class Host:
         with self.pages.page.open("rb") as file:
             _, seq_count, marker, status, generation = PAGE_HEAD.unpack(file.read(PAGE_HEAD.size))
         return PageHead(seq_count, marker, status, generation)
+
+    def marker_moves(self) -> dict[int, float]:
+        """When the publisher wrote each marker, as its log tells: seconds of CLOCK_REALTIME. The first one is older
+        than every guest: 0."""
+        found = {self.first_marker: 0.0}
+        for line in self.publisher.log.read_text(errors="replace").splitlines():
+            if '"disrupted"' not in line:
+                continue
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue  # cut, as the log's end is
+            found[event["marker"]] = event["unix_us"] / 1e6
+        return found
 
     def restored(self, machines: Machines) -> None:
         """Tells the publisher that its guest was restored, as a hypervisor would know, and waits until the page

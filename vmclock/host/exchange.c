@@ -91,6 +91,11 @@ static enum exchange_result take(struct exchange *exchange, volatile struct mail
 	return learn(exchange, guest, exchange->asked[answer % EXCHANGE_KEPT], host_counter());
 }
 
+bool exchange_answered(const struct exchange *exchange, const volatile struct mailbox *mailbox)
+{
+	return __atomic_load_n(&mailbox->answer, __ATOMIC_ACQUIRE) != exchange->taken;
+}
+
 enum exchange_result exchange_once(struct exchange *exchange, volatile struct mailbox *mailbox,
 				   u64 patience)
 {

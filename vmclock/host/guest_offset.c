@@ -59,9 +59,12 @@ static bool ask_kvm(struct live *live, struct offset *offset)
 static enum exchange_result ask_mailbox(struct live *live)
 {
 	s64 patience_us = live->lost ? PATIENCE_LOST_US : PATIENCE_US;
+	enum exchange_result result =
+		exchange_once(&live->exchange, live->mailbox,
+			      (u64)((double)patience_us * 1000 / live_period_ns(live)));
 
-	return exchange_once(&live->exchange, live->mailbox,
-			     (u64)((double)patience_us * 1000 / live_period_ns(live)));
+	live->silent = result == EXCHANGE_SILENT;
+	return result;
 }
 
 static void burst_begin(struct live *live)

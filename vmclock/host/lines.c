@@ -273,6 +273,7 @@ void lines_disrupt(struct live *live)
 		live->line.disruption_marker = live->marker;
 	live->line.clock_status = VMCLOCK_STATUS_INITIALIZING;
 	write_page(live);
+	log_disrupted(live->line.disruption_marker);
 }
 
 void lines_guard(struct live *live)

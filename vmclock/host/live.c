@@ -18,6 +18,7 @@
 #define WARM_UP_STEP_US 1000
 #define POLL_US		2000
 #define PAIR_US		10000
+#define SILENT_LOOK_US	200 /* at the mailbox of a guest that is silent */
 #define STRANGER_NS	20e3
 #define STRANGERS	5
 
@@ -168,6 +169,32 @@ static bool open_all(struct live *live)
 	return true;
 }
 
+/*
+ * Waits until then, or for a change of the host's device. A guest that was silent was stopped, or
+ * is not here yet: its first answer ends the wait. true: ended early.
+ */
+static bool wait_until(struct live *live, s64 until_us)
+{
+	bool changed = false, answered = false;
+
+	if (!live->silent) {
+		changed = host_device_wait(&live->device, until_us);
+	} else {
+		s64 now;
+
+		while (!changed && !answered && (now = monotonic_us()) < until_us) {
+			s64 next = now + SILENT_LOOK_US;
+
+			changed =
+				host_device_wait(&live->device, next < until_us ? next : until_us);
+			answered = exchange_answered(&live->exchange, live->mailbox);
+		}
+	}
+	if (changed)
+		live->refresh_us = 0;
+	return changed || answered;
+}
+
 enum status publish_live(const struct options *options)
 {
 	static struct live live; /* too large for a stack */
@@ -200,10 +227,8 @@ enum status publish_live(const struct options *options)
 		/* After a stop of the whole machine, do not catch up. */
 		if (now < monotonic_us())
 			now = monotonic_us() + POLL_US;
-		if (host_device_wait(&live.device, now)) {
-			live.refresh_us = 0;
+		if (wait_until(&live, now))
 			now = monotonic_us();
-		}
 	}
 	lines_end(&live);
 	recording_close();

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <time.h>
 
 static bool json;
 
@@ -82,6 +83,19 @@ void log_line(const struct vmclock_line *line, const struct steered *steered)
 	else if (steered->stepped)
 		printf("the clock was set: the line moved by %.3f us\n",
 		       steered->residual_ns / 1000);
+	fflush(stdout);
+}
+
+void log_disrupted(u64 marker)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (json)
+		printf("{\"event\": \"disrupted\", \"marker\": %llu, \"unix_us\": %lld}\n", marker,
+		       now.tv_sec * 1000000LL + now.tv_nsec / 1000);
+	else
+		printf("the guest's counter was disrupted: marker %llu\n", marker);
 	fflush(stdout);
 }
 

@@ -14,6 +14,8 @@ void log_ready(const char *page, bool waiting);
 /* Says nothing where the offset and its bounds are those that were logged last. */
 void log_offset(const struct offset *offset, const struct exchange *exchange, double period_ns);
 void log_line(const struct vmclock_line *line, const struct steered *steered);
+/* The page shows this new marker since now, CLOCK_REALTIME. */
+void log_disrupted(u64 marker);
 /* The page says "unknown" since the guest may have been stopped for doubt_us; or no longer does. */
 void log_guest(bool answers, s64 doubt_us);
 void log_verdict(u64 number, double difference_ns, u64 maxerror_ns, bool valid);

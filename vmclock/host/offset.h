@@ -61,6 +61,9 @@ enum exchange_result {
 			       */
 };
 
+/* Whether there is an answer that no exchange has taken yet. */
+bool exchange_answered(const struct exchange *exchange, const volatile struct mailbox *mailbox);
+
 /*
  * One exchange; waits up to `patience` cycles for the answer. An answer that came after an earlier
  * call's patience counts as well.
