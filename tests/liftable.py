@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT, build_path, plain_environment
+from conftest import ROOT, build_path, make, plain_environment
 from runner.errors import CannotRun, Problem
 from runner.lift import detect, lift, trees
 from runner.lift.kbuild import Variant
@@ -40,14 +40,19 @@ SOURCES = (detect.TIMEKEEPING, detect.NTP)
 BEFORE, AFTER = "tk->ntp_error > 0 ?", "tk->ntp_error >= 0 ?"
 
 
-@functools.cache
-def lifted(kernel: Kernel, hz: int, *programs: str, arch: str = "um", pps: bool = False) -> lift.Lifted:
-    """The kernel's core in these programs; lifted once for all tests and workers."""
+def build_word() -> Path:
+    """The build folder as make was told it: relative to the repository if it is inside."""
     build = Path(os.path.relpath(build_path(), lift.ROOM))
-    variant = Variant(arch, hz, not pps, pps=pps)
+    return build_path() if ".." in build.parts else build
+
+
+@functools.cache
+def lifted(kernel: Kernel, hz: int, *programs: str, arch: str = "um", pps: bool = False,
+           smp: bool = False) -> lift.Lifted:
+    """The kernel's core in these programs; lifted once for all tests and workers."""
+    variant = Variant(arch, hz, not pps, pps=pps, smp=smp)
     try:
-        return lift.lift(kernel.word, variant, build_path() if ".." in build.parts else build,
-                         programs or None)
+        return lift.lift(kernel.word, variant, build_word(), programs or None)
     except CannotRun as error:
         if error.problem in (Problem.LIFT_RELEASE, Problem.LIFT_TOOL):
             pytest.skip(error.words())
@@ -91,16 +96,24 @@ def checkout(pristine: Path) -> Path:
     return pristine
 
 
+def filled(folder: Path) -> Path:
+    """A build folder that no other test uses, but with what does not depend on the lifted tree: copies of our own
+    objects, and what kbuild prepares. That serves all trees in which the files that decide it are the same, and is
+    shared by processes in use too."""
+    build = make("all")
+    for room in ("free", "host", "native"):
+        # copy2 keeps the times, so that make finds the objects newer than their sources.
+        shutil.copytree(build / room, folder / room, copy_function=shutil.copy2)
+    kbuild = build / "lift/kbuild"
+    kbuild.mkdir(parents=True, exist_ok=True)
+    (folder / "lift").mkdir()
+    (folder / "lift/kbuild").symlink_to(kbuild.resolve())
+    return folder
+
+
 @pytest.fixture(scope="session")
 def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A build folder that no other worker uses, but for what kbuild prepares: that serves all trees in which the
-    files that decide it are the same, and is shared by processes in use too."""
-    made = tmp_path_factory.mktemp("build")
-    kbuild = build_path() / "lift/kbuild"
-    kbuild.mkdir(parents=True, exist_ok=True)
-    (made / "lift").mkdir()
-    (made / "lift/kbuild").symlink_to(kbuild.resolve())
-    return made
+    return filled(tmp_path_factory.mktemp("build"))
 
 
 def simulate(folder: Path, *arguments: str) -> list[str]:

@@ -100,8 +100,8 @@ def test_a_changed_line_of_a_tree_is_found_where_it_first_matters(v7_3: Varied) 
     lifted(Kernel("7.3"), UM.hz)
     released = pairs.side(words.parse("7.3"), UM, build_path())
     with v7_3.edited(*ROUNDED) as tree:
-        edited = pairs.side(words.parse(str(tree)), UM, v7_3.folder / "build")
-    pair = pairs.link(edited, released, UM.hz, v7_3.folder / "build")
+        edited = pairs.side(words.parse(str(tree)), UM, v7_3.build)
+    pair = pairs.link(edited, released, UM.hz, v7_3.build)
     result = pairs.compare(pair, 1000000)
     assert {"mult", "ntp_err_mult"} <= {each.name for each in result.different}
     assert len(result.script) <= 4 and result.because == () and result.unlike == ()
@@ -109,7 +109,7 @@ def test_a_changed_line_of_a_tree_is_found_where_it_first_matters(v7_3: Varied) 
 
 def test_what_c_does_not_define_is_reported_by_place(v7_3: Varied) -> None:
     with v7_3.edited(*SHIFTED) as tree:
-        ended = command(tree, tree, "--cflags-b", "-fsanitize=undefined", "--ticks", 50000, build=v7_3.folder / "build")
+        ended = command(tree, tree, "--cflags-b", "-fsanitize=undefined", "--ticks", 50000, build=v7_3.build)
         line = next(number for number, text in enumerate((tree / TIMEKEEPING).read_text().splitlines(), 1)
                     if "(1 << (40" in text)
     assert ended.returncode == 3, ended.stdout + ended.stderr

@@ -4,14 +4,13 @@ packaged kernel."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from conftest import build_path
-from liftable import NEWEST, lifted, simulate
+from liftable import NEWEST, build_word, lifted, simulate
 from runner.errors import CannotRun
 from runner.lift import kbuild, lift
 from runner.lift.detect import NTP
@@ -27,8 +26,7 @@ HALF_THE_SPIKE: Edit = (NTP, r"(#define\s+PPS_POPCORN\s+)4", r"\g<1>3")
 
 def compared(word: str, *options: str) -> subprocess.CompletedProcess[str]:
     """Native against a tree that is lifted so, in random scripts."""
-    build = Path(os.path.relpath(build_path(), lift.ROOM))
-    pair = pairs.of("native", word, PPS, build_path() if ".." in build.parts else build)
+    pair = pairs.of("native", word, PPS, build_word())
     return subprocess.run([*pair.program, *options], capture_output=True, text=True, timeout=100)
 
 

@@ -18,6 +18,8 @@ from publishing import INITIALIZING, STATIC, UNRELIABLE, live, metric
 
 # Seconds of the torn-read test; the figure of the claim is 5.
 STRESS_SECONDS = float(os.environ.get("STRESS_SECONDS", "5"))
+# As many as a machine may need on which others have nearly all of the CPUs.
+ROUNDS_MAX = 40
 KILLS = int(os.environ.get("KILLS", "50"))
 
 
@@ -46,15 +48,28 @@ def test_a_signal_during_warm_up_ends_it(program: Path, page: Path) -> None:
 def test_torn_reads_are_never_accepted(program: Path, page: Path, tool: Tool) -> None:
     with Publisher(program, ["--page", str(page), "--stress"]) as publisher:
         publisher.wait_for("ready")
-        checked = run(program, "--check", page, "--duration", STRESS_SECONDS)
-        assert checked.returncode == 0, checked.stdout + checked.stderr
-        assert metric(checked.stdout, "torn") == 0
+        reads = updates = 0.0
         # A quiet machine reads a million a second and more; on a busy one the two take turns.
-        assert metric(checked.stdout, "reads") > 50_000 * STRESS_SECONDS
-        assert metric(checked.stdout, "updates") > 1000 * STRESS_SECONDS
+        for _ in range(ROUNDS_MAX):
+            checked = run(program, "--check", page, "--duration", STRESS_SECONDS)
+            assert checked.returncode == 0, checked.stdout + checked.stderr
+            assert metric(checked.stdout, "torn") == 0
+            reads += metric(checked.stdout, "reads")
+            updates += metric(checked.stdout, "updates")
+            if reads > 50_000 * STRESS_SECONDS and updates > 1000 * STRESS_SECONDS:
+                break
+        else:
+            pytest.fail(f"after {ROUNDS_MAX} rounds {reads:.0f} reads, {updates:.0f} updates")
         # The sanitized reader, too.
-        accepted, _, changes, torn, _ = map(int, tool.ask("spin", page, 500))
-        assert accepted and changes > 10 and torn == 0
+        seen = 0
+        for _ in range(ROUNDS_MAX):
+            accepted, _, changes, torn, _ = map(int, tool.ask("spin", page, 500))
+            assert torn == 0
+            seen += changes if accepted else 0
+            if seen > 10:
+                break
+        else:
+            pytest.fail(f"after {ROUNDS_MAX} rounds {seen} changes")
         assert publisher.stop() == 0
 
 

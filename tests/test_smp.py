@@ -5,7 +5,6 @@ and what it finds where a core changes its sequence count in the wrong order. As
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -13,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from conftest import Ended, build_path, need
-from liftable import UM, Kernel, lifted, simulate
+from conftest import Ended, need
+from liftable import Kernel, lifted, simulate
 from runner.errors import CannotRun
 from runner.guest import firmware
-from runner.lift import kbuild, lift
+from runner.lift import kbuild
 from runner.lift.detect import TIMEKEEPING
 from runner.lift.kbuild import Variant
 from variants import Edit, Varied
@@ -80,21 +79,16 @@ def test_no_kernel_tears_a_reading(kernel: Kernel) -> None:
 
 def test_a_count_that_a_kernel_changes_too_late_is_found(tmp_path_factory: pytest.TempPathFactory) -> None:
     varied = Varied(Kernel("7.3"), tmp_path_factory.mktemp("v7.3"))
-    # In the build folder of all tests: what kbuild prepared for the tree as it is serves here too.
-    build = Path(os.path.relpath(build_path(), lift.ROOM))
-    with varied.edited(*LATE_COUNT) as tree:
-        folder = lift.lift(str(tree), UM, build_path() if ".." in build.parts else build, ("tickbench-sim",)).folder
-        ended = subprocess.run([str(folder / "tickbench-sim"), "core=linux", "scenario=smp", FOUND],
-                               capture_output=True, text=True, timeout=100)
+    folder = varied.lifted(*LATE_COUNT, programs=("tickbench-sim",)).folder
+    ended = subprocess.run([str(folder / "tickbench-sim"), "core=linux", "scenario=smp", FOUND],
+                           capture_output=True, text=True, timeout=100)
     assert ended.returncode == 1, ended.stdout
     assert f"    not ok 5 {TORN}" in ended.stdout or f"    not ok 6 {BACK}" in ended.stdout, ended.stdout
 
 
 def test_a_kernel_for_several_cpus_has_its_locks_and_barriers(built: Path) -> None:
     """7.3's user mode can have several CPUs; 6.1's cannot, and is refused with the way out."""
-    build = Path(os.path.relpath(build_path(), lift.ROOM))
-    done = lift.lift("7.3", Variant("um", 1000, True, smp=True), build_path() if ".." in build.parts else build,
-                     ("tickbench-sim",))
+    done = lifted(Kernel("7.3"), 1000, "tickbench-sim", smp=True)
     symbols = subprocess.run(["nm", str(done.folder / "wrap_timekeeping.o")], check=True, capture_output=True,
                              text=True)
     assert "U _raw_spin_lock_irqsave" in symbols.stdout  # for one CPU a lock is nothing

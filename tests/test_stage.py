@@ -214,7 +214,7 @@ def test_the_comparison_fails_where_a_switch_of_the_release_is_missing(
     v7_3: Varied, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with v7_3.edited(*NO_CLAWBACK) as tree:
-        arguments = [str(tree), "--ticks", "100000", "--build", str(v7_3.folder / "build")]
+        arguments = [str(tree), "--ticks", "100000", "--build", str(v7_3.build)]
         assert soak.main(arguments) == 1
         assert "has clawback in its release; this tree does not" in capsys.readouterr().out
         assert soak.main([*arguments, "--as-it-is"]) == 0

@@ -5,13 +5,14 @@ here."""
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from liftable import Kernel, lifted
+from liftable import Kernel, filled, lifted
 from runner.lift import lift, linkfarm
 from runner.lift.detect import NTP, TIMEKEEPING
 from runner.lift.kbuild import Variant
@@ -22,10 +23,14 @@ UM = Variant("um", 1000, True)
 
 @dataclass
 class Varied:
-    """One kernel's links, and a build folder for them; compiled anew for each variant, configured once."""
+    """One kernel's links, and a build folder for them, in which only what an edit changes is compiled."""
 
     kernel: Kernel
     folder: Path
+
+    @functools.cached_property
+    def build(self) -> Path:
+        return filled(self.folder / "build")
 
     @contextmanager
     def edited(self, *edits: Edit) -> Iterator[Path]:
@@ -50,7 +55,7 @@ class Varied:
     def lifted(self, *edits: Edit, programs: Sequence[str]) -> lift.Lifted:
         """These programs with the edited core; good until the next one is lifted."""
         with self.edited(*edits) as tree:
-            return lift.lift(str(tree), UM, self.folder / "build", programs)
+            return lift.lift(str(tree), UM, self.build, programs)
 
 
 # Whatever accumulates or adjusts without the remainder of a tick: the series' second to fourth version.
