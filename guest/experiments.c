@@ -2,6 +2,7 @@
 /* Parses the command line and runs its experiments. Assumes that the console works. */
 #include "guest/experiments.h"
 #include "guest/console.h"
+#include "guest/records.h"
 #include "guest/tsc_clock.h"
 
 void experiments_take(struct experiments *experiments, const char *line)
@@ -21,9 +22,7 @@ void experiments_check(const struct experiments *experiments, const struct machi
 		const struct scenario_params *params = &experiments->params[i];
 		enum tsc_clock_error error = TSC_CLOCK_OK;
 
-		if (params->record[0] || params->ticks[0])
-			bail_out("record= and ticks= name files of the host: ./tickbench sim reads "
-				 "them");
+		records_check(params);
 		if (params->clock == CLOCK_TSC)
 			error = tsc_clock_check(machine, params);
 		if (error)
@@ -49,6 +48,7 @@ void experiments_run(const struct experiments *experiments, const struct machine
 			error = tsc_clock_init(&clock, machine, &params);
 		if (error)
 			bail_out("%s", tsc_clock_strerror(error));
+		records_take(&params);
 		scenarios_run(&params, &clock, io);
 	}
 }

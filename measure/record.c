@@ -38,6 +38,42 @@ void record_clear(void)
 	record.pairs = record.ticks = 0;
 }
 
+enum record_error record_read_end(struct record_reader *reader)
+{
+	u32 blanks = 0;
+
+	while (blanks < reader->length &&
+	       (reader->line[blanks] == ' ' || reader->line[blanks] == '\t' ||
+		reader->line[blanks] == '\r'))
+		blanks++;
+	reader->line[reader->length] = '\0';
+	if (blanks == reader->length || reader->line[0] == '#')
+		return RECORD_OK;
+	return reader->take(reader->line);
+}
+
+enum record_error record_read(struct record_reader *reader, const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++) {
+		enum record_error error;
+
+		if (text[i] != '\n') {
+			if (!reader->length)
+				reader->number++;
+			if (reader->length < sizeof(reader->line) - 1)
+				reader->line[reader->length++] = text[i];
+			continue;
+		}
+		if (!reader->length)
+			reader->number++;
+		error = record_read_end(reader);
+		if (error)
+			return error;
+		reader->length = 0;
+	}
+	return RECORD_OK;
+}
+
 /* The next word of a line; false if there is none, or if it is longer than any number. */
 static bool next_word(const char **line, char word[NUMBER_MAX])
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What a real host did, from a file: its true time as pairs of counter and time, and the delays of
- * its ticks. A vehicle that can open files hands the lines here before a run; a vehicle that cannot
- * has none. Integers only, so that a record gives the same run each time.
+ * its ticks. A vehicle hands the file's text here before a run. Integers only, so that a record
+ * gives the same run in each vehicle.
  */
 #ifndef TB_MEASURE_RECORD_H
 #define TB_MEASURE_RECORD_H
@@ -46,6 +46,21 @@ s64 record_phase_fs(u64 ps);
 enum record_error record_tick(const char *line);
 /* Where a vehicle without files keeps its own delays: RECORD_POINTS entries. */
 u32 *record_own_ticks(void);
+
+/*
+ * A file's text, in pieces of any size: `take`, record_pair() or record_tick(), gets each line but
+ * blank ones and those that begin with #. Of a line, the first 255 characters count.
+ */
+struct record_reader {
+	enum record_error (*take)(const char *line);
+	u64 number; /* of the latest line, from 1: an error is in it */
+	u32 length;
+	char line[256];
+};
+
+enum record_error record_read(struct record_reader *reader, const char *text, size_t length);
+/* After the last piece: the last line need not end with a newline. */
+enum record_error record_read_end(struct record_reader *reader);
 
 /* All of them, in their order. 0: there is no record. */
 u32 record_ticks(const u32 **late_ns);

@@ -10,9 +10,11 @@
 
 static void read_lines(const char *path, enum record_error (*take)(const char *line))
 {
+	struct record_reader reader = { .take = take };
+	enum record_error error = RECORD_OK;
 	struct stat status;
-	unsigned long number = 0;
-	char line[256];
+	char text[4096];
+	size_t length;
 	FILE *file;
 
 	if (stat(path, &status))
@@ -22,17 +24,13 @@ static void read_lines(const char *path, enum record_error (*take)(const char *l
 	file = fopen(path, "r");
 	if (!file)
 		cannot("%s: %s", path, strerror(errno));
-	while (fgets(line, sizeof(line), file)) {
-		enum record_error error;
-
-		number++;
-		if (line[strspn(line, " \t\r\n")] == '\0' || line[0] == '#')
-			continue;
-		error = take(line);
-		if (error)
-			cannot("%s, line %lu: %s", path, number, record_strerror(error));
-	}
+	while (!error && (length = fread(text, 1, sizeof(text), file)))
+		error = record_read(&reader, text, length);
+	if (!error)
+		error = record_read_end(&reader);
 	fclose(file);
+	if (error)
+		cannot("%s, line %llu: %s", path, reader.number, record_strerror(error));
 }
 
 void use_records(const struct scenario_params *params)

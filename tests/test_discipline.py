@@ -230,24 +230,64 @@ class TestRecords:
         again = subprocess.run(command, capture_output=True, text=True)
         assert again.returncode == 2 and "File exists" in again.stderr
 
-    def test_a_guest_has_no_files(self, run_qemu: Callable[..., Ended]) -> None:
-        ended = run_qemu("--accel", "tcg", "clock=virtual", "scenario=discipline", "ticks=/tmp/x")
-        assert ended.status == 2 and "tickbench sim" in ended.stderr
+    @pytest.mark.parametrize("way", ["pvh", "uefi"])
+    def test_a_guest_takes_the_same_files_and_has_the_same_samples(
+            self, built: Path, run_qemu: Callable[..., Ended], tmp_path: Path, way: str) -> None:
+        """Of the same record, ticks and seed: each metric and each sample, to the last bit, by both ways in."""
+        host, ticks = tmp_path / "host", tmp_path / "ticks"
+        host.write_text("# a host\n\n" + "".join(
+            f"{n * 1000} {1000 + n * 0.4:.1f}00000{n * n % 97:03d}\r\n" for n in range(1, 400)))
+        ticks.write_text("".join(f"{n * 7919 % 2_000_000}\n" for n in range(3000)) + "9")  # the last line ends so
+        words = ("scenario=discipline", "clock=virtual", "policy=reference", "phase_by=at-once", "white_ns=10",
+                 "seed=3", "hz=250", "duration=16", f"record={host}", f"ticks={ticks}")
+        guest = run_qemu("--accel", "tcg", "--boot", way, *words)
+        assert guest.status == 0, guest.stderr
+        kept = tmp_path / "samples"
+        sim = subprocess.run([str(built / "tickbench-sim"), "--samples", str(kept), *words], capture_output=True,
+                             text=True)
+        assert sim.returncode == 0, sim.stderr
+
+        def said(text: str) -> list[str]:
+            return [line for line in text.splitlines() if "# metric" in line or "ok " in line]
+
+        assert said(sim.stdout) == said((guest.output / "serial.log").read_text()) and len(said(sim.stdout)) > 30
+        assert kept.read_bytes() == (guest.output / "samples.bin").read_bytes() and kept.stat().st_size > 50_000
+        # Both files had an effect.
+        without = subprocess.run([str(built / "tickbench-sim"), *words[:-2]], capture_output=True, text=True)
+        assert not set(said(without.stdout)) & {line for line in said(sim.stdout) if "rms_ns" in line}
+
+    def test_a_guest_says_what_is_wrong_with_its_files(self, run_qemu: Callable[..., Ended], tmp_path: Path) -> None:
+        bad = tmp_path / "bad"
+        bad.write_text("1\n2\n\nthree\n")
+        ended = run_qemu("--accel", "tcg", "clock=virtual", "scenario=discipline", f"ticks={bad}")
+        assert ended.status == 2 and "line 4: not a delay in ns" in ended.stderr
 
     def test_ffevents_become_pairs(self, tmp_path: Path) -> None:
-        def feed(counter: int, **data: int) -> str:
-            return json.dumps({"event": "feed", "seq": 1, "input": {"Phc": {
-                "counter_pre": counter - 50, "counter_post": counter + 50, "data": data}}, "output": None})
+        def feed(counter: int, source: object = "Phc", **data: int) -> str:
+            measured: object = {"counter_pre": counter - 50, "counter_post": counter + 50, "data": data}
+            for name in reversed(source if isinstance(source, list) else [source]):
+                measured = {name: measured} if name == "Phc" else {"Server": [name, measured]}
+            return json.dumps({"event": "feed", "seq": 1, "input": measured, "output": {"tsc": 1, "time": 10**18}})
 
         lines = [json.dumps({"event": "init", "message": "x"}), feed(7, time=1_700_000_000 * 10**15),
                  json.dumps({"event": "disruption", "message": "x"}),
                  *(feed(1000 * n, time=(1_700_000_000 + n) * 10**15 + 123) for n in range(1, 4)),
                  feed(3500, time=1_700_000_002 * 10**15),  # back
-                 feed(5000, server_recv_time=(1_700_000_005) * 10**9, server_send_time=1_700_000_005 * 10**9 + 200)]
+                 feed(4000, "192.0.2.1", server_recv_time=(1_700_000_005) * 10**9,
+                      server_send_time=1_700_000_005 * 10**9 + 200),
+                 feed(4100, "192.0.2.2", server_recv_time=(1_700_000_005) * 10**9,
+                      server_send_time=1_700_000_005 * 10**9),
+                 feed(5000, time=1_700_000_005 * 10**15)]
         path = tmp_path / "ffevents.log"
         path.write_text("\n".join(lines) + "\n")
         assert records.of_ffevents(path.read_text(), path).splitlines() == [
-            *(f"{1000 * n} {1_700_000_000 + n}.000000000000" for n in range(1, 4)), "5000 1700000005.000000100000"]
+            *(f"{1000 * n} {1_700_000_000 + n}.000000000000" for n in range(1, 4)), "5000 1700000005.000000000000"]
+        # A server of which there is more is taken instead, and only that one: the middle of its two times.
+        path.write_text("\n".join((*lines, *(
+            feed(6000 + n, f"192.0.2.{1 + n % 2}", server_recv_time=(1_700_000_006 + n) * 10**9,
+                 server_send_time=(1_700_000_006 + n) * 10**9 + 200) for n in range(12)))) + "\n")
+        assert records.of_ffevents(path.read_text(), path).splitlines() == [
+            "4000 1700000005.000000100000", *(f"{6000 + n} {1_700_000_006 + n}.000000100000" for n in range(0, 12, 2))]
 
     def test_a_kept_record_is_named_by_its_content(self, tmp_path: Path) -> None:
         path = tmp_path / "a"

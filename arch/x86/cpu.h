@@ -75,6 +75,12 @@ static inline void outsb(u16 port, const void *bytes, size_t count)
 	asm volatile("rep outsb" : "+S"(bytes), "+c"(count) : "d"(port) : "memory");
 }
 
+/* Reads several bytes from one port, likewise. */
+static inline void insb(u16 port, void *bytes, size_t count)
+{
+	asm volatile("rep insb" : "+D"(bytes), "+c"(count) : "d"(port) : "memory");
+}
+
 static inline void interrupts_off(void)
 {
 	asm volatile("cli" : : : "memory");

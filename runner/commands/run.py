@@ -24,6 +24,11 @@ def main(arguments: Sequence[str]) -> Status:
     wanted = plan.with_core(plan.Plan(plan.parse(given.words)), given.core)
     if given.record_ticks:
         wanted = replace(wanted, groups=plan.with_values(wanted.groups, ["record_ticks=1"]))
+    if any(word.startswith(("record=", "ticks=")) for group in wanted.groups for word in group):
+        from runner.study import records
+
+        groups, files = records.for_guest(wanted.groups, given.build)
+        wanted, extra = replace(wanted, groups=groups), [*files, *extra]
     folder = given.output or given.build / "run"
     console = Console(stderr=True, highlight=False) if given.raw else table.console()
     found = qemu.find(given.qemu)
