@@ -142,6 +142,8 @@ static const struct field fields[] = {
 	{ "ticks", KIND_TEXT, AT(ticks), 0, 0, 0, NULL,
 	  "host process: a file with the delay of each tick after its due time, ns" },
 	{ "samples", KIND_BOOL, AT(samples), 0, 1, 0, NULL, "ship the samples" },
+	{ "end", KIND_BOOL, AT(end), 0, 1, 0, NULL,
+	  "the rest of the command line is not read: it is what a hypervisor adds for Linux" },
 };
 
 static const char *const sentences[PARAMS_ERRORS] = {
@@ -290,6 +292,10 @@ enum params_error params_parse_line(struct scenario_params *params, const char *
 			return error;
 		}
 		at += length;
+		if (params->end) {
+			*text = at + strlen(at);
+			return PARAMS_OK;
+		}
 	}
 }
 

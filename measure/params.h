@@ -88,6 +88,7 @@ struct scenario_params {
 	u32 readings;	   /* regress: of the clock at each frequency; smp: 0: the scenario's own */
 	bool known;	   /* a claim that rests on a switch which the core lacks may fail */
 	bool samples;	   /* ship the samples */
+	bool end;	   /* nothing after it is read */
 	bool record_ticks; /* tsc: ship the delays of the window's first ticks */
 	char record[128];  /* discipline: a file of the host's time; "": none */
 	char ticks[128];   /* a file of the ticks' delays; "": none */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* kvmclock's arithmetic: of the five words tsc_timestamp, system_time, mul, shift and counter it
- * prints the time in seconds and units of 2^-64 s. */
+ * prints the time in seconds and units of 2^-64 s, and the frequency of the TSC. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,6 +18,6 @@ int main(int argc, char **argv)
 	page.mul = (u32)strtoull(argv[3], NULL, 10);
 	page.shift = (s8)atoi(argv[4]);
 	time = pvclock_time(&page, strtoull(argv[5], NULL, 10));
-	printf("%lld %llu\n", (s64)(time >> 64), (u64)time);
+	printf("%lld %llu %llu\n", (s64)(time >> 64), (u64)time, pvclock_page_hz(&page));
 	return 0;
 }

@@ -210,19 +210,50 @@ def test_each_wrong_writer_is_found(built: Path, tmp_path: Path, page: Path, cha
     assert claim in said.failed(), said.failed()
 
 
+# How QEMU stands for another hypervisor: no debug exit, no debug console, no monitor. It adds a word as Firecracker does.
+FOREIGN = ("-nodefaults", "-no-reboot", "-M", "q35,accel=tcg", "-m", "512", "-display", "none", "-cpu", "max", "-serial",
+           "stdio")
+
+
+def hypervisor(folder: Path, *boot: str) -> list[str]:
+    """A command that notes how QEMU ended, unless it is ended before."""
+    program = need("qemu-system-x86_64", "qemu-system-x86")
+    return ["--", "sh", "-c", '"$@"; echo $? >"$0"', str(folder / "ended"), program, *FOREIGN, *boot]
+
+
 def test_a_hypervisor_of_ones_own_needs_nothing_but_a_serial_port(built: Path, tmp_path: Path) -> None:
-    """QEMU in its place: without debug exit, debug console and monitor. The samples come over serial."""
-    said = device(built, tmp_path, "--seconds", "0.1", "scenario=lock", "clock=virtual", "duration=1", "--",
-                  need("qemu-system-x86_64", "qemu-system-x86"), "-nodefaults", "-M", "q35,accel=tcg", "-m", "512",
-                  "-display", "none", "-cpu", "max", "-bios", str(firmware.qboot()), "-kernel", "{elf}", "-append",
-                  "{cmdline}", "-serial", "stdio")
+    """The samples come over serial, and the machine ends by itself."""
+    said = device(built, tmp_path, "--seconds", "0.1", "scenario=lock", "clock=virtual", "duration=1", *hypervisor(
+        tmp_path, "-bios", str(firmware.qboot()), "-kernel", "{elf}", "-append", "{cmdline} pci=off nomodule"))
     assert said.status == 1
     assert said.failed() == "there is a vmclock device with memory", said
+    assert (tmp_path / "ended").read_text() == "0\n"
     whole = json.loads((tmp_path / "report.json").read_text())
     assert [run["scenario"] for run in whole["runs"]] == ["device", "lock"] and whole["runs"][1]["ok"]
     record = samples.read(tmp_path / "samples.bin")[-1]
     assert record.scenario == "lock" and record.whole and len(record.error_ns) == 1000
     assert abs(abs(record.error_ns).max() - whole["runs"][1]["metrics"]["max_abs_ns"]) < 1e-6
+
+
+@pytest.mark.parametrize("boot", [
+    ("-kernel", "{efi}", "-append", "{cmdline}"),
+    ("-drive", "if=none,id=d,format=raw,file={disk}", "-device", "virtio-blk-pci,drive=d,bootindex=0"),
+], ids=["kernel", "disk"])
+def test_a_hypervisor_with_uefi_boots_the_efi_image(built: Path, tmp_path: Path, boot: tuple[str, ...]) -> None:
+    code, _ = firmware.ovmf()
+    said = device(built, tmp_path, "--seconds", "0.1", *hypervisor(
+        tmp_path, "-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={code}", *boot))
+    assert said.failed() == "there is a vmclock device with memory", said
+    assert (tmp_path / "ended").read_text() == "0\n"
+    assert "booted by UEFI" in (tmp_path / "serial.log").read_text(errors="replace")
+
+
+def test_a_disk_needs_mtools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(CannotRun, match="needs mformat"):
+        foreign.make_disk(tmp_path / "efi", "", tmp_path)
+    (tmp_path / "vm.json").write_text('{"disk": "{disk}"}')
+    assert foreign.wants_disk([f"{{file:{tmp_path}/vm.json}}"]) and not foreign.wants_disk(["{elf}"])
 
 
 @pytest.mark.parametrize("words, said", [

@@ -25,7 +25,7 @@ def tool(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def told(tool: Path, *words: int) -> Fraction:
     """Seconds, exactly."""
-    sec, frac = subprocess.run([str(tool), *map(str, words)], check=True, capture_output=True,
+    sec, frac, _ = subprocess.run([str(tool), *map(str, words)], check=True, capture_output=True,
                                text=True).stdout.split()
     return int(sec) + Fraction(int(frac), 2**64)
 
@@ -45,3 +45,18 @@ def test_a_reading(tool: Path, stamp: int, system: int, mul: int, shift: int, co
     ns = system + Fraction(size * mul, 2**32) * (1 if cycles >= 0 else -1)
     found = told(tool, stamp, system, mul, shift, counter)
     assert 0 <= ns / NSEC - found < Fraction(1, 2**64)  # rounded down, to the page's unit
+
+
+@pytest.mark.parametrize("hz", [2_445_406_000, 1_000_000_000, 999_999_000, 100_000, 33_000_000_000])
+def test_the_frequency_that_it_states(tool: Path, hz: int) -> None:
+    """As KVM chooses mul, of which the largest below 2^32 is the most exact, and shift."""
+    shift = max(shift for shift in range(-32, 33) if NSEC * 2**32 / (hz * Fraction(2)**shift) >= 2**31)
+    mul = int(NSEC * 2**32 / (hz * Fraction(2)**shift))
+    assert 2**31 <= mul < 2**32
+    said = subprocess.run([str(tool), "0", "0", str(mul), str(shift), "0"], check=True, capture_output=True, text=True)
+    assert abs(int(said.stdout.split()[2]) - hz) <= hz / 2**31 + 2**max(-shift, 0)
+
+
+def test_a_page_without_a_factor_has_no_frequency(tool: Path) -> None:
+    said = subprocess.run([str(tool), "0", "0", "0", "0", "0"], check=True, capture_output=True, text=True)
+    assert said.stdout.split()[2] == "0"

@@ -40,9 +40,9 @@ const char *pvclock_start(const struct cpu_features *cpu)
 	return NULL;
 }
 
-bool pvclock_at(u64 counter, instant *time)
+/* A whole state of the page; false: there is none. */
+static bool take(struct pvclock_page *page)
 {
-	struct pvclock_page page;
 	u32 version;
 
 	/*
@@ -52,15 +52,41 @@ bool pvclock_at(u64 counter, instant *time)
 	for (u32 i = 0; i < TRIES; i++) {
 		version = shared.version;
 		asm volatile("lfence" : : : "memory");
-		page.tsc_timestamp = shared.tsc_timestamp;
-		page.system_time = shared.system_time;
-		page.mul = shared.mul;
-		page.shift = shared.shift;
+		page->tsc_timestamp = shared.tsc_timestamp;
+		page->system_time = shared.system_time;
+		page->mul = shared.mul;
+		page->shift = shared.shift;
 		asm volatile("lfence" : : : "memory");
-		if (version && !(version & 1) && version == shared.version) {
-			*time = pvclock_time(&page, counter);
+		if (version && !(version & 1) && version == shared.version)
 			return true;
-		}
 	}
 	return false;
+}
+
+bool pvclock_at(u64 counter, instant *time)
+{
+	struct pvclock_page page;
+
+	if (!take(&page))
+		return false;
+	*time = pvclock_time(&page, counter);
+	return true;
+}
+
+u64 pvclock_page_hz(const struct pvclock_page *page)
+{
+	/* A second is 2^32 10^9 / mul shifted cycles, below 2^62. KVM's shifts are within 32. */
+	u64 cycles = page->mul ? ((u64)TB_NSEC_PER_SEC << 32) / page->mul : 0;
+
+	return page->shift < 0 ? cycles << -page->shift : cycles >> page->shift;
+}
+
+bool pvclock_hz(u64 *hz)
+{
+	struct pvclock_page page;
+
+	if (!take(&page))
+		return false;
+	*hz = pvclock_page_hz(&page);
+	return *hz != 0;
 }

@@ -25,11 +25,17 @@ struct pvclock_page {
 /* The time at a TSC value by one state of the page. The value may be before tsc_timestamp. */
 instant pvclock_time(const struct pvclock_page *page, u64 counter);
 
+/* The TSC's frequency by one state of the page, Hz; 0: mul is 0. */
+u64 pvclock_page_hz(const struct pvclock_page *page);
+
 /* Asks KVM to keep the page from here on. NULL, or the reason why there is no kvmclock. */
 const char *pvclock_start(const struct cpu_features *cpu);
 
 /* The present time at a TSC value, after pvclock_start(). false: the page was being updated each
  * time that it was read, or KVM has not written it. */
 bool pvclock_at(u64 counter, instant *time);
+
+/* The frequency that KVM states, likewise. */
+bool pvclock_hz(u64 *hz);
 
 #endif

@@ -5,6 +5,7 @@
  * the CPUID leaves.
  */
 #include "arch/x86/tsc.h"
+#include "arch/x86/pvclock.h"
 #include "lib/bracket.h"
 #include "lib/instant.h"
 
@@ -119,6 +120,19 @@ static bool from_hypervisor(struct tsc_frequency *frequency, const struct cpu_fe
 	return true;
 }
 
+/* KVM tells how it makes time of the TSC: its own estimate of the frequency, in whole kHz. */
+static bool from_kvmclock(struct tsc_frequency *frequency, const struct cpu_features *features)
+{
+	u64 hz;
+
+	if (pvclock_start(features) || !pvclock_hz(&hz))
+		return false;
+	frequency->hz = hz;
+	frequency->source = "kvmclock";
+	frequency->error_ppb = CRYSTAL_PPB + TB_NSEC_PER_SEC * 1000 / hz;
+	return true;
+}
+
 static bool from_base_frequency(struct tsc_frequency *frequency,
 				const struct cpu_features *features)
 {
@@ -143,6 +157,6 @@ void tsc_frequency(struct tsc_frequency *frequency, const struct cpu_features *f
 	if (from_crystal(frequency) || from_hypervisor(frequency, features))
 		return;
 	measure(frequency, clock);
-	if (!frequency->hz)
+	if (!frequency->hz && !from_kvmclock(frequency, features))
 		from_base_frequency(frequency, features);
 }

@@ -8,13 +8,14 @@
 
 struct tsc_frequency {
 	u64 hz;		    /* 0: this machine has no source for it */
-	const char *source; /* "cpuid-15h", "cpuid-40000010h", "cpuid-16h", "hpet", "pm-timer" */
+	const char *source; /* "cpuid-15h", "cpuid-40000010h", "kvmclock", "cpuid-16h", "hpet",
+			       "pm-timer" */
 	u64 error_ppb;	    /* the possible error of hz */
 };
 
 /*
- * From CPUID leaf 15h, the hypervisor's leaf 40000010h, leaf 16h; else measured against `clock` in
- * about 100 ms. Interrupts should be off.
+ * From CPUID leaf 15h, the hypervisor's leaf 40000010h; else measured against `clock` in about
+ * 100 ms; else from kvmclock, or leaf 16h. Interrupts should be off.
  */
 void tsc_frequency(struct tsc_frequency *frequency, const struct cpu_features *features,
 		   const struct refclock *clock);

@@ -21,7 +21,6 @@ from runner.report.results import Results
 
 SCENARIO = "disrupted"
 SPARE_SECONDS = 30.0
-STOCK, STOCK_SINCE = ("-device", "vmclock"), 10
 
 
 def parser(command: str, description: str) -> options.Parser:
@@ -66,14 +65,13 @@ def prepare(given: argparse.Namespace, count: int, seconds: float, console: Cons
     if len(wanted.linux) > 1:
         raise CannotRun(Problem.USAGE, "one core at a time is disrupted")
     found = qemu.find(given.qemu)
-    if given.stock and int(found.version.split(".")[0]) < STOCK_SINCE:
-        raise CannotRun(Problem.USAGE, f"QEMU {found.version} has no vmclock device of its own: --stock needs"
-                                       f" {STOCK_SINCE} or later (--qemu PATH)")
+    if given.stock:
+        qemu.need_stock(found)
     chosen = accel.migratable(launch.choose(given, found, console), given.tsc_frequency)
     image = images(wanted, given.build, "guest", False, console)[0]
     folder = given.output or given.build / given.command
     return boot.Options(found, chosen, wanted.groups, scenarios.read(given.build), given.build, folder,
-                        timeout=given.timeout, extra=STOCK if given.stock else ()), image
+                        timeout=given.timeout, extra=qemu.STOCK if given.stock else ()), image
 
 
 def groups(before: Sequence[scenarios.Group], count: int, seconds: float) -> tuple[tuple[str, ...], ...]:
@@ -112,6 +110,6 @@ def judge_stock(run: dict[str, object], options: boot.Options, moves: int) -> No
     """With --stock: QEMU's own device told the guest of so many disruptions."""
     metrics = run["metrics"]
     assert isinstance(metrics, dict)
-    if options.extra == STOCK:
+    if options.extra == qemu.STOCK:
         report.add_claim(run, f"QEMU's own device moved its markers {moves} times, and the guest saw it",
                          metrics.get("device_moves") == moves)

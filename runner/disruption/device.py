@@ -14,7 +14,6 @@ from typing import Any
 from rich.console import Console
 
 from runner import BUILD, options, output, plan, scenarios
-from runner.disruption.command import STOCK
 from runner.disruption.journey import begin
 from runner.errors import need_built, CannotRun, Problem
 from runner.guest import boot, foreign, launch, qemu
@@ -49,7 +48,7 @@ class StockHost(Host):
                 extra: Sequence[str] = ()) -> Machine:
         return machines.start(self.name, lambda qmp: qemu.command(
             options.qemu, files, options.accel, options.groups, options.scenarios, None, samples, qmp, False,
-            [*options.extra, *STOCK, *extra]))
+            [*options.extra, *qemu.STOCK, *extra]))
 
 
 def _parser() -> options.Parser:
@@ -110,9 +109,12 @@ def _groups(given: argparse.Namespace, restore: bool) -> tuple[tuple[str, ...], 
 def _foreign(given: argparse.Namespace, command: Sequence[str], groups: Sequence[Sequence[str]], folder: Path,
              show: progress.Show) -> report.Document:
     """On the user's own hypervisor."""
-    places = {"{elf}": str(need_built(given.build / "tickbench.elf").resolve()),
-              "{efi}": str(need_built(given.build / "tickbench.efi").resolve()),
-              "{cmdline}": qemu.append_line(groups)}
+    # Firecracker adds words of its own, such as pci=off.
+    line = qemu.append_line([*groups[:-1], (*groups[-1], "end=1")])
+    efi = need_built(given.build / "tickbench.efi").resolve()
+    places = {"{elf}": str(need_built(given.build / "tickbench.elf").resolve()), "{efi}": str(efi), "{cmdline}": line}
+    if foreign.wants_disk(command):
+        places["{disk}"] = str(foreign.make_disk(efi, line, folder).resolve())
     filled = foreign.filled(command, places, folder)
     seconds = scenarios.read(given.build).seconds(groups)
     made = foreign.run(foreign.Foreign(filled, given.timeout or seconds), folder, show)
@@ -124,10 +126,12 @@ def _own(given: argparse.Namespace, groups: Sequence[Sequence[str]], folder: Pat
          show: progress.Show, console: Console) -> report.Document:
     """On QEMU, with a page that is the publisher's, QEMU's or the user's."""
     found = qemu.find(given.qemu)
+    if given.stock:
+        qemu.need_stock(found)
     chosen = launch.choose(given, found, console)
     how = boot.Options(found, chosen, tuple(map(tuple, groups)), scenarios.read(given.build), given.build, folder,
                        publisher="none" if given.page or given.stock else "live", page=given.page,
-                       timeout=given.timeout, extra=STOCK if given.stock and not restore else ())
+                       timeout=given.timeout, extra=qemu.STOCK if given.stock and not restore else ())
     elf = need_built(given.build / "tickbench.elf")
     if not restore:
         image = plan.Image("device", elf, given.build / "tickbench.efi", given.build / "tickbench-sim")

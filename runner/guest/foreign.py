@@ -11,12 +11,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner import scenarios
+from runner import process, scenarios
 from runner.errors import CannotRun, Problem, output_error
 from runner.guest import boot, watch
 from runner.report import ktap, progress, samples
 
-PLACES = ("{elf}", "{efi}", "{cmdline}")
+IMAGES = ("{elf}", "{efi}", "{disk}")
+DISK_KIB = 8192
 FILE = re.compile(r"\{file:([^}]+)\}")
 PATIENCE_SECONDS = 3.0  # for a hypervisor that ends after the report does
 
@@ -30,8 +31,8 @@ class Foreign:
 
 
 def filled(words: Sequence[str], places: dict[str, str], folder: Path) -> tuple[str, ...]:
-    """The words with {elf}, {efi} and {cmdline} replaced. {file:PATH} is the path of a copy of PATH in which they
-    are replaced. CannotRun if the image stands nowhere: then the hypervisor boots something else."""
+    """The words with the names of `places` replaced. {file:PATH} is the path of a copy of PATH in which they are
+    replaced. CannotRun if the image stands nowhere: then the hypervisor boots something else."""
     used: set[str] = set()
 
     def fill(text: str) -> str:
@@ -55,10 +56,41 @@ def filled(words: Sequence[str], places: dict[str, str], folder: Path) -> tuple[
         return str(target)
 
     made = tuple(FILE.sub(copied, fill(word)) for word in words)
-    if not used & {"{elf}", "{efi}"}:
+    if not used & set(IMAGES):
         raise CannotRun(Problem.USAGE, "the hypervisor's command line names no image: put {elf} or {efi} where its"
-                                       " kernel stands, or {file:PATH} for a configuration that has them")
+                                       " kernel stands, {disk} where its disk does, or {file:PATH} for a configuration"
+                                       " that has them")
     return made
+
+
+def wants_disk(words: Sequence[str]) -> bool:
+    """Whether a word, or a file that one names, has {disk}."""
+    files = [match[1] for word in words for match in FILE.finditer(word)]
+    return any("{disk}" in word for word in words) or any(
+        "{disk}" in Path(file).read_text(errors="replace") for file in files if Path(file).is_file())
+
+
+def make_disk(efi: Path, line: str, folder: Path) -> Path:
+    """A disk without partitions, of one FAT file system that firmware boots: the EFI program and its parameters.
+    CannotRun if mtools are missing, or fail."""
+    disk, parameters = folder / "tickbench.img", folder / "tickbench.cmd"
+    try:
+        parameters.write_text(line + "\n")
+        with disk.open("wb") as file:
+            file.truncate(DISK_KIB << 10)
+    except OSError as error:
+        raise output_error(error, folder) from error
+    at = ["-i", str(disk)]
+    for command in (["mformat", *at, "-T", str(DISK_KIB * 2), "-h", "16", "-s", "63", "::"],
+                    ["mmd", *at, "::/EFI", "::/EFI/BOOT"], ["mcopy", *at, str(efi), "::/EFI/BOOT/BOOTX64.EFI"],
+                    ["mcopy", *at, str(parameters), "::/tickbench.cmd"]):
+        try:
+            status, said = process.hear(command)
+        except OSError as error:
+            raise CannotRun(Problem.USAGE, f"{{disk}} needs {command[0]} (./setup.sh run installs it)") from error
+        if status:
+            raise CannotRun(Problem.PROGRAM_FAILED, f"{command[0]} cannot write {disk}", said)
+    return disk
 
 
 def _complete(serial: bytearray) -> bool:

@@ -20,6 +20,7 @@ OLDEST = (7, 2)
 MONITOR_OBJECT = (11, 1)
 # Maps a file at an address which no table of the firmware calls RAM. Linux would add a pc-dimm's memory to its own.
 MAPPER = "virtio-pmem-pci"
+STOCK, STOCK_SINCE = ("-device", "vmclock"), 10  # QEMU's own device
 EXIT_DEVICE = "isa-debug-exit,iobase=0xf4,iosize=4"
 
 
@@ -56,6 +57,13 @@ def find(wanted: str | None) -> Qemu:
     if version < OLDEST:
         raise CannotRun(Problem.QEMU_OLD, f"{path} is version {words}")
     return Qemu(path, words)
+
+
+def need_stock(qemu: Qemu) -> None:
+    """CannotRun unless this QEMU has a vmclock device of its own."""
+    if int(qemu.version.split(".")[0]) < STOCK_SINCE:
+        raise CannotRun(Problem.USAGE, f"QEMU {qemu.version} has no vmclock device of its own: --stock needs"
+                                       f" {STOCK_SINCE} or later (--qemu PATH)")
 
 
 def quote(path: Path | str) -> str:
