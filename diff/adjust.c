@@ -169,10 +169,11 @@ void run_fll(const long long *args, struct difference *difference)
 	u64 random = (u64)args[1] | 1;
 
 	for (long long i = 0; i < args[0] && !difference->found; i++) {
+		const s64 offset = draw_between(&random, -1000000, 1000000);
 		const struct tk_timex timex = {
 			.modes = TK_ADJ_OFFSET | TK_ADJ_STATUS | TK_ADJ_NANO,
-			.status = TK_STA_PLL | TK_STA_FLL,
-			.offset = draw_between(&random, -1000000, 1000000),
+			.status = TK_STA_PLL | (offset & 7 ? TK_STA_FLL : 0),
+			.offset = offset,
 		};
 
 		for (int j = 0; j < 2; j++) {

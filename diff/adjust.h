@@ -34,7 +34,7 @@ void draw_warp(u64 *random, long long bits, long long *args);
 
 /*
  * fll N SEED: N times, four minutes and a random phase, of which the frequency loop makes a
- * frequency.
+ * frequency; one in eight times without that loop.
  */
 void run_fll(const long long *args, struct difference *difference);
 void draw_fll(u64 *random, long long bits, long long *args);

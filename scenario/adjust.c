@@ -61,8 +61,12 @@ static void claim_refusals(struct drive *drive)
 		{ .modes = TK_ADJ_FREQUENCY, .freq = 140737488356 },
 		{ .modes = TK_ADJ_FREQUENCY, .freq = -140737488356 },
 	};
+	const struct tk_timex beyond[] = {
+		{ .modes = TK_ADJ_SETOFFSET | TK_ADJ_NANO, .time_sec = -START_SEC - 1 },
+		{ .modes = TK_ADJ_SETOFFSET, .time_sec = TK_SEC_MAX },
+	};
 	const struct trace before = trace_of(drive);
-	bool none = true, unset = true;
+	bool none = true, bounded = true, unset = true;
 
 	for (u32 i = 0; i < TB_ARRAY_SIZE(refused); i++) {
 		struct tk_timex timex = refused[i];
@@ -70,12 +74,22 @@ static void claim_refusals(struct drive *drive)
 		none &= drive_adjtimex(drive, &timex) != TK_OK && same_trace(drive, &before);
 	}
 	run_claim(drive->run, none, "an adjtimex that is refused leaves no trace", 0);
+	for (u32 i = 0; i < TB_ARRAY_SIZE(beyond); i++) {
+		struct tk_timex timex = beyond[i];
+
+		bounded &= drive_adjtimex(drive, &timex) != TK_OK;
+		unset &= same_trace(drive, &before);
+	}
+	run_claim(
+		drive->run, bounded,
+		"ADJ_SETOFFSET refuses a step to before CLOCK_MONOTONIC's zero or after KTIME_MAX",
+		0);
 	unset &= drive_settime(drive, -1, 0) != TK_OK && same_trace(drive, &before);
 	unset &= drive_settime(drive, most, 0) != TK_OK && same_trace(drive, &before);
 	unset &= drive_settime(drive, START_SEC, 1000000000) != TK_OK && same_trace(drive, &before);
 	/* Before CLOCK_MONOTONIC's zero. */
 	unset &= drive_settime(drive, 0, 0) != TK_OK && same_trace(drive, &before);
-	run_claim(drive->run, unset, "a settimeofday that is refused leaves no trace", 0);
+	run_claim(drive->run, unset, "a step that is refused leaves no trace", 0);
 }
 
 /* What HZ ticks are intended to last together, ns * 2^32; rounded down by less than HZ units. */

@@ -41,6 +41,8 @@ static const struct reader fine[] = {
 	{ TKR_COARSE_MG_AFTER, REAL },	   { TKR_SNAPSHOT_REAL, REAL },
 	{ TKR_SNAPSHOT_MONO, MONO },	   { TKR_SNAPSHOT_BOOT, BOOT },
 	{ TKR_SNAPSHOT_RAW, RAW },	   { TKR_SNAPSHOT_RAW_SYS, RAW },
+	{ TKR_CLOCK_TS64_REAL, REAL },	   { TKR_CLOCK_TS64_MONO, MONO },
+	{ TKR_CLOCK_TS64_RAW, RAW },
 };
 
 static const struct reader fast[] = {

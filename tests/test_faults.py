@@ -139,7 +139,8 @@ OWN = (
         "recalibrate-forgets"),
     *(Row("adjust", claim, fault) for claim, fault in (
         ("an adjtimex that is refused leaves no trace", "refusal-traced"),
-        ("a settimeofday that is refused leaves no trace", "refusal-traced"),
+        ("ADJ_SETOFFSET refuses a step to before CLOCK_MONOTONIC's zero or after KTIME_MAX", "step-anywhere"),
+        ("a step that is refused leaves no trace", "refusal-traced"),
         ("a frequency is the clock's rate at once, and more than 500 ppm are cut off", "freq-sign"),
         ("adjtimex's tick is the clock's rate at once", "tick-usec-off"),
         ("ADJ_SETOFFSET steps CLOCK_REALTIME by what it says, to the nanosecond", "step-1ns"),

@@ -152,7 +152,7 @@ def test_a_claim_that_an_older_kernel_fails_as_it_is_reports_none_of_its_breaks(
     trial = Trial("scenarios", SIM, (), 30.0).of_whole(tmp_path, Children())
     assert trial.known == {("x", "a")} and trial.run(tmp_path, Children()) == ""
     scenarios_of(tmp_path, "a", "b")
-    assert trial.run(tmp_path, Children()) == "scenarios: b"
+    assert trial.run(tmp_path, Children()) == "scenarios: x: b"
     scenarios_of(tmp_path)
     assert trial.run(tmp_path, Children()) == ""
 
@@ -163,6 +163,17 @@ def test_a_core_that_is_reported_otherwise_tells_nothing_of_its_breaks(name: str
     (tmp_path / name).chmod(0o755)
     with pytest.raises(CannotRun, match="reported as it is"):
         Trial("t", name, (), 30.0).of_whole(tmp_path, Children())
+
+
+def named(rule: str, ordinal: int, mark: str) -> Break:
+    return Break("x.c", "f", rule, ordinal, 0, 1, "", mark)
+
+
+def test_the_list_finds_a_break_whose_ordinal_differs_in_another_release() -> None:
+    listed = {(named("drop", 3, "aa").name, "aa"): "why", (named("plus", 1, "bb").name, "bb"): "also"}
+    moved, twice = named("drop", 4, "aa"), named("plus", 2, "bb")
+    here = mutants.of_tree(listed, [moved, named("drop", 3, "cc"), named("plus", 1, "bb"), twice])
+    assert here == {(moved.name, "aa"): "why", (named("plus", 1, "bb").name, "bb"): "also"}, "one of two is not both"
 
 
 class FakeBench:

@@ -64,6 +64,11 @@ enum tk_reading_set {
 	ROW(KTIME_GET_RAW, GETTERS, "ktime_get_raw") \
 	ROW(KTIME_GET_RAW_TS64, GETTERS, "ktime_get_raw_ts64") \
 	ROW(ENTROPY, GETTERS, "random_get_entropy_fallback") \
+	ROW(CLOCK_TS64_REAL, GETTERS, "ktime_get_clock_ts64(REALTIME)") \
+	ROW(CLOCK_TS64_MONO, GETTERS, "ktime_get_clock_ts64(MONOTONIC)") \
+	ROW(CLOCK_TS64_RAW, GETTERS, "ktime_get_clock_ts64(MONOTONIC_RAW)") \
+	ROW(CLOCK_TS64_AUX, GETTERS, "ktime_get_clock_ts64: auxiliary clocks off") \
+	ROW(CLOCK_TS64_NO_CLOCK, GETTERS, "ktime_get_clock_ts64 of a clock that it does not have") \
 	ROW(KTIME_GET_SECONDS, COARSE, "ktime_get_seconds") \
 	ROW(KTIME_GET_REAL_SECONDS, COARSE, "ktime_get_real_seconds") \
 	ROW(KTIME_GET_REAL_SECONDS_RAW, COARSE, "__ktime_get_real_seconds") \
@@ -142,6 +147,7 @@ enum tk_reading_set {
 	ROW(HISTORY_REAL, SNAPSHOT, "get_device_system_crosststamp in history: realtime") \
 	ROW(HISTORY_RAW, SNAPSHOT, "get_device_system_crosststamp in history: raw") \
 	ROW(CROSS_BASE_REAL, SNAPSHOT, "get_device_system_crosststamp of a base clock") \
+	ROW(CROSS_BASE_COUNTER, SNAPSHOT, "get_device_system_crosststamp of a base clock: sys_counter") \
 	ROW(CROSS_BASE_NSEC, SNAPSHOT, "get_device_system_crosststamp of a base clock in ns") \
 	ROW(CROSS_BASE_REFUSED, SNAPSHOT, "get_device_system_crosststamp of no base clock") \
 	ROW(REAL_TO_BASE, SNAPSHOT, "ktime_real_to_base_clock") \

@@ -259,10 +259,10 @@ class Trial:
             return f"{self.name}: dies of signal {-status}"
         if not status:
             return ""
-        if self.known and status == Status.FAILED:
-            more = sorted(failed_claims(said) - self.known)
-            return f"{self.name}: " + "; ".join(sentence for _, sentence in more) if more else ""
-        return f"{self.name}: {what_it_says(said)}"
+        more = sorted(failed_claims(said) - self.known) if self.program == SIM and status == Status.FAILED else []
+        if self.known and not more:
+            return ""
+        return f"{self.name}: " + ("; ".join(f"{name}: {sentence}" for name, sentence in more) or what_it_says(said))
 
     def of_whole(self, folder: Path, children: Children) -> Trial:
         """This trial, for breaks of the core in a folder, which is unbroken: scenarios know its failed claims.

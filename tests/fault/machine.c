@@ -68,6 +68,7 @@ const char *const fault_names[] = {
 	"step-1ns",
 	"step-mono",
 	"tai-unchecked",
+	"step-anywhere",
 	"maxerror-stands",
 	"loop-gain",
 	"adjtime-unread",

@@ -11,6 +11,45 @@ static s64 lift_ns(struct timespec64 ts)
 	return ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
 }
 
+#if LIFT_HAS_CLOCK_TS64
+static s64 lift_clock_ts64(clockid_t clock)
+{
+	struct timespec64 ts = { 7, 7 };
+
+	ktime_get_clock_ts64(clock, &ts);
+	return lift_ns(ts);
+}
+
+/* Of the auxiliary clocks: how many read other than by their own function, or, disabled, are valid.
+ */
+static s64 lift_clock_ts64_aux(void)
+{
+	s64 off = 0;
+	u32 id;
+
+	for (id = 0; LIFT_HAS_AUX && id < MAX_AUX_CLOCKS; id++) {
+		ktime_t time = -NSEC_PER_SEC;
+
+		ktime_get_aux(CLOCK_AUX + id, &time);
+		off += lift_clock_ts64(CLOCK_AUX + id) != time;
+	}
+	return off;
+}
+
+static void lift_clocks_ts64(struct tk_readings *readings)
+{
+	tk_readings_add(readings, TKR_CLOCK_TS64_REAL, lift_clock_ts64(CLOCK_REALTIME));
+	tk_readings_add(readings, TKR_CLOCK_TS64_MONO, lift_clock_ts64(CLOCK_MONOTONIC));
+	tk_readings_add(readings, TKR_CLOCK_TS64_RAW, lift_clock_ts64(CLOCK_MONOTONIC_RAW));
+	tk_readings_add(readings, TKR_CLOCK_TS64_AUX, lift_clock_ts64_aux());
+	tk_readings_add(readings, TKR_CLOCK_TS64_NO_CLOCK, lift_clock_ts64(CLOCK_TAI));
+}
+#else
+static void lift_clocks_ts64(struct tk_readings *readings)
+{
+}
+#endif
+
 static void lift_getters(struct tk_readings *readings)
 {
 	struct timespec64 ts;
@@ -27,6 +66,7 @@ static void lift_getters(struct tk_readings *readings)
 	ktime_get_raw_ts64(&ts);
 	tk_readings_add(readings, TKR_KTIME_GET_RAW_TS64, lift_ns(ts));
 	tk_readings_add(readings, TKR_ENTROPY, (s64)random_get_entropy_fallback());
+	lift_clocks_ts64(readings);
 }
 
 /* Before coarse_nsec the coarse clocks are xtime_nsec, which an adjustment of mult may move back.

@@ -233,6 +233,26 @@ static void lift_bases_refused(u64 middle, ktime_t soon, struct tk_readings *rea
 	tk_readings_add(readings, TKR_REAL_TO_BASE_REFUSED, converted);
 }
 
+#if LIFT_HAS_SYS_COUNTER
+/* The counter that the caller is told, or -1 if it is not said to be the clock source's. */
+static s64 lift_cross_counter(u64 base)
+{
+	struct system_device_crosststamp cross = { 0 };
+
+	lift_cross(base, LIFT_DEVICE_BASE, NULL, &cross);
+	return cross.sys_counter.cs_id == LIFT_SOURCE_ID ? (s64)cross.sys_counter.cycles : -1;
+}
+
+static void lift_base_counter(u64 middle, struct tk_readings *readings)
+{
+	tk_readings_add(readings, TKR_CROSS_BASE_COUNTER, lift_cross_counter(tk_base_of(middle)));
+}
+#else
+static void lift_base_counter(u64 middle, struct tk_readings *readings)
+{
+}
+#endif
+
 static void lift_bases(u64 middle, struct tk_readings *readings)
 {
 	u64 cycles = 0;
@@ -241,6 +261,7 @@ static void lift_bases(u64 middle, struct tk_readings *readings)
 
 	tk_readings_add(readings, TKR_CROSS_BASE_REAL,
 			lift_cross_value(tk_base_of(middle), LIFT_DEVICE_BASE));
+	lift_base_counter(middle, readings);
 	tk_readings_add(readings, TKR_CROSS_BASE_NSEC,
 			lift_cross_value(tk_base_nsec_of(middle, lift_khz), LIFT_DEVICE_NSEC));
 	tk_readings_add(readings, TKR_REAL_TO_BASE, converted ? (s64)cycles : -1);

@@ -69,6 +69,11 @@ static void getters(const struct timekeeper *tk, u64 now, struct tk_readings *re
 	add(readings, TKR_KTIME_GET_RAW, raw(tk, now));
 	add(readings, TKR_KTIME_GET_RAW_TS64, raw(tk, now));
 	add(readings, TKR_ENTROPY, tk->sleep.suspended ? 0 : (s64)now);
+	add(readings, TKR_CLOCK_TS64_REAL, real);
+	add(readings, TKR_CLOCK_TS64_MONO, mono);
+	add(readings, TKR_CLOCK_TS64_RAW, raw(tk, now));
+	add(readings, TKR_CLOCK_TS64_AUX, 0);
+	add(readings, TKR_CLOCK_TS64_NO_CLOCK, -NSEC);
 }
 
 static void coarse_of(const struct timekeeper *tk, u64 nsec, const enum tk_reading which[5],
@@ -249,6 +254,7 @@ static void crosses(const struct timekeeper *tk, u64 now, struct tk_readings *re
 	add(readings, TKR_CROSS_NO_CLOCK, -ENODEV);
 	add(readings, TKR_CROSS_AUX, 0);
 	add(readings, TKR_CROSS_BASE_REAL, cross(tk, now, from_base(tk_base_of(middle))));
+	add(readings, TKR_CROSS_BASE_COUNTER, (s64)from_base(tk_base_of(middle)));
 	add(readings, TKR_CROSS_BASE_NSEC,
 	    cross(tk, now,
 		  scaled(tk_base_nsec_of(middle, tk->khz), tk->khz, USEC) + TK_BASE_OFFSET));
