@@ -240,7 +240,7 @@ class TestRecords:
         ticks.write_text("".join(f"{n * 7919 % 2_000_000}\n" for n in range(3000)) + "9")  # the last line ends so
         words = ("scenario=discipline", "clock=virtual", "policy=reference", "phase_by=at-once", "white_ns=10",
                  "seed=3", "hz=250", "duration=16", f"record={host}", f"ticks={ticks}")
-        guest = run_qemu("--accel", "tcg", "--boot", way, *words)
+        guest = run_qemu("--accel", "tcg", "--boot", way, "--timeout", "100", *words)
         assert guest.status == 0, guest.stderr
         kept = tmp_path / "samples"
         sim = subprocess.run([str(built / "tickbench-sim"), "--samples", str(kept), *words], capture_output=True,

@@ -107,8 +107,8 @@ def of_ffevents(text: str, path: Path) -> str:
         pairs = runs[-1].setdefault(_source(fed), [])
         if not pairs or (pair[0] > pairs[-1][0] and pair[1] > pairs[-1][1]):
             pairs.append(pair)
-    each: list[list[tuple[int, int]]] = [pairs for run in runs for pairs in run.values()]
-    longest = max(each, key=len, default=[])
+    each = [pairs for run in runs for pairs in run.values()]
+    longest: list[tuple[int, int]] = max(each, key=len, default=[])
     if len(longest) < 3:
         raise CannotRun(Problem.BAD_RECORD, f"{path} has no three pairs of counter_pre, counter_post and a time")
     return "".join(f"{counter} {time // 10**12}.{time % 10**12:012d}\n" for counter, time in longest)
