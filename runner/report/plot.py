@@ -20,6 +20,7 @@ from runner.report import stability
 from runner.report.names import core_words
 from runner.report.samples import Samples
 
+DPI = 110
 POINTS = 4000  # more than a picture is wide
 LINE, BAND = "#0072B2", "#99C7E0"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -76,7 +77,7 @@ def _scale(error_ns: NDArray[np.float64]) -> tuple[str, float]:
     return ("symlog", max(settled, 1e-3)) if peak > 50 * max(settled, 1e-3) else ("linear", 0.0)
 
 
-def _figure(width: float, height: float) -> Any:
+def _figure(width: float, height: float, layout: str = "constrained") -> Any:
     os.environ["MPLBACKEND"] = "Agg"
     import matplotlib
     from matplotlib.figure import Figure
@@ -85,12 +86,18 @@ def _figure(width: float, height: float) -> Any:
     matplotlib.rcdefaults()
     # The same picture has the same bytes each time: ids in an SVG come from this and not from chance.
     matplotlib.rcParams["svg.hashsalt"] = "tickbench"
-    return Figure(figsize=(width, height), layout="constrained")
+    return Figure(figsize=(width, height), dpi=DPI, layout=layout)
 
 
 def _save(figure: Any, path: Path) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     try:
-        figure.savefig(path, dpi=110)
+        if path.suffix == ".png":
+            # savefig() would draw it twice.
+            FigureCanvasAgg(figure).print_png(path)
+        else:
+            figure.savefig(path)
     except OSError as error:
         raise output_error(error, path) from error
 
@@ -137,6 +144,18 @@ def _mark_disruptions(axes: Any, run: dict[str, Any]) -> None:
                           xytext=(2, -2), textcoords="offset points", rotation=90, va="top", fontsize=6)
 
 
+def _rows(rows: int) -> tuple[Any, Any]:
+    """A figure with two axes a row, the left ones wider. The room for labels is fixed: to measure each label, as
+    matplotlib's layouts do, takes as long as to draw them."""
+    inches = {"left": 0.85, "right": 0.15, "top": 0.3, "bottom": 0.5}
+    width, height, axes_height, gap = 11.0, inches["top"] + inches["bottom"] + 2.2 * rows - 0.6, 1.6, 0.6
+    figure = _figure(width, height, "none")
+    axes = figure.subplots(rows, 2, squeeze=False, gridspec_kw={
+        "width_ratios": [4, 1], "wspace": 0.2, "hspace": gap / axes_height, "left": inches["left"] / width,
+        "right": 1 - inches["right"] / width, "top": 1 - inches["top"] / height, "bottom": inches["bottom"] / height})
+    return figure, axes
+
+
 def draw(records: Sequence[Samples], runs: Sequence[dict[str, Any]], path: Path) -> bool:
     """The picture of runs, a row each; false if there is nothing to draw. runs[i] is of the record with run == i;
     a record without a run is drawn under its own name."""
@@ -144,16 +163,15 @@ def draw(records: Sequence[Samples], runs: Sequence[dict[str, Any]], path: Path)
     traced = [record for record in records if record.traces is not None]
     if not records:
         return False
-    rows = len(records) + len(traced)
-    figure = _figure(11, 0.6 + 2.2 * rows)
+    figure, axes = _rows(len(records) + len(traced))
     from matplotlib import ticker
 
-    axes = figure.subplots(rows, 2, squeeze=False, width_ratios=[4, 1])
     for (left, right), record in zip(axes, records):
         run = runs[record.run] if record.run < len(runs) else None
         least, greatest = _error_line(left, Line("", record.seconds, record.error_ns), LINE, "-")
         scale, threshold = _scale(record.error_ns)
-        right.hist(record.error_ns[len(record.error_ns) // 2:], bins=60, orientation="horizontal", color=LINE)
+        counts, edges = np.histogram(record.error_ns[len(record.error_ns) // 2:], bins=60)
+        right.stairs(counts, edges, orientation="horizontal", color=LINE, fill=True)
         if scale == "symlog":
             left.set_yscale("symlog", linthresh=threshold)
         else:
