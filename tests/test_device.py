@@ -210,9 +210,9 @@ def test_each_wrong_writer_is_found(built: Path, tmp_path: Path, page: Path, cha
     assert claim in said.failed(), said.failed()
 
 
-# How QEMU stands for another hypervisor: no debug exit, no debug console, no monitor. It adds a word as Firecracker does.
-FOREIGN = ("-nodefaults", "-no-reboot", "-M", "q35,accel=tcg", "-m", "512", "-display", "none", "-cpu", "max", "-serial",
-           "stdio")
+# How QEMU stands for another hypervisor: no debug exit, no debug console, no monitor.
+FOREIGN = ("-nodefaults", "-no-reboot", "-M", "q35,accel=tcg", "-m", "512", "-display", "none", "-cpu", "max",
+           "-serial", "stdio")
 
 
 def hypervisor(folder: Path, *boot: str) -> list[str]:

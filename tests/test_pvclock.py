@@ -25,8 +25,8 @@ def tool(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def told(tool: Path, *words: int) -> Fraction:
     """Seconds, exactly."""
-    sec, frac, _ = subprocess.run([str(tool), *map(str, words)], check=True, capture_output=True,
-                               text=True).stdout.split()
+    given = [str(word) for word in words]
+    sec, frac, _ = subprocess.run([str(tool), *given], check=True, capture_output=True, text=True).stdout.split()
     return int(sec) + Fraction(int(frac), 2**64)
 
 
