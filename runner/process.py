@@ -107,8 +107,9 @@ class Job:
     env: Mapping[str, str] | None = None
 
 
-def together(jobs: Sequence[Job]) -> list[tuple[int, str]]:
-    """Runs programs side by side, each as hear() does; their statuses and outputs."""
+def together(jobs: Sequence[Job], meanwhile: Callable[[], None] | None = None) -> list[tuple[int, str]]:
+    """Runs programs side by side, each as hear() does; their statuses and outputs. meanwhile is called while they
+    run."""
     children: list[subprocess.Popen[str]] = []
     try:
         for job in jobs:
@@ -117,6 +118,8 @@ def together(jobs: Sequence[Job]) -> list[tuple[int, str]]:
                     list(job.command), cwd=job.cwd, env=job.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
                     preexec_fn=_die_with(os.getpid(), signal.SIGTERM)))
+        if meanwhile:
+            meanwhile()
         words = [child.communicate()[0] for child in children]
     finally:
         for child in children:

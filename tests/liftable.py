@@ -50,7 +50,7 @@ def build_word() -> Path:
 def lifted(kernel: Kernel, hz: int, *programs: str, arch: str = "um", pps: bool = False,
            smp: bool = False) -> lift.Lifted:
     """The kernel's core in these programs; lifted once for all tests and workers."""
-    variant = Variant(arch, hz, not pps, pps=pps, smp=smp)
+    variant = Variant(arch, hz, True, pps=pps, smp=smp)
     try:
         return lift.lift(kernel.word, variant, build_word(), programs or None)
     except CannotRun as error:

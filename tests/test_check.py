@@ -16,7 +16,7 @@ from conftest import ROOT, plain_environment
 from liftable import AFTER, BEFORE, UM, git, replace
 from runner.errors import CannotRun, Problem, Status
 from runner.lift import detect, lift, trees
-from runner.study import check
+from runner.study import check, series
 
 TICKS = 60_000
 
@@ -125,6 +125,11 @@ def test_a_neighbouring_revision_is_links_and_needs_neither_kbuild_nor_the_other
     assert kbuild[0] == kbuild[1]
     objects = [(each.folder / "wrap_ntp.o").read_bytes() for each in (first, second)]
     assert objects[0] == objects[1]
+    # An object that was made before is known to read the same files: series asks which patches matter.
+    read = [(each.folder / "wrap_ntp.dep").read_text().replace(str(each.tree.path), "").replace("\\\n", " ").split()[1:]
+            for each in (first, second)]
+    assert "/kernel/time/ntp_internal.h" in read[0] and "/kernel/time/ntp_internal.h" in read[1]
+    assert series.compiled_files(first) == series.compiled_files(second)
     last = [(each.folder / f"wrap_{name}.command").read_text().splitlines()[-1]
             for name in ("ntp", "timekeeping") for each in (first, second)]
     assert last[0] == last[1] and last[2] != last[3]

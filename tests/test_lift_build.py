@@ -16,19 +16,42 @@ import pytest
 from conftest import ROOT, plain_environment, processes_of
 from liftable import AFTER, BEFORE, UM, lift_command, refused, replace, simulate
 from runner.errors import Problem
-from runner.lift import detect, kbuild, lift
+from runner.lift import detect, kbuild, lift, link
 from runner.lift.kbuild import Variant
 
 
-def test_after_an_edit_only_its_unit_is_compiled(checkout: Path, scratch: Path) -> None:
-    first = lift.lift(str(checkout), UM, scratch)
+def test_after_an_edit_only_its_unit_is_compiled(
+    checkout: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = ("tickbench-sim", "tickbench-diff", "core_b.o")
+    first = lift.lift(str(checkout), UM, scratch, programs)
     units = {name: (first.folder / f"wrap_{name}.o").stat().st_mtime_ns for name in ("timekeeping", "ntp")}
     replace(checkout / detect.TIMEKEEPING, BEFORE, AFTER)
-    done = lift.lift(str(checkout), UM, scratch)
+    # The commands that make said are enough: it is not called again, which takes longer than they do.
+    monkeypatch.delattr(link.Linker, "_make")
+    meanwhile: list[str] = []
+    done = lift.lift(str(checkout), UM, scratch, programs, lambda: meanwhile.append("while the compiler runs"))
+    assert meanwhile == ["while the compiler runs"]
     simulate(done.folder, "scenario=lock", "duration=1")
     assert (done.folder / "wrap_timekeeping.o").stat().st_mtime_ns > units["timekeeping"]
     assert (done.folder / "wrap_ntp.o").stat().st_mtime_ns == units["ntp"]
     assert re.search(r"kbuild [0-9.]+ s, compile [0-9.]+ s, link [0-9.]+ s$", done.timing())
+
+
+def test_the_commands_that_make_says_serve_other_folders() -> None:
+    """Of two cores, of which one's folder begins as the other's does; a word of make's own is no command."""
+    said = """link.mk:40: update target '/b/lift/x/um/core_b.o' due to: /b/lift/x/um/linux.o
+objcopy --redefine-sym tk_linux=tk_b /b/lift/x/um/linux.o /b/lift/x/um/core_b.o.$$
+Makefile:9: target '/b/other.o' does not exist
+cc -c other.c
+link.mk:60: update target '/b/pair/p/diff' due to: /b/lift/x/um-periodic/core_a.o
+@cc -o /b/pair/p/diff '/b/lift/x/um-periodic/core_a.o' /b/lift/x/um/core_b.o
+"""
+    places = {link.HERE: Path("/b/pair/p"), link.CORE_A: Path("/b/lift/x/um-periodic"),
+              link.CORE_B: Path("/b/lift/x/um")}
+    assert link._traced(said, places) == [
+        link.Step("@b@/core_b.o", ("objcopy --redefine-sym tk_linux=tk_b @b@/linux.o @b@/core_b.o.$$",)),
+        link.Step("@folder@/diff", ("cc -o @folder@/diff '@a@/core_a.o' @b@/core_b.o",))]
 
 
 @pytest.mark.parametrize("arch", ["um", "x86"])

@@ -4,6 +4,7 @@ packaged kernel."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -15,10 +16,10 @@ from runner.errors import CannotRun
 from runner.lift import kbuild, lift
 from runner.lift.detect import NTP
 from runner.lift.kbuild import Variant
-from runner.study import pairs
+from runner.study import bisect, pairs, series
 from variants import Edit, Varied
 
-PPS = Variant("um", 1000, False, pps=True)
+PPS = Variant("um", 1000, True, pps=True)
 CLAIMS = 11
 # A phase is taken for noise at half the jitter.
 HALF_THE_SPIKE: Edit = (NTP, r"(#define\s+PPS_POPCORN\s+)4", r"\g<1>3")
@@ -74,3 +75,33 @@ def test_its_option_lifts_a_periodic_kernel(built: Path) -> None:
     """For a tickless kernel the option does not exist."""
     (image,) = lift.images([NEWEST.word], 1000, "sim", build_path(), print, pps=True)
     assert image.sim.parent.name == "um-1000-periodic-pps"
+
+
+def test_check_judges_a_kernel_with_its_pulses(built: Path) -> None:
+    lifted(NEWEST, 1000, "tickbench-sim", pps=True)
+    done = subprocess.run([str(lift.ROOM / "tickbench"), "check", "--json", "--pps", "--ticks", "1000", "--build",
+                           str(built), NEWEST.word], cwd=lift.ROOM, capture_output=True, text=True, timeout=200)
+    said = json.loads(done.stdout)
+    pulses = [run for run in said["runs"] if run["scenario"] == "pps"]
+    assert done.returncode == 0 and said["native"]["equal"]
+    # And that it has the switches of its release.
+    assert [len([claim for claim in run["claims"] if claim["ok"]]) for run in pulses] == [CLAIMS + 1]
+
+
+def test_a_kernel_with_pulses_is_periodic_wherever_it_is_asked_for() -> None:
+    assert PPS == Variant("um", 1000, False, pps=True) and PPS.name == "um-1000-periodic-pps"
+    assert "CONFIG_HZ_PERIODIC=y\nCONFIG_PPS=y\nCONFIG_NTP_PPS=y" in kbuild.fragment(PPS)
+
+
+@pytest.mark.parametrize("variant", [
+    PPS, Variant("um", 250, True), Variant("x86", 1000, False), Variant("x86", 1000, True, smp=True)],
+    ids=lambda variant: variant.name)
+def test_what_is_lifted_ahead_is_the_variant_that_is_asked_for_later(variant: Variant) -> None:
+    assert lift.asked(lift.parser().parse_args([*variant.options, "7.3"])) == variant
+
+
+def test_series_and_bisect_lift_kernels_with_pulses(tmp_path: Path) -> None:
+    assert series.parser().parse_args(["--pps", "7.2", "four.mbox"]).pps
+    assert "scenario=pps" in series._experiments(PPS)[-1].words
+    assert not any("scenario=pps" in each.words for each in series._experiments(Variant("um", 1000, True)))
+    assert bisect.parser().parse_args(["--pps", "--bad", "HEAD", "--good", "v1", "--claim", "pps"]).pps

@@ -72,7 +72,8 @@ def _compare(wanted: plan.Plan, given: options.argparse.Namespace, results: Resu
 
     for word in wanted.linux:
         with Work(stderr(), "comparison", None, unit="programs") as work:
-            found = check.beside(word, Variant("um", plan.hz(wanted), not given.periodic), given.build, work)
+            found = check.beside(word, Variant("um", plan.hz(wanted), not given.periodic, pps=given.pps),
+                                 given.build, work)
         results.comparisons += found.documents()
         results.details += [line for each in found.comparisons if each.differs
                             for line in (f"{found.lifted.tree.name()}, beside {each.words()}", *each.details())]

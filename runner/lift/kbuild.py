@@ -39,7 +39,11 @@ class Variant:
     tickless: bool
     toolchain: Toolchain = Toolchain()  # of our units; kbuild uses the tree's own
     smp: bool = False  # CONFIG_SMP
-    pps: bool = False  # CONFIG_NTP_PPS, which a kernel that is tickless cannot have
+    pps: bool = False  # CONFIG_NTP_PPS: a kernel that has it is periodic, whatever tickless says
+
+    def __post_init__(self) -> None:
+        if self.pps:
+            object.__setattr__(self, "tickless", False)
 
     @property
     def configured_hz(self) -> int:
@@ -49,6 +53,12 @@ class Variant:
     def name(self) -> str:
         return (f"{self.arch}-{self.hz}" + ("" if self.tickless else "-periodic") + ("-smp" if self.smp else "")
                 + ("-pps" if self.pps else "") + self.toolchain.suffix)
+
+    @property
+    def options(self) -> list[str]:
+        """Those of `tickbench lift` that ask for it, for the tree's own compiler."""
+        chosen = {"--periodic": not self.tickless and not self.pps, "--smp": self.smp, "--pps": self.pps}
+        return ["--arch", self.arch, "--hz", str(self.hz), *(name for name, asked in chosen.items() if asked)]
 
     @property
     def kbuild_name(self) -> str:

@@ -129,8 +129,10 @@ def _flags(tree: trees.Tree, variant: Variant, folder: Path) -> tuple[list[str],
     return [*first, "-I", str(folder / "include")], [*extra, "-include", str(folder / "hz.h")]
 
 
-def lift(word: str, variant: Variant, build: Path, programs: Sequence[str] | None = None) -> Lifted:
-    """Lifts the tree that a word names; programs are those of its arch unless told otherwise."""
+def lift(word: str, variant: Variant, build: Path, programs: Sequence[str] | None = None,
+         meanwhile: Callable[[], None] | None = None) -> Lifted:
+    """Lifts the tree that a word names; programs are those of its arch unless told otherwise. meanwhile is called
+    while the compiler runs, at least once, if the lift gets so far."""
     if variant.hz not in kbuild.HZ_CHOICES:
         choices = ", ".join(str(hz) for hz in kbuild.HZ_CHOICES)
         raise CannotRun(Problem.USAGE,
@@ -150,10 +152,10 @@ def lift(word: str, variant: Variant, build: Path, programs: Sequence[str] | Non
                 tree = trees.resolve(word, lifts.resolve())
         with alone(lifts / tree.folder):
             try:
-                return _lift(tree, variant, build, programs, watch)
+                return _lift(tree, variant, build, programs, watch, meanwhile)
             except Crossed:
                 trees.complete(tree)
-                return _lift(tree, variant, build, programs, watch)
+                return _lift(tree, variant, build, programs, watch, meanwhile)
     except OSError as error:
         raise output_error(error, error.filename or build) from error
 
@@ -177,7 +179,7 @@ def _prepare(tree: trees.Tree, variant: Variant, lifts: Path, digests: Digests) 
 
 
 def _lift(tree: trees.Tree, variant: Variant, build: Path, programs: Sequence[str] | None,
-          watch: _Stopwatch) -> Lifted:
+          watch: _Stopwatch, meanwhile: Callable[[], None] | None) -> Lifted:
     lifts = (build / "lift").resolve()
     folder = build / "lift" / tree.folder / variant.name
     digests = Digests(tree.path, lifts / tree.folder / "digests.json")
@@ -190,7 +192,8 @@ def _lift(tree: trees.Tree, variant: Variant, build: Path, programs: Sequence[st
         _write(folder / "lift_has.h", stage.header())
         _write(folder / "lift_identity.h", identity(tree, variant, stage))
         place = Place(ready, folder.resolve(), lifts / "units" / variant.name, digests, variant.toolchain)
-        warnings = compile_units(place, tree.label, *_flags(tree, variant, folder.resolve()), linker.objects())
+        warnings = compile_units(place, tree.label, *_flags(tree, variant, folder.resolve()), linker.objects(),
+                                 meanwhile)
         digests.save()
     with watch("link"):
         linker.link()
@@ -201,7 +204,7 @@ def images(words: Sequence[str], hz: int, vehicle: str, build: Path, say: Callab
            tickless: bool = True, smp: bool = False, pps: bool = False) -> list[Image]:
     """The programs of each tree's core, for one vehicle (guest or sim). Labels are fit for file names
     and differ; a tree that two words name is there once."""
-    variant = Variant("um" if vehicle == "sim" else "x86", hz, tickless and not pps, smp=smp, pps=pps)
+    variant = Variant("um" if vehicle == "sim" else "x86", hz, tickless, smp=smp, pps=pps)
     found: dict[str, Lifted] = {}
     for word in words:
         done = lift(word, variant, build)
@@ -223,19 +226,29 @@ def simulators(words: Sequence[str], build: Path) -> list[tuple[str, Path]]:
     return [(each.tree.name(), each.folder / "tickbench-sim") for each in done]
 
 
+def parser() -> options.Parser:
+    """The options."""
+    made = options.Parser("lift", "Builds the timekeeping core of a Linux tree, and links the programs with it.")
+    made.add_argument("linux", help="PATH, PATH@REV or a release (7.3); several joined by commas")
+    made.add_argument("--arch", choices=sorted(kbuild.KBUILD_ARCH), default="um",
+                      help="um: for the host process; x86: for the guest (default %(default)s)")
+    made.add_argument("--hz", type=int, default=1000, help="(default %(default)s)")
+    made.add_argument("--periodic", action="store_true", help="configure without NO_HZ")
+    made.add_argument("--smp", action="store_true", help=options.SMP)
+    made.add_argument("--pps", action="store_true", help=options.PPS)
+    made.add_argument("--build", type=Path, default=BUILD, help="(default %(default)s)")
+    made.add_argument("--object", action="store_true", help="link no program, only linux.o")
+    return made
+
+
+def asked(given: options.argparse.Namespace) -> Variant:
+    """The variant that the options ask for."""
+    return Variant(given.arch, given.hz, not given.periodic, smp=given.smp, pps=given.pps)
+
+
 def main(arguments: Sequence[str]) -> int:
-    parser = options.Parser("lift", "Builds the timekeeping core of a Linux tree, and links the programs with it.")
-    parser.add_argument("linux", help="PATH, PATH@REV or a release (7.3); several joined by commas")
-    parser.add_argument("--arch", choices=sorted(kbuild.KBUILD_ARCH), default="um",
-                        help="um: for the host process; x86: for the guest (default %(default)s)")
-    parser.add_argument("--hz", type=int, default=1000, help="(default %(default)s)")
-    parser.add_argument("--periodic", action="store_true", help="configure without NO_HZ")
-    parser.add_argument("--smp", action="store_true", help=options.SMP)
-    parser.add_argument("--pps", action="store_true", help=options.PPS)
-    parser.add_argument("--build", type=Path, default=BUILD, help="(default %(default)s)")
-    parser.add_argument("--object", action="store_true", help="link no program, only linux.o")
-    given = parser.parse_args(arguments)
-    variant = Variant(given.arch, given.hz, not (given.periodic or given.pps), smp=given.smp, pps=given.pps)
+    given = parser().parse_args(arguments)
+    variant = asked(given)
     for word in trees.words(given.linux):
         done = lift(word, variant, given.build, () if given.object else None)
         sys.stderr.write(done.warnings)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Links a lifted core into programs. The rules are the Makefile's. make is asked once how it would make each file
-of a lifted core's folder; as long as no source of this project changes, the same commands serve every folder, and
-only those run whose inputs are newer. If anything is amiss, make itself does it, and says why it cannot.
+"""Links a lifted core, or two cores, into programs. The rules are the Makefile's. make is asked once how it would make
+each file; as long as no source of this project changes, the same commands serve every folder, and only those run whose
+inputs are newer. If anything is amiss, make itself does it, and says why it cannot.
 
-The commands: lifts/recipes/PROGRAMS.json."""
+The commands: lifts/recipes/PROGRAMS.json, with marks such as @folder@ for the folders."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from runner.lift import kbuild
 from runner.lift.digests import of_text
 from runner.lift.units import ROOM, WRAPPERS
 
-HERE = "@folder@"
+HERE, CORE_A, CORE_B = "@folder@", "@a@", "@b@"
 # Folders that hold no source of a program.
 ELSEWHERE = {"build", "tests", "docs", "runner", "lint", "fuzz", "__pycache__"}
 SUFFIXES = (".c", ".h", ".mk", ".ld", ".asm", ".S")
@@ -54,7 +54,14 @@ class Step:
     lines: tuple[str, ...]
 
 
-def _traced(said: str, folder: str) -> list[Step]:
+def _marked(line: str, places: Mapping[str, Path]) -> str:
+    """A line with marks in place of the folders, of which none is part of another."""
+    for mark, folder in places.items():
+        line = re.sub(rf"{re.escape(str(folder))}(?=[/\s'\"]|$)", mark, line)
+    return line
+
+
+def _traced(said: str, places: Mapping[str, Path]) -> list[Step]:
     """The steps in what `make -n --trace` prints."""
     steps: list[tuple[str, list[str]]] = []
     for line in said.replace("\\\n", " ").splitlines():
@@ -63,16 +70,24 @@ def _traced(said: str, folder: str) -> list[Step]:
             steps.append((found.group(1), []))
         elif steps and line.strip():
             steps[-1][1].append(line.strip().lstrip("@"))
-    return [Step(target.replace(folder, HERE), tuple(line.replace(folder, HERE) for line in lines))
-            for target, lines in steps if target.startswith(f"{folder}/") and lines]
+    marked = [Step(_marked(target, places), tuple(_marked(line, places) for line in lines))
+              for target, lines in steps if lines]
+    return [step for step in marked if step.target.startswith(tuple(f"{mark}/" for mark in places))]
 
 
 class Linker:
     """Makes programs in one folder. CannotRun if a program cannot be linked."""
 
     def __init__(self, build: Path, folder: Path, programs: Sequence[str], label: str) -> None:
-        self.build, self.folder, self.programs, self.label = build, folder, programs, label
-        self.recipe = build / "lift/recipes" / f"{'+'.join(sorted(programs))}.json"
+        self.build, self.label = build, label
+        self.places: Mapping[str, Path] = {HERE: folder}
+        self.targets = [f"{HERE}/{name}" for name in programs]
+        self.newer = [f"{HERE}/{name}" for name in MADE_BEFORE]
+        self.variables: Sequence[str] = ()
+        self._start("+".join(sorted(programs)))
+
+    def _start(self, name: str) -> None:
+        self.recipe = self.build / "lift/recipes" / f"{name}.json"
         self.sources = _sources()
         self.steps = self._read()
 
@@ -86,12 +101,17 @@ class Linker:
             pass
         return []
 
+    def _placed(self, line: str) -> str:
+        for mark, folder in self.places.items():
+            line = line.replace(mark, str(folder))
+        return line
+
     def _lines(self, step: Step) -> list[str]:
-        return [line.replace(HERE, str(self.folder)) for line in step.lines]
+        return [self._placed(line) for line in step.lines]
 
     def _stale(self, step: Step) -> bool:
         """Whether one of the files that a step's commands name is newer than its target."""
-        target = ROOM / step.target.replace(HERE, str(self.folder))
+        target = ROOM / self._placed(step.target)
         words = {word for line in self._lines(step) for word in shlex.split(line) if "=" not in word}
         try:
             made = target.stat().st_mtime_ns
@@ -126,7 +146,7 @@ class Linker:
         if any(self._stale(step) for step in self.steps if self._is_object(step)):
             return False
         # Whether a program is stale is known once its objects are made: also one that was asked for by name.
-        programs = {f"{HERE}/{name}" for name in self.programs if not name.endswith(".o")}
+        programs = {name for name in self.targets if not name.endswith(".o")}
         for step in steps:
             if step.target not in programs and self._stale(step) and self._failed([step]):
                 return False
@@ -134,12 +154,12 @@ class Linker:
 
     def _failed(self, steps: Sequence[Step]) -> bool:
         for step in steps:
-            (ROOM / step.target.replace(HERE, str(self.folder))).unlink(missing_ok=True)
+            (ROOM / self._placed(step.target)).unlink(missing_ok=True)
         return any(status for status, _ in process.together([self._job(step) for step in steps]))
 
     def _goal(self, *words: str) -> list[str]:
         return ["make", "--no-print-directory", "-C", str(ROOM), f"BUILD={self.build}", *words,
-                *(str(self.folder / name) for name in self.programs)]
+                *(self._placed(word) for word in (*self.variables, *self.targets))]
 
     def _make(self) -> None:
         status, said = process.hear([*self._goal("-s", f"-j{os.cpu_count() or 1}")], env=kbuild.environment())
@@ -151,10 +171,10 @@ class Linker:
             raise CannotRun(Problem.LIFT, f"{self.label} does not link", said)
 
     def _learn(self) -> None:
-        """Asks make for the commands of all that depends on what a lift changes."""
-        newer = [word for name in MADE_BEFORE for word in ("-W", str(self.folder / name))]
-        status, said = process.hear([*self._goal("-n", "--trace"), *newer], env=kbuild.environment())
-        steps = _traced(said, str(self.folder))
+        """Asks make for the commands of all that depends on what a lift changes; without what it says of the rest."""
+        newer = [word for name in self.newer for word in ("-W", self._placed(name))]
+        status, said = process.hear([*self._goal("-s", "-n", "--trace"), *newer], env=kbuild.environment())
+        steps = _traced(said, self.places)
         if status or not steps:
             return
         try:
@@ -165,3 +185,22 @@ class Linker:
             new.rename(self.recipe)
         except OSError:
             pass  # the next lift asks again
+
+
+class PairLinker(Linker):
+    """Makes the program of two cores, which lie in folders of their own: each lifted, or native."""
+
+    def __init__(self, build: Path, folder: Path, cores: Sequence[tuple[Path, bool]], program: str, label: str) -> None:
+        (a, a_lifted), (b, b_lifted) = cores
+        self.build, self.label = build, label
+        self.places = {HERE: folder, CORE_A: a, CORE_B: b}
+        self.targets = [f"{HERE}/{program}"]
+        self.newer = [f"{mark}/linux.o" for mark, lifted in ((CORE_A, a_lifted), (CORE_B, b_lifted)) if lifted]
+        self.variables = (f"PAIR={HERE}", f"PAIR_A={CORE_A}", f"PAIR_B={CORE_B}")
+        kinds = "-".join("lifted" if lifted else "native" for lifted in (a_lifted, b_lifted))
+        self._start(f"pair-{kinds}")
+
+    def _learn(self) -> None:
+        # Which of the two a command means can be told if they differ.
+        if self.places[CORE_A] != self.places[CORE_B] and self.newer:
+            super()._learn()

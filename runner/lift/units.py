@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,11 +108,18 @@ class Unit:
                 if not there:
                     self.target.unlink(missing_ok=True)
                     shutil.copyfile(self.shelf / made.object, self.target)
+                    self._list(made)
                     self.record.write_text(self._recorded(made))
             except OSError:
                 continue
             return made
         return None
+
+    def _list(self, made: Made) -> None:
+        """Writes what the object was made of as the compiler does, for whoever asks what a lift reads."""
+        places = {"@": f"{self.place.folder}/", "/": ""}
+        names = [places.get(name[0], f"{self.place.prepared.tree}/") + name.removeprefix("@") for name in made.contents]
+        self.target.with_suffix(".dep").write_text(" \\\n ".join([f"{self.target.name}:", *names]) + "\n")
 
     def _contents(self, since_ns: int) -> dict[str, str] | None:
         """What the compiler read, by content; None if a file was written meanwhile. kbuild's own headers are
@@ -158,10 +165,10 @@ class Unit:
 
 
 def compile_units(place: Place, label: str, first: Sequence[str], extra: Sequence[str],
-                  beside: Sequence[process.Job] = ()) -> str:
+                  beside: Sequence[process.Job] = (), meanwhile: Callable[[], None] | None = None) -> str:
     """Makes the wrappers' objects in the folder, with flags before and after kbuild's own, and runs
-    other programs beside them; the compiler's warnings. CannotRun with its words if a unit does not compile;
-    Crossed if the tree must be whole."""
+    other programs and a function beside them; the compiler's warnings. CannotRun with its words if a unit does not
+    compile; Crossed if the tree must be whole."""
     units = [Unit(name, place, first, extra) for name in WRAPPERS]
     taken = [unit.take() for unit in units]
     missing = [unit for unit, made in zip(units, taken) if not made]
@@ -170,7 +177,7 @@ def compile_units(place: Place, label: str, first: Sequence[str], extra: Sequenc
         unit.target.unlink(missing_ok=True)
     since = time.time_ns()
     jobs = [process.Job(unit.command, place.prepared.out, kbuild.environment()) for unit in missing]
-    done = process.together([*jobs, *beside])
+    done = process.together([*jobs, *beside], meanwhile)
     words = "".join(said for _, said in done[:len(missing)])
     if any(status for status, _ in done[:len(missing)]):
         if re.search(r"^\S*/tk/linux/wrap_\w+\.[ch]:[0-9:]+ (fatal )?error:", words, re.MULTILINE):

@@ -11,13 +11,14 @@ from pathlib import Path
 
 from runner import process
 from runner.lift import lift
+from runner.lift.kbuild import Variant
 
 
 class Ahead:
-    """A context: lifts into host processes, each in a process of its own. Words are as in runner/lift/trees.py."""
+    """A context: lifts for a variant, each in a process of its own. Words are as in runner/lift/trees.py."""
 
-    def __init__(self, hz: int, build: Path) -> None:
-        self._command = [sys.executable, "-IS", str(lift.ROOM / "tickbench"), "lift", "--arch", "um", "--hz", str(hz),
+    def __init__(self, variant: Variant, build: Path) -> None:
+        self._command = [sys.executable, "-IS", str(lift.ROOM / "tickbench"), "lift", *variant.options,
                          "--build", str(build.resolve())]
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 

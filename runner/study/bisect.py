@@ -65,8 +65,9 @@ class Found:
 class Judge:
     """What decides over a core: claims over metrics of scenarios, or equality with another core."""
 
-    def __init__(self, claims: Sequence[Claim], same_as: str, group: Sequence[str], hz: int, build: Path) -> None:
-        self.claims, self.same_as, self.hz, self.build = claims, same_as, hz, build
+    def __init__(self, claims: Sequence[Claim], same_as: str, group: Sequence[str], variant: Variant, build: Path,
+                 ) -> None:
+        self.claims, self.same_as, self.variant, self.build = claims, same_as, variant, build
         self._group = group
 
     @property
@@ -78,21 +79,20 @@ class Judge:
     def measure(self, program: Path, core: Sequence[str]) -> tuple[bool, tuple[str, ...]]:
         """Whether all claims hold for a core in a host process, and the figure of each."""
         names = list(dict.fromkeys(claim.scenario for claim in self.claims))
-        groups = [(f"scenario={name}", *self._group, *core, f"hz={self.hz}") for name in names]
+        groups = [(f"scenario={name}", *self._group, *core, f"hz={self.variant.hz}") for name in names]
         runs = {run["scenario"]: run for run in simulate.runs(program, plan.words(groups))}
         measured: list[Measured] = [claim.judge(runs[claim.scenario]) for claim in self.claims]
         return all(each.holds for each in measured), tuple(each.words for each in measured)
 
     def tree(self, word: str) -> tuple[bool, tuple[str, ...]]:
         """The same for the tree that a word names; CannotRun if it cannot be lifted."""
-        variant = Variant("um", self.hz, True)
         if self.same_as:
             from runner.study import pairs
 
-            result = pairs.compare(pairs.of(self.same_as, word, variant, self.build), SAME_TICKS)
+            result = pairs.compare(pairs.of(self.same_as, word, self.variant, self.build), SAME_TICKS)
             different = ", ".join(each.name for each in result.different)
             return not result.differs, (f"differs in {different}" if result.differs else "equal",)
-        done = lift.lift(word, variant, self.build, ("tickbench-sim",))
+        done = lift.lift(word, self.variant, self.build, ("tickbench-sim",))
         return self.measure(done.folder / "tickbench-sim", ("core=linux", "expect=any"))
 
 
@@ -200,9 +200,9 @@ def judging(repository: Repository, judge: Judge, store: Store, build: Path) -> 
     yield one
 
 
-def touched(word: str, hz: int, build: Path) -> list[str]:
+def touched(word: str, variant: Variant, build: Path) -> list[str]:
     """The files of a tree that its lift compiles, relative to the tree."""
-    done = lift.lift(word, Variant("um", hz, True), build, ())
+    done = lift.lift(word, variant, build, ())
     folder = build / "lift" / done.tree.folder / "kbuild" / done.variant.kbuild_name
     return kbuild.sources(folder, done.tree.path)
 
@@ -279,6 +279,7 @@ def parser() -> options.Parser:
     add("--first-fixed", action="store_true", help="find the commit that mended it: --good is the newer one")
     add("--all", action="store_true", help="judge also commits that touch nothing which the lift compiles")
     add("--hz", type=int, default=1000, help="(default %(default)s)")
+    add("--pps", action="store_true", help=options.PPS)
     add("--json", action="store_true", help="print the result as JSON, and nothing else")
     add("--build", type=Path, default=BUILD, help="(default %(default)s)")
     return made
@@ -292,7 +293,7 @@ def main(arguments: Sequence[str]) -> int:
     if any("=" not in word for word in given.words):
         raise CannotRun(Problem.USAGE, f"{' '.join(given.words)} is not name=value")
     claims = [parse_claim(text, table) for text in given.claim]
-    judge = Judge(claims, given.same_as, given.words, given.hz, given.build)
+    judge = Judge(claims, given.same_as, given.words, Variant("um", given.hz, True, pps=given.pps), given.build)
     say = Console(stderr=given.json, highlight=False, soft_wrap=True)
     if given.switches:
         return _switches(given, judge, say)
@@ -303,7 +304,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _tree(given: Any, judge: Judge, console: Console) -> int:
     tree = given.tree.expanduser().resolve()
-    key = key_of(str(tree), judge.title, " ".join(given.words), str(given.hz), _own_sha(given.build))
+    key = key_of(str(tree), judge.title, " ".join(given.words), judge.variant.name, _own_sha(given.build))
     store = Store(given.build, "bisect", key)
     repository = Repository(tree, store.path.parent / "repository")
     bad, good = repository.commit(given.bad), repository.commit(given.good)
@@ -319,7 +320,7 @@ def _tree(given: Any, judge: Judge, console: Console) -> int:
         spent.extend([] if judged.kept else [judged.seconds])
         console.print(_line(judged, left, spent, fixed), markup=False)
 
-    with judging(repository, judge, store, given.build) as one, Ahead(given.hz, given.build) as ahead:
+    with judging(repository, judge, store, given.build) as one, Ahead(judge.variant, given.build) as ahead:
         ahead.want([repository.word(newer)])
         ends = []
         for commit, wanted in ((older, fixed is False), (newer, fixed)):
@@ -331,7 +332,7 @@ def _tree(given: Any, judge: Judge, console: Console) -> int:
                 raise CannotRun(Problem.USAGE, f"the claim \"{judge.title}\" {_wrong_end(judged)} at {commit[:12]}"
                                                f" ({', '.join(judged.figures)}), so there is nothing to find")
         paths = [] if given.all else sorted({*TOUCHING, *(
-            path for commit in (older, newer) for path in touched(f"{tree}@{commit}", given.hz, given.build))})
+            path for commit in (older, newer) for path in touched(f"{tree}@{commit}", judge.variant, given.build))})
         total = repository.count(newer, older, paths)
         if not total:
             raise CannotRun(Problem.USAGE, "no commit between the two touches what the lift compiles; --all judges the"

@@ -256,12 +256,12 @@ def _pair_tasks(name: str, pair: pairs.Pair, ticks: int, seed: int) -> list[Task
 SECOND_CPU = ("smp", "duration=0.5")
 
 
-def _scenario_tasks(build: Path, program: Path, hz: int) -> list[Task]:
+def _scenario_tasks(build: Path, program: Path, variant: Variant) -> list[Task]:
     """The longest first, so that the processors end together."""
     found = [each for each in scenarios.read(build).by_name.values() if each.by_default]
     found.sort(key=lambda each: -each.virtual_s)
-    asked = [*((each.name,) for each in found), SECOND_CPU]
-    return [Task("scenario", (str(program), "core=linux", f"hz={hz}", f"scenario={name}", *rest))
+    asked = [*((each.name,) for each in found), *([("pps",)] if variant.pps else []), SECOND_CPU]
+    return [Task("scenario", (str(program), "core=linux", f"hz={variant.hz}", f"scenario={name}", *rest))
             for name, *rest in asked]
 
 
@@ -321,31 +321,54 @@ def _edited(word: str) -> tuple[Path, Edit] | None:
     return (path.resolve(), edit) if edit else None
 
 
-def _with_head(edited: tuple[Path, Edit] | None, tree: pairs.Side, variant: Variant, build: Path,
-               ) -> tuple[pairs.Pair | None, str]:
-    """HEAD and the edited tree in one program; None, and why, if HEAD cannot be lifted."""
-    if not edited:
-        return None, ""
-    try:
-        kept = lift.lift(f"{edited[0]}@HEAD", variant, build, ("core_a.o",))
-        return pairs.link(pairs.Side(words.Core("HEAD", False), "HEAD", kept.folder, kept), tree, variant.hz, build), ""
-    except CannotRun as error:
-        return None, error.sentence
+class Head:
+    """What was edited in the checkout that a word names, and its HEAD's core beside the edited one's."""
+
+    def __init__(self, word: str, variant: Variant, build: Path) -> None:
+        self._word, self._variant, self._build = word, variant, build
+        self.edited: tuple[Path, Edit] | None = None
+        self.reason = ""  # why HEAD cannot be lifted
+        self._lifted: lift.Lifted | None = None
+        self._ready = False
+
+    def prepare(self) -> None:
+        """Looks what was edited, and lifts HEAD; for the time that the edited tree's compiler takes."""
+        if self._ready:
+            return
+        self._ready = True
+        self.edited = _edited(self._word)
+        if not self.edited:
+            return
+        try:
+            self._lifted = lift.lift(f"{self.edited[0]}@HEAD", self._variant, self._build, ("core_a.o",))
+        except CannotRun as error:
+            self.reason = error.sentence
+
+    def beside(self, tree: pairs.Side) -> pairs.Pair | None:
+        """HEAD and the edited tree in one program; None, and a reason, if that cannot be."""
+        if not self._lifted:
+            return None
+        side = pairs.Side(words.Core("HEAD", False), "HEAD", self._lifted.folder, self._lifted)
+        try:
+            return pairs.link(side, tree, self._variant.hz, self._build)
+        except CannotRun as error:
+            self.reason = error.sentence
+            return None
 
 
 def beside(word: str, variant: Variant, build: Path, work: Work, ticks: int = 1_000_000, seed: int = 1) -> Beside:
     """A tree's core beside the native one at its stage and, after an edit, its own HEAD; without scenarios."""
     work.say(f"lift {word}")
-    done = lift.lift(word, variant, build, (differ.PROGRAM, "core_b.o"))
+    kept = Head(word, variant, build)
+    done = lift.lift(word, variant, build, (differ.PROGRAM, "core_b.o"), kept.prepare)
     native = _native(word, done, build)
-    edited = _edited(word)
-    head, reason = _with_head(edited, native.b, variant, build)
+    head = kept.beside(native.b)
     tasks = [task for name, pair in (("native", native), ("HEAD", head)) if pair
              for task in _pair_tasks(name, pair, ticks, seed)]
     results = run_tasks(tasks, os.cpu_count() or 1, work)
     return Beside(done, _comparison("native", native, seed, results),
                   _comparison("HEAD", head, seed, results) if head else
-                  Comparison("HEAD", None, reason) if edited else None)
+                  Comparison("HEAD", None, kept.reason) if kept.edited else None)
 
 
 def check(word: str, variant: Variant, build: Path, ticks: int, seed: int, jobs: int, work: Work) -> Verdict:
@@ -359,18 +382,16 @@ def check(word: str, variant: Variant, build: Path, ticks: int, seed: int, jobs:
         return now
 
     work.say("lift")
-    done = lift.lift(word, variant, build, (SIM, differ.PROGRAM, "core_b.o"))
+    kept = Head(word, variant, build)
+    done = lift.lift(word, variant, build, (SIM, differ.PROGRAM, "core_b.o"), kept.prepare)
     at = lap("lift", began)
     native = _native(word, done, build)
-    edited = _edited(word)
-    edit = edited[1] if edited else None
-    if edited:
-        work.say("lift HEAD")
-    head, reason = _with_head(edited, native.b, variant, build)
-    if edited:
+    head = kept.beside(native.b)
+    edit = kept.edited[1] if kept.edited else None
+    if edit:
         at = lap("HEAD", at)
     program = done.folder / SIM
-    tasks = _scenario_tasks(build, program, variant.hz)
+    tasks = _scenario_tasks(build, program, variant)
     order = list(scenarios.read(build).by_name)
     for name, pair in (("native", native), ("HEAD", head)):
         if pair:
@@ -379,7 +400,8 @@ def check(word: str, variant: Variant, build: Path, ticks: int, seed: int, jobs:
     runs = _runs(program, results, order)
     at = lap("run", at)
     beside = _comparison("native", native, seed, results)
-    compared = _comparison("HEAD", head, seed, results) if head else Comparison("HEAD", None, reason) if edit else None
+    compared = _comparison("HEAD", head, seed, results) if head else (
+        Comparison("HEAD", None, kept.reason) if edit else None)
     lap("compare", at)
     return Verdict(done.tree.name(), variant.hz, runs, beside, compared, edit, time.monotonic() - began, timing)
 
@@ -394,6 +416,7 @@ def parse(arguments: Sequence[str]) -> options.argparse.Namespace:
                         help="programs at a time (default: one a processor)")
     parser.add_argument("--hz", type=int, default=1000, help="(default %(default)s)")
     parser.add_argument("--periodic", action="store_true", help=options.PERIODIC)
+    parser.add_argument("--pps", action="store_true", help=options.PPS)
     parser.add_argument("--json", action="store_true", help="print one JSON object, and nothing else, on stdout")
     parser.add_argument("--build", type=Path, default=BUILD, help="(default %(default)s)")
     return parser.parse_args(arguments)
@@ -404,8 +427,8 @@ def main(arguments: Sequence[str]) -> int:
     if len(trees.words(given.tree)) != 1:
         raise CannotRun(Problem.USAGE, f"check judges one tree, and \"{given.tree}\" names several")
     with Work(stderr(), "check", None, unit="programs") as work:
-        verdict = check(given.tree, Variant("um", given.hz, not given.periodic), given.build, given.ticks, given.seed,
-                        given.jobs, work)
+        verdict = check(given.tree, Variant("um", given.hz, not given.periodic, pps=given.pps), given.build,
+                        given.ticks, given.seed, given.jobs, work)
     if given.json:
         print(json.dumps(verdict.document(), indent=1))
     else:

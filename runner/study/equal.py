@@ -131,7 +131,7 @@ def pair_of(given: argparse.Namespace) -> Pair:
     """Lifts and links what the options name."""
     sides = []
     for word, cc, cflags in ((given.a, given.cc_a, given.cflags_a), (given.b, given.cc_b, given.cflags_b)):
-        variant = Variant("um", given.hz, not (given.periodic or given.pps), Toolchain(cc, tuple(shlex.split(cflags))),
+        variant = Variant("um", given.hz, not given.periodic, Toolchain(cc, tuple(shlex.split(cflags))),
                           pps=given.pps)
         sides.append(pairs.side(words.parse(word), variant, given.build))
     return pairs.link(sides[0], sides[1], given.hz, given.build)

@@ -51,6 +51,8 @@ DEFAULT = (
     Experiment("sleep", ("scenario=sleep",), (FAILED,)),
     Experiment("aux", ("scenario=aux",), (FAILED,)),
 )
+# Of a kernel that is lifted with CONFIG_NTP_PPS.
+PULSES = Experiment("pps", ("scenario=pps",), (FAILED,))
 
 
 def measure(program: Path, experiments: Sequence[Experiment], core: Sequence[str] = ("core=linux", "expect=any"),

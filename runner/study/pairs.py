@@ -17,10 +17,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner import process
 from runner.errors import CannotRun, Problem
-from runner.lift import kbuild, lift, words
+from runner.lift import lift, words
 from runner.lift.kbuild import Variant
+from runner.lift.link import PairLinker
 from runner.study import differ
 from runner.study.differ import Field, Outcome
 from runner.study.shrink import shrink
@@ -120,13 +120,9 @@ def link(a: Side, b: Side, hz: int, build: Path) -> Pair:
         build = build.resolve()
     folder = build / "pair" / f"{_key(a)}--{_key(b)}"
     program = folder / differ.PROGRAM
+    cores = [(each.folder, each.lifted is not None) for each in (a, b)]
     with lift.alone(folder):
-        status, said = process.hear(
-            ["make", "-s", "--no-print-directory", f"-j{os.cpu_count() or 1}", "-C", str(lift.ROOM),
-             f"BUILD={build}", f"PAIR={folder}", f"PAIR_A={a.folder}", f"PAIR_B={b.folder}", str(program)],
-            env=kbuild.environment())
-    if status:
-        raise CannotRun(Problem.LIFT, f"{a.label} and {b.label} do not link into one program", said)
+        PairLinker(build, folder, cores, differ.PROGRAM, f"the program of {a.label} and {b.label}").link()
     options: list[str] = []
     for letter, each in zip("ab", (a, b)):
         if each.core.switches is not None:

@@ -278,7 +278,7 @@ def study(bench: Bench, base: str, name: str, steps: Sequence[Step], quiet: bool
     with ExitStack() as stack:
         work = None if quiet else stack.enter_context(
             progress.Work(progress.stderr(), "series", len(steps) + 1, unit="revisions"))
-        walk = Walk(bench, base, stack.enter_context(Ahead(bench.variant.hz, bench.build)))
+        walk = Walk(bench, base, stack.enter_context(Ahead(bench.variant, bench.build)))
         if work:
             work.say(name)
         rows.append(walk.first(name))
@@ -299,6 +299,7 @@ def parser() -> options.Parser:
         help="an mbox from b4 or lore, a folder, or REV..REV (of BASE's tree, or TREE@REV..REV)")
     add("--alone", action="store_true", help="also the base with each patch alone, and with all but each")
     add("--hz", type=int, default=1000, help="(default %(default)s)")
+    add("--pps", action="store_true", help=options.PPS)
     add("--ticks", type=options.positive, default=250_000,
         help="random ticks over which a row is compared with the one before (default %(default)s)")
     add("--json", action="store_true", help="print report.json on stdout, and no table")
@@ -307,8 +308,9 @@ def parser() -> options.Parser:
     return made
 
 
-def _experiments(hz: int) -> tuple[judge.Experiment, ...]:
-    return tuple(judge.Experiment(each.name, (*each.words, f"hz={hz}"), each.metrics) for each in judge.DEFAULT)
+def _experiments(variant: Variant) -> tuple[judge.Experiment, ...]:
+    chosen = (*judge.DEFAULT, judge.PULSES) if variant.pps else judge.DEFAULT
+    return tuple(judge.Experiment(each.name, (*each.words, f"hz={variant.hz}"), each.metrics) for each in chosen)
 
 
 def main(arguments: Sequence[str]) -> Status:
@@ -321,11 +323,12 @@ def main(arguments: Sequence[str]) -> Status:
     tree = Path(given.base.rpartition("@")[0] or given.base).expanduser()
     tree = tree if tree.is_dir() else Path(given.base).expanduser()
     series = patches.read(given.patches, tree if tree.is_dir() else None)
-    experiments = _experiments(given.hz)
+    variant = Variant("um", given.hz, True, pps=given.pps)
+    experiments = _experiments(variant)
     with output.prepared(folder), lift.alone(build / "work/series"):
         repository, base, name, source = base_repository(given.base, series, build)
         key = key_of(source, base, str(experiments), simulator.read_bytes())
-        bench = Bench(repository, Variant("um", given.hz, True), build, given.ticks, experiments,
+        bench = Bench(repository, variant, build, given.ticks, experiments,
                       Store(build, "series", key))
         rows = study(bench, base, name, steps_of(series, given.alone), False)
         document = series_report.document(name, rows, experiments)
