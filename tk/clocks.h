@@ -119,6 +119,8 @@ enum tk_reading_set {
 	ROW(INSIDE_REAL_FAST, FAST, "ktime_get_real_fast_ns inside of a tick: off by") \
 	ROW(INSIDE_VDSO, FAST, "vDSO clock_gettime(MONOTONIC) inside of a tick: off by") \
 	ROW(FAST_STAMP_REAL, FAST, "ktime_get_fast_timestamps: real") \
+	ROW(FAST_LATCHED, FAST, "fast readers while one of their copies is written: off by") \
+	ROW(FAST_EARLY, FAST, "fast readers before there is a clock source: off by") \
 	ROW(AMID_READINGS, FAST, "readings amid a tick, before it is published: how many are not the old ones") \
 	ROW(SNAPSHOT_CYCLES, SNAPSHOT, "ktime_get_snapshot: cycles") \
 	ROW(SNAPSHOT_REAL, SNAPSHOT, "ktime_get_snapshot(REALTIME)") \
@@ -213,6 +215,7 @@ enum tk_reading_set {
 	ROW(AUX_SYSFS, COPIES, "tk_aux_sysfs_init") \
 	ROW(AUX_SYSFS_NAMES, COPIES, "tk_aux_sysfs_init: names") \
 	ROW(LISTEN_STATUS, TOLD, "pvclock_gtod_register_notifier and unregister: status") \
+	ROW(INIT_OPS, TOLD, "timekeeping_init_ops: status") \
 	ROW(NOTIFY_REFUSED, TOLD, "timekeeping_notify of a clock source that cannot be enabled") \
 	TK_TOLD_TABLE(ROW)
 

@@ -227,6 +227,47 @@ static void lift_insides(struct tk_readings *readings)
 	lift_watch_wanted = true;
 }
 
+/*
+ * What a fast reader gives while either of its copies is being written, as an NMI finds it, less
+ * what it gives otherwise.
+ */
+static s64 lift_latched(struct tk_fast *fast, u64 (*read)(void))
+{
+	const unsigned int seq = fast->seq.seqcount.sequence;
+	const u64 undisturbed = read();
+	u64 off = 0;
+	u32 i;
+
+	for (i = 0; i < 2; i++) {
+		const struct tk_read_base kept = fast->base[i];
+
+		fast->base[i].base += NSEC_PER_SEC;
+		fast->base[i].base_real += NSEC_PER_SEC;
+		/* The first copy is written while the sequence is odd. */
+		fast->seq.seqcount.sequence = seq + 1 + i;
+		off += read() - undisturbed;
+		fast->base[i] = kept;
+	}
+	fast->seq.seqcount.sequence = seq;
+	return (s64)off;
+}
+
+static s64 lift_fast_latched(void)
+{
+	return lift_latched(&tk_fast_mono, ktime_get_mono_fast_ns) +
+	       lift_latched(&tk_fast_mono, ktime_get_real_fast_ns) +
+	       lift_latched(&tk_fast_raw, ktime_get_raw_fast_ns);
+}
+
+/* Before the first clock source the fast readers give what the scheduler's clock does. */
+static s64 lift_early;
+
+static void lift_early_boot(void)
+{
+	lift_early = (s64)(ktime_get_mono_fast_ns() - local_clock()) +
+		     (s64)(ktime_get_raw_fast_ns() - local_clock());
+}
+
 /* Those that change nothing at all. */
 static void lift_plain_readings(struct tk_readings *readings)
 {
@@ -239,6 +280,8 @@ static void lift_fast(struct tk_readings *readings)
 {
 	lift_insides(readings);
 	tk_readings_add(readings, TKR_AMID_READINGS, lift_amid_off);
+	tk_readings_add(readings, TKR_FAST_LATCHED, lift_fast_latched());
+	tk_readings_add(readings, TKR_FAST_EARLY, lift_early);
 	tk_readings_add(readings, TKR_MONO_FAST, (s64)ktime_get_mono_fast_ns());
 	tk_readings_add(readings, TKR_RAW_FAST, (s64)ktime_get_raw_fast_ns());
 	tk_readings_add(readings, TKR_BOOT_FAST, (s64)ktime_get_boot_fast_ns());
@@ -452,13 +495,66 @@ static s64 lift_notify_refused(void)
 	return status;
 }
 
+#define LIFT_ASKS_REFUSED IS_ENABLED(CONFIG_TICK_ONESHOT)
+#if LIFT_HAS_REFUSED_SOURCE
+static void lift_refused_boot(void)
+{
+}
+
+static s64 lift_refused(void)
+{
+	return lift_notify_refused();
+}
+#elif LIFT_HAS_UPDATE_FROM_SHADOW
+#undef LIFT_ASKS_REFUSED
+#define LIFT_ASKS_REFUSED 0
+static void lift_refused_boot(void)
+{
+}
+
+static s64 lift_refused(void)
+{
+	return 0;
+}
+#else
+static s64 lift_refused_then;
+
+/*
+ * Earlier ones clear NTP for such a source, too: they are asked at boot, when it is clear, and what
+ * they did besides is undone.
+ */
+static void lift_refused_boot(void)
+{
+	const typeof(tk_core) core = tk_core;
+	const struct timekeeper shadow = shadow_timekeeper;
+	const struct tk_fast mono = tk_fast_mono, raw = tk_fast_raw;
+	s64 told[TK_TOLDS];
+
+	memcpy(told, lift_told_counts, sizeof(told));
+	lift_refused_then = lift_notify_refused();
+	memcpy(lift_told_counts, told, sizeof(told));
+	tk_core = core;
+	shadow_timekeeper = shadow;
+	tk_fast_mono = mono;
+	tk_fast_raw = raw;
+}
+
+static s64 lift_refused(void)
+{
+	return lift_refused_then;
+}
+#endif
+
+static s64 lift_init_ops; /* what the initcall returned */
+
 static void lift_counts(struct tk_readings *readings)
 {
 	u32 i;
 
 	/* A periodic kernel's tick device is not told: that a call was counted is part of it. */
-	if (LIFT_HAS_REFUSED_SOURCE && IS_ENABLED(CONFIG_TICK_ONESHOT))
-		tk_readings_add(readings, TKR_NOTIFY_REFUSED, lift_notify_refused());
+	if (LIFT_ASKS_REFUSED)
+		tk_readings_add(readings, TKR_NOTIFY_REFUSED, lift_refused());
+	tk_readings_add(readings, TKR_INIT_OPS, lift_init_ops);
 	tk_readings_add(readings, TKR_LISTEN_STATUS, lift_listen_status);
 	for (i = 0; i < TK_TOLDS; i++)
 		lift_count(readings, TKR_CLOCK_WAS_SET_SEQ + i, lift_told_counts[i]);

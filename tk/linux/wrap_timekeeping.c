@@ -251,8 +251,10 @@ static void lift_aux_boot(void)
 void lift_start(const struct lift_counter *counter, u64 now)
 {
 	lift_source_set(&lift_sources[0], counter, now);
+	lift_early_boot();
 	timekeeping_init();
-	timekeeping_init_ops();
+	lift_init_ops = timekeeping_init_ops();
+	lift_refused_boot();
 	lift_aux_boot();
 	lift_listen();
 }

@@ -196,6 +196,8 @@ static void fast(const struct timekeeper *tk, u64 now, struct tk_readings *readi
 	add(readings, TKR_FAST_STAMP_MONO, mono);
 	add(readings, TKR_FAST_STAMP_BOOT, mono + tk->offs_boot);
 	add(readings, TKR_FAST_STAMP_REAL, real);
+	add(readings, TKR_FAST_LATCHED, 0);
+	add(readings, TKR_FAST_EARLY, 0);
 	add(readings, TKR_AMID_READINGS, 0);
 	for (u32 i = TKR_INSIDE_MONO_FAST; i <= TKR_INSIDE_VDSO; i++)
 		add(readings, i, 0);
@@ -402,6 +404,7 @@ static void copies(const struct timekeeper *tk, struct tk_readings *readings)
 static void counts(const struct timekeeper *tk, struct tk_readings *readings)
 {
 	add(readings, TKR_LISTEN_STATUS, 0);
+	add(readings, TKR_INIT_OPS, 0);
 	add(readings, TKR_NOTIFY_REFUSED, -100 + 1);
 	for (u32 i = 0; i < TK_TOLDS; i++)
 		add(readings, TKR_CLOCK_WAS_SET_SEQ + i, tk->told[i]);
