@@ -35,7 +35,8 @@ struct settings {
 	char daemons[32];     /* their names, a NUL after each */
 };
 
-/* One run: what is measured, and for how long the clock is left to settle before. */
+/* One run: what is measured, and whether the daemon of that name steers CLOCK_REALTIME meanwhile.
+ */
 struct kind {
 	const char *name;
 	read_against *read;

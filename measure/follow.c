@@ -257,7 +257,7 @@ void run_publish(struct run *run, instant time, s64 rate_ppt, u64 disruption_mar
 	line.counter_value = counter_now(run);
 	line.time = time;
 	if (line.time_type == VMCLOCK_TIME_TAI)
-		line.time += (instant)line.tai_offset_sec * ((instant)1 << 64);
+		line.time += instant_make(line.tai_offset_sec, 0);
 	line.disruption_marker = disruption_marker;
 	vmclock_period_from_hz(clock->counter.hz, rate_ppt, &line.period_frac, &line.period_shift);
 	vmclock_page_update(clock->page, &line);

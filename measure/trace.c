@@ -125,11 +125,12 @@ static s64 rms_fs(u128 squares, u32 count)
 
 void run_trace_metrics(struct run *run)
 {
-	const struct trace_point *last = &traced.points[traced.kept - 1];
+	const struct trace_point *last;
 	u128 told = 0, intended = 0;
 
 	if (!traced.kept)
 		return;
+	last = &traced.points[traced.kept - 1];
 	for (u32 i = 0; i < traced.kept; i++) {
 		const struct trace_point *point = &traced.points[i];
 		const s64 a = (point->told_fs - point->going_fs) / 1000;

@@ -14,6 +14,7 @@
 #define CALM_NOW  4096 /* where a counter starts that does nothing special */
 #define SECOND	  ((s64)TB_NSEC_PER_SEC)
 #define MINUTES	  300 /* s */
+#define BEHIND	  "a counter that is a little behind reads as the latest tick"
 #define LONG_IDLE "so is the time of an idle that is too long for 64 bits of cycles times mult"
 #define RATE_NS	  2000
 
@@ -199,14 +200,13 @@ static bool checks(const struct drive *drive)
 
 static void claim_behind(struct drive *drive)
 {
-	static const char claim[] = "a counter that is a little behind reads as the latest tick";
 	const struct tk_counter *counter = &others[2];
 	bool ok = start(drive, counter, CALM_NOW);
 	struct look last, behind;
 	u64 now;
 
 	if (!checks(drive)) {
-		ktap_skip(drive->run->ktap, claim,
+		ktap_skip(drive->run->ktap, BEHIND,
 			  "this core takes a counter that went back for one far ahead");
 		return;
 	}
@@ -218,7 +218,7 @@ static void claim_behind(struct drive *drive)
 		behind = look(drive);
 		ok &= same(&behind, &last);
 	}
-	run_claim(drive->run, ok, "a counter that is a little behind reads as the latest tick", 0);
+	run_claim(drive->run, ok, BEHIND, 0);
 }
 
 /* The counter is not read for so many cycles. Whether the tick after them moves no clock. */

@@ -41,7 +41,7 @@ static s64 stated_fs(const struct vmclock_line *line, u64 counter)
 {
 	const u64 cycles = (u64)magnitude((s64)(counter - line->counter_value));
 	const u128 grown = (u128)cycles * line->period_maxerror >> line->period_shift;
-	const u64 most_ns = 1000000000ULL; /* a larger error is no less useless */
+	const u64 most_ns = TB_NSEC_PER_SEC; /* a line that is a second off says no more */
 	u64 ns = line->time_maxerror_ns < most_ns ? line->time_maxerror_ns : most_ns;
 
 	return (s64)ns * TB_FSEC_PER_NSEC + instant_to_fsec((instant)grown);

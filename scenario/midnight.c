@@ -89,7 +89,7 @@ static void publish(struct midnight *m, u32 indicator)
 	line.time = vmclock_utc_at(&m->tai, m->drive.now);
 	line.time_type = m->time_type;
 	if (m->time_type == VMCLOCK_TIME_UTC)
-		line.time -= (instant)line.tai_offset_sec * ((instant)1 << 64);
+		line.time -= instant_make(line.tai_offset_sec, 0);
 	line.leap_indicator = (u8)indicator;
 	vmclock_page_update(m->drive.run->clock->page, &line);
 	m->told = indicator;

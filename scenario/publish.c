@@ -8,7 +8,7 @@
  * as a page of the kernel's own would have it.
  *
  * There is one core in a program. So it is the host first, whose lines are kept, and then the
- * guest, twice, over the same counter values and at the same ticks.
+ * guest, three times, over the same counter values and at the same ticks.
  */
 #include "lib/math.h"
 #include "measure/drive.h"
@@ -39,7 +39,7 @@ static struct {
 	struct run *run;
 	struct vmclock_line truth;
 	struct published kept[LINES_MAX];
-	u32 count, next;
+	u32 count;
 	u64 ntp_tick; /* of the latest line */
 	s64 skew_delta;
 	bool told;	       /* the clock was told something since */
@@ -72,12 +72,6 @@ static instant from_q32(s128 q32)
 	return instant_from_snsec(sec, rest, 32);
 }
 
-static s128 told_q32(const struct tk_state *state)
-{
-	return (s128)state->xtime_sec * TB_NSEC_PER_SEC * NS_Q32 +
-	       ((s128)state->xtime_nsec << (32 - state->shift));
-}
-
 static s128 owed_q32(const struct run *run, const struct tk_state *state)
 {
 	return (s128)state->time_offset * run->params->hz;
@@ -90,7 +84,7 @@ static s64 going_fs(struct run *run)
 
 	run->tk->state(&state);
 	return instant_to_fsec(
-		from_q32(told_q32(&state) + state.ntp_error + owed_q32(run, &state)) -
+		from_q32(tk_state_told(&state) + state.ntp_error + owed_q32(run, &state)) -
 		truth(run, state.cycle_last));
 }
 
@@ -98,7 +92,8 @@ static s64 going_fs(struct run *run)
 static void keep(const struct run *run, const struct tk_state *state)
 {
 	struct published *line = &host.kept[host.count];
-	const s128 told = told_q32(state), error = state->ntp_error, owed = owed_q32(run, state);
+	const s128 told = tk_state_told(state), error = state->ntp_error,
+		   owed = owed_q32(run, state);
 	const s128 whole = ~(s128)0xffffffff;
 
 	if (host.count == LINES_MAX)
@@ -228,7 +223,7 @@ static void to_line(const struct published *from, bool whole, struct vmclock_lin
 	line->counter_value = from->counter;
 	line->time = whole ? from->whole : from->exact;
 	if (line->time_type == VMCLOCK_TIME_TAI)
-		line->time += (instant)line->tai_offset_sec * ((instant)1 << 64);
+		line->time += instant_make(line->tai_offset_sec, 0);
 	line->period_frac = from->period_frac;
 	line->period_shift = from->period_shift;
 }

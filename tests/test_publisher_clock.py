@@ -161,3 +161,18 @@ def test_host_clock_that_is_set_is_followed(
         assert checked.returncode == 0, checked.stdout + checked.stderr
         if steps:
             assert abs(metric(checked.stdout, "median_ns")) < 100
+
+
+def test_the_kernels_rule_writes_a_line_when_the_clock_is_set(program: Path, page: Path, tmp_path: Path) -> None:
+    added = tmp_path / "added"
+    added.write_bytes(bytes(4096))
+    publisher = live(program, page, "--rule", "kernel", "--interval", "0.05")
+    publisher.env = {"LD_PRELOAD": str(program.parent / "clock-shim.so"), "CLOCK_SHIM": str(added)}
+    with publisher:
+        publisher.wait_for("ready")
+        before, known = Page.read(page), len(publisher.of("line"))
+        with added.open("r+b") as file:
+            file.write((10**9).to_bytes(8, "little"))
+        publisher.wait_for("line", known + 1)
+        after = Page.read(page)
+    assert abs(after.time_at(after.counter_value) - before.time_at(after.counter_value) - 1) < Fraction(1, 1000)

@@ -94,6 +94,12 @@ def test_events_that_cannot_be_opened_are_refused(program: Path, page: Path, tmp
     assert done.returncode == 2 and f"{tmp_path}/none" in done.stderr
 
 
+def test_events_of_a_page_that_is_not_there_are_refused(program: Path, page: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "events")
+    done = run(program, "--page", page, "--host-device", tmp_path / "none", "--host-events", tmp_path / "events")
+    assert done.returncode == 2 and f"{tmp_path}/none" in done.stderr
+
+
 def test_each_change_of_the_page_rings_for_whoever_listens(program: Path, page: Path, tmp_path: Path) -> None:
     """Also for one who comes late, or goes and comes again."""
     path = str(tmp_path / "bell")

@@ -27,8 +27,11 @@ bool host_device_open(struct host_device *device, const char *path, const char *
 	char why[512];
 
 	device->fd = -1;
-	if (!pagefile_open(&file, path, why, sizeof(why)) || file.size < VMCLOCK_PAGE_SIZE)
+	if (!pagefile_open(&file, path, why, sizeof(why)) || file.size < VMCLOCK_PAGE_SIZE) {
+		if (events)
+			fprintf(stderr, "vmclock-host: --host-events without a page: %s\n", path);
 		return !events;
+	}
 	device->page = file.memory;
 	device->fd = open(events ? events : path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (events && device->fd < 0) {

@@ -16,7 +16,7 @@ struct host_device {
 
 /*
  * Maps `path` where it is there, and opens `events` (NULL: the device itself, if it is a character
- * device). Says on stderr what cannot be opened of what was named. false: `events` cannot be.
+ * device). false: `events` was named, and it or its page cannot be opened, which is said on stderr.
  */
 bool host_device_open(struct host_device *device, const char *path, const char *events);
 

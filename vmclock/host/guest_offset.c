@@ -22,7 +22,7 @@
 #define WIDE_NS		 4000 /* bounds wider than this are worth the long burst */
 #define BURST_IDLE	 2000 /* exchanges without a narrower bound, after which a burst ends */
 #define COMPLAIN_US	 5000000
-#define LATE_LOOKS	 4 /* at a burst without an answer in time, after which another CPU is tried */
+#define LATE_LOOKS	 4 /* without an answer in time, after which another CPU is tried */
 
 static s32 qemu_pid(const struct live *live)
 {
@@ -74,19 +74,28 @@ static void burst_begin(struct live *live)
 	live->burst_idle = 0;
 }
 
+static double width_ns(const struct live *live)
+{
+	return (double)(live->exchange.high - live->exchange.low) * live_period_ns(live);
+}
+
+/* Whether an answer came in time: late ones have bounds that are too wide for a line. */
+static bool answered_in_time(const struct live *live)
+{
+	return width_ns(live) <= PATIENCE_US * 1000;
+}
+
 /* Whether more exchanges would add nothing. */
 static bool burst_over(const struct live *live)
 {
 	s64 took = monotonic_us() - live->burst_us;
-	double width_ns = (double)(live->exchange.high - live->exchange.low) * live_period_ns(live);
 
-	/* Answers that came late show that the guest runs, but are too wide for a line. */
-	if (width_ns > PATIENCE_US * 1000)
+	if (!answered_in_time(live))
 		return false;
 	if (live->burst_idle >= BURST_IDLE || took >= LONG_BURST_US)
 		return true;
 	/* On a busy machine all answers may be too wide. */
-	return took >= BURST_US && width_ns <= WIDE_NS;
+	return took >= BURST_US && width_ns(live) <= WIDE_NS;
 }
 
 /* Asks as fast as the guest answers, for a while. true: the burst is over. */
@@ -113,13 +122,6 @@ static bool burst_go_on(struct live *live)
 		}
 	}
 	return burst_over(live);
-}
-
-/* Whether an answer came in time: late ones have bounds that are too wide for a line. */
-static bool answered_in_time(const struct live *live)
-{
-	return (double)(live->exchange.high - live->exchange.low) * live_period_ns(live) <=
-	       PATIENCE_US * 1000;
 }
 
 /* Whether the bounds are good enough for a first line, which the rest of the burst refines. */

@@ -26,6 +26,7 @@ static void clock_was_set(struct live *live, s64 by_ns)
 {
 	window_shift(&live->window, by_ns);
 	live->fit.phase_ns += by_ns;
+	live->rule.was_set = true;
 	live->refresh_us = 0;
 }
 

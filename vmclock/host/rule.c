@@ -22,18 +22,18 @@ bool rule_due(struct rule *rule, const struct fit *fit, long double *period_ns, 
 	if (adjtimex(&now) < 0)
 		return false;
 	offset = now.status & STA_NANO ? now.offset : now.offset * 1000;
-	due = !rule->begun || now.freq != rule->freq || now.tick != rule->tick ||
+	due = !rule->begun || rule->was_set || now.freq != rule->freq || now.tick != rule->tick ||
 	      ((offset || rule->offset_ns) && now.time.tv_sec != rule->second);
 	rule->freq = now.freq;
 	rule->tick = now.tick;
 	rule->second = now.time.tv_sec;
+	/* The fitted rate is that of the steered clock; a TSC is registered in whole kHz. */
 	if (!rule->begun)
-		/* The fitted rate is that of the steered clock; a TSC is registered in whole kHz.
-		 */
 		rule->hz = (u64)llroundl(1e6L / fit->period_ns * rate_of(rule)) * 1000;
 	rule->begun = true;
 	if (!due)
 		return false;
+	rule->was_set = false;
 	rule->offset_ns = offset;
 	*offset_ns = offset;
 	*period_ns = 1e9L / (long double)rule->hz * rate_of(rule);

@@ -12,6 +12,7 @@
 
 struct rule {
 	bool begun;
+	bool was_set;	/* by the caller: the clock was set since the last line */
 	s64 freq, tick; /* as adjtimex has them */
 	s64 offset_ns;	/* still to be slewed */
 	s64 second;	/* of the last line */
@@ -20,7 +21,7 @@ struct rule {
 
 /*
  * Whether a line is due. If so *period_ns is its period, and *offset_ns what is to be added to the
- * clock's time. `fit` must hold a line; it tells the kHz once, and that the clock was set.
+ * clock's time. `fit` must hold a line: the first one tells the kHz.
  */
 bool rule_due(struct rule *rule, const struct fit *fit, long double *period_ns, s64 *offset_ns);
 
