@@ -20,6 +20,9 @@
 #define DAEMON	  0x6461656dULL
 #define STEADY_MS 1000 /* before the end of a part, to be within a bound for good */
 
+#define PEAKS 128 /* of the whole run; a multiple of the sixteenths, so that none is of two parts \
+		   */
+
 #define SIXTEENTHS 16
 enum part {
 	PART_LOCK,
@@ -45,6 +48,10 @@ static struct {
 	struct stability stability;
 	u64 part_start;
 	struct strays strays;
+	/* The largest |e| of each 128th of the run, fs; where the present one ends. */
+	s64 peak_fs[PEAKS];
+	u64 peak_cycles, peak_end;
+	u32 peak;
 	u128 page_squares; /* of the page's own errors, ps */
 	union {
 		struct vmclock_abi abi;
@@ -65,6 +72,16 @@ static u32 octave(s64 fs)
 	return size ? 63 - (u32)__builtin_clzll(size) : 0;
 }
 
+static void take_peak(u64 counter, s64 size_fs)
+{
+	while ((s64)(counter - discipline.peak_end) >= 0 && discipline.peak < PEAKS - 1) {
+		discipline.peak++;
+		discipline.peak_end += discipline.peak_cycles;
+	}
+	if (size_fs > discipline.peak_fs[discipline.peak])
+		discipline.peak_fs[discipline.peak] = size_fs;
+}
+
 static void sampled(struct run *run, u64 counter, s64 error_fs, s64 line_error_fs)
 {
 	const u64 passed = counter - discipline.part_start;
@@ -75,6 +92,7 @@ static void sampled(struct run *run, u64 counter, s64 error_fs, s64 line_error_f
 		  (s64)div_u128((u128)passed * 1000000, run->clock->counter.hz, NULL), error_fs);
 	discipline.strays.last[octave(error_fs)] = passed;
 	stability_sample(&discipline.stability, counter, error_fs);
+	take_peak(counter, magnitude(error_fs));
 	discipline.page_squares += (u128)((s128)page_ps * page_ps);
 }
 
@@ -85,6 +103,24 @@ static void part_begin(struct run *run)
 	discipline.page_squares = 0;
 	stability_init(&discipline.stability, run->ticker.interval, run->clock->counter.hz);
 	memset(&discipline.strays, 0, sizeof(discipline.strays));
+}
+
+static void peaks_begin(struct run *run)
+{
+	memset(discipline.peak_fs, 0, sizeof(discipline.peak_fs));
+	discipline.peak = 0;
+	discipline.peak_cycles = run_cycles_in_ms(run, run->params->duration_ms) / PEAKS;
+	discipline.peak_end = counter_now(run) + discipline.peak_cycles;
+}
+
+static void report_peaks(struct run *run)
+{
+	for (u32 i = 0; i < PEAKS; i++) {
+		char name[32];
+
+		str_printf(name, sizeof(name), "peak_%03u_ns", i);
+		run_metric_ns(run, name, discipline.peak_fs[i]);
+	}
 }
 
 /*
@@ -153,6 +189,17 @@ static s64 page_rms_fs(void)
 }
 
 /*
+ * The same of 2^k fs as a bound of being back. A clock that nobody steers is not: it strays ever
+ * further, by whatever it is measured.
+ */
+static s64 back_us(const struct run *run, const struct strays *strays, u32 k)
+{
+	const struct policy *policy = discipline.policy;
+
+	return policy->follows || policy->wake ? within_us(run, strays, k) : -1;
+}
+
+/*
  * The bound of being back: the worst of the settled part, at least 1 ns and a step of mult over a
  * tick, as a power of two.
  */
@@ -192,8 +239,7 @@ static s64 report_settled(struct run *run, const struct strays *locking)
 	run_metric_ns(run, "page_rms_ns", page_rms_fs());
 	run_metric_stability(run, &discipline.stability, ~0ULL, "");
 	report_within(run, locking);
-	run_metric_since(run, "lock_s",
-			 within_us(run, locking, bound_octave(run, part->max_abs_fs)));
+	run_metric_since(run, "lock_s", back_us(run, locking, bound_octave(run, part->max_abs_fs)));
 	return part->max_abs_fs;
 }
 
@@ -206,7 +252,7 @@ static void report_step(struct run *run, const char *name, s64 settled_max_fs)
 	named(run, name, "rms_ns", stats_rms_fs(&discipline.part));
 	str_printf(metric, sizeof(metric), "%s_back_s", name);
 	run_metric_since(run, metric,
-			 within_us(run, &discipline.strays, bound_octave(run, settled_max_fs)));
+			 back_us(run, &discipline.strays, bound_octave(run, settled_max_fs)));
 }
 
 static void run_part(struct run *run, enum part part)
@@ -226,6 +272,7 @@ static void run_parts(struct run *run)
 	struct strays locking;
 	s64 settled_max_fs;
 
+	peaks_begin(run);
 	run_part(run, PART_LOCK);
 	locking = discipline.strays;
 	run_part(run, PART_SETTLED);
@@ -236,6 +283,7 @@ static void run_parts(struct run *run)
 	noise_step_phase(noise, instant_from_nsec(params->jump_ns));
 	run_part(run, PART_PHASE);
 	report_step(run, "phase_step", settled_max_fs);
+	report_peaks(run);
 }
 
 /* The core starts at its nominal rate, off the true time. */

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 from conftest import Ended
 from liftable import Kernel, lifted
 from runner.errors import CannotRun, Problem, Status
-from runner.report import stability
+from runner.report import samples, stability
 from runner.study import discipline, records
 from test_vehicles import in_guest, in_sim, said
 
@@ -33,8 +34,6 @@ def metrics(built: Path, *words: str, status: int = 0) -> dict[str, float]:
 
 def free_error(built: Path, folder: Path, *words: str) -> stability.Series:
     """The error of a core that nobody steers, without the steps: the negative of what the true time did."""
-    from runner.report import samples
-
     path = folder / "samples.bin"
     subprocess.run([str(built / "tickbench-sim"), "--samples", str(path), "scenario=discipline", "policy=free",
                     "hz=100", "step_ppb=0", "jump_ns=0", *words], check=True, capture_output=True)
@@ -149,6 +148,38 @@ def test_the_real_clock_is_disciplined_too(run_qemu: Callable[..., Ended]) -> No
     report = in_guest(run_qemu, "--icount", "clock=tsc", "scenario=discipline", "hz=100", "duration=3", "phase_by=step",
                       "policy=reference")
     assert "not ok" not in report and "core_calls 4 calls" in report
+
+
+def test_the_tsc_of_a_guest_is_disciplined_by_a_daemon(run_qemu: Callable[..., Ended]) -> None:
+    """The host's TSC, and ticks as the host delivers them: a reading each 100 ms, of which the core takes what the
+    servo makes."""
+    report = in_guest(run_qemu, "clock=tsc", "scenario=discipline", "hz=100", "duration=3", "policy=phc2sys",
+                      "read_ms=100")
+    found = re.search(r"# metric core_calls (\d+) calls", report)
+    assert "not ok" not in report and found and int(found[1]) >= 10
+
+
+def test_a_clock_that_nobody_steers_is_never_back(built: Path) -> None:
+    printed = in_sim(built / "tickbench-sim", "scenario=discipline", *SHORT, "policy=free")
+    assert "# freq_step_back_s: never" in printed and "# phase_step_back_s: never" in printed
+    assert "# lock_s: never" in printed
+
+
+def test_the_peaks_are_the_largest_errors_of_each_piece(built: Path, tmp_path: Path) -> None:
+    """Of a run of which each sample is kept, and of the parts that the other metrics are of."""
+    path = tmp_path / "samples"
+    found = metrics(built, "duration=128", "hz=100", "white_ns=10", "samples=1", "--samples", str(path))
+    peaks = [found[f"peak_{n:03d}_ns"] for n in range(128)]
+    (record,) = samples.read(path)
+    assert record.decimation == 0
+    piece = np.minimum(record.seconds.astype(int), 127)
+    # A sample on a boundary may be of either of two pieces, by a cycle.
+    inside = np.abs(record.seconds - np.rint(record.seconds)) > 1e-6
+    largest = [float(np.max(np.abs(record.error_ns[inside & (piece == n)]))) for n in range(128)]
+    assert all(peak >= each for peak, each in zip(peaks, largest))
+    assert sum(peak == pytest.approx(each, abs=1e-6) for peak, each in zip(peaks, largest)) > 100
+    assert max(peaks[16:80]) == found["max_abs_ns"] and max(peaks[80:104]) == found["freq_step_max_ns"]
+    assert max(peaks[104:]) == found["phase_step_max_ns"]
 
 
 @pytest.mark.parametrize("words", [("phase_by=at-once",), ("phase_by=linear", "jump_ns=900000", "step_ns=2000000"),

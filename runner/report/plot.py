@@ -211,9 +211,12 @@ def _style(number: int) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Tau:
-    """Statistics of a clock over tau in seconds: ADEV in ppb, TDEV and MTIE in ns."""
+    """Of a clock: its largest errors in ns over the time in seconds, a step for each of equal pieces; statistics over
+    tau in seconds, ADEV in ppb, TDEV and MTIE in ns."""
 
     label: str
+    time: Sequence[float]  # the pieces' ends, one more than there are peaks
+    peak: Sequence[float]
     tau: Sequence[float]
     adev: Sequence[float]
     tdev: Sequence[float]
@@ -221,10 +224,19 @@ class Tau:
 
 
 def over_tau(rows: Sequence[tuple[str, Sequence[Tau]]], path: Path) -> None:
-    """A row of three panels, ADEV, TDEV and MTIE, for each title with its clocks."""
-    figure = _figure(12, 0.5 + 3.4 * len(rows))
-    all_axes = figure.subplots(len(rows), 3, squeeze=False)
-    for (title_, clocks), axes in zip(rows, all_axes):
+    """A row of four panels, the error over time, ADEV, TDEV and MTIE, for each title with its clocks."""
+    figure = _figure(18, 0.5 + 3.8 * len(rows))
+    all_axes = figure.subplots(len(rows), 4, squeeze=False, width_ratios=[2, 1, 1, 1])
+    for (title_, clocks), (over_time, *axes) in zip(rows, all_axes):
+        for number, clock in enumerate(clocks):
+            over_time.stairs([max(value, LEAST_NS) for value in clock.peak], clock.time, baseline=None,
+                             **{name: value for name, value in _style(number).items() if "marker" not in name})
+        over_time.set_yscale("log")
+        over_time.margins(x=0)
+        over_time.set_xlabel("time, s", fontsize=8)
+        over_time.set_ylabel("largest |error|, ns", fontsize=8)
+        over_time.set_title(title_, loc="left", fontsize=10, fontweight="bold")
+        _plain(over_time)
         for panel, name, words in zip(axes, ("adev", "tdev", "mtie"), ("ADEV, ppb", "TDEV, ns", "MTIE, ns")):
             for number, clock in enumerate(clocks):
                 values = [max(value, LEAST_NS * LEAST_NS) for value in getattr(clock, name)]
@@ -232,8 +244,7 @@ def over_tau(rows: Sequence[tuple[str, Sequence[Tau]]], path: Path) -> None:
             panel.set_xlabel("tau, s", fontsize=8)
             panel.set_ylabel(words, fontsize=8)
             _plain(panel)
-        axes[0].set_title(title_, loc="left", fontsize=10, fontweight="bold")
-        axes[-1].legend(fontsize=7, loc="best")
+        axes[-1].legend(fontsize=7, loc="center left", bbox_to_anchor=(1.02, 0.5))
     _save(figure, path)
 
 

@@ -43,6 +43,7 @@ NOISES = {**PARTS, "host": tuple(word for words in PARTS.values() for word in wo
 
 
 PICTURE = "discipline.png"
+PEAK = re.compile(r"peak_\d+_ns")
 STABILITY = re.compile(r"(adev|tdev|mtie)_1e(\d+)_(?:ppb|ns)")
 
 
@@ -140,13 +141,15 @@ def measured(wanted: cells.Matrix, given: options.argparse.Namespace, folder: Pa
 
 
 def over_tau(run: Run) -> plot.Tau:
-    """The run's statistics of the settled part."""
+    """The run's largest errors over time, and its statistics of the settled part."""
     found: dict[str, dict[int, float]] = {"adev": {}, "tdev": {}, "mtie": {}}
     for name, value in run["metrics"].items():
         if match := STABILITY.fullmatch(name):
             found[match[1]][int(match[2])] = value
     decades = sorted(found["adev"])
-    return plot.Tau(run["cell"]["policy"], [10**k / float(run["hz"]) for k in decades],
+    peaks = [float(run["metrics"][name]) for name in sorted(filter(PEAK.fullmatch, run["metrics"]))]
+    piece = float(run["params"]["duration_ms"]) / 1000 / max(1, len(peaks))
+    return plot.Tau(run["cell"]["policy"], [n * piece for n in range(len(peaks) + 1)], peaks, [10**k / float(run["hz"]) for k in decades],
                     *([found[name][k] for k in decades] for name in ("adev", "tdev", "mtie")))
 
 
