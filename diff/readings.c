@@ -1,9 +1,53 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The clocks of both cores: every function that reads one, and the copies of the state. */
+#include <string.h>
+
 #include "diff/readings.h"
 
 /* Those that a core was seen to have. */
 static u64 seen[CORES][TK_READINGS_WORDS];
+
+static bool is_native(const struct tk_ops *core)
+{
+	return !strcmp(core->identity->core, "native");
+}
+
+/* Those that a lifted core has only while a tick is watched. */
+static bool only_inside(u32 which)
+{
+	return which >= TKR_INSIDE_MONO_FAST && which <= TKR_INSIDE_VDSO;
+}
+
+/*
+ * Whether one core lacks a reading at this moment that the other one has. A native core lacks none;
+ * of others, one that has had it.
+ */
+static bool missing(const struct tk_ops *const cores[CORES], const struct tk_readings *readings,
+		    u32 which)
+{
+	const bool has_a = tk_readings_has(&readings[CORE_A], which);
+
+	if (has_a == tk_readings_has(&readings[CORE_B], which))
+		return false;
+	if (is_native(cores[has_a ? CORE_B : CORE_A]))
+		return true;
+	return !only_inside(which) && seen[CORE_A][which / 64] >> which % 64 & 1 &&
+	       seen[CORE_B][which / 64] >> which % 64 & 1;
+}
+
+static void compare_presence(const struct tk_ops *const cores[CORES],
+			     const struct tk_readings *readings, struct difference *difference)
+{
+	for (u32 which = 0; which < TK_READINGS; which++) {
+		char name[80];
+
+		if (!missing(cores, readings, which))
+			continue;
+		snprintf(name, sizeof(name), "has %s", tk_reading_name(which));
+		compare_note(difference, name, tk_readings_has(&readings[CORE_A], which),
+			     tk_readings_has(&readings[CORE_B], which));
+	}
+}
 
 void compare_readings(const struct tk_ops *const cores[CORES], u64 now, u32 sets,
 		      struct difference *difference)
@@ -16,6 +60,7 @@ void compare_readings(const struct tk_ops *const cores[CORES], u64 now, u32 sets
 			return;
 		cores[i]->readings(now, sets, &readings[i]);
 	}
+	compare_presence(cores, readings, difference);
 	for (u32 i = 0; i < TK_READINGS_WORDS; i++) {
 		u64 both = readings[CORE_A].has[i] & readings[CORE_B].has[i];
 

@@ -24,6 +24,12 @@ static s64 divide_rounded(s128 n, u64 d)
 	return n < 0 ? -(s64)q : (s64)q;
 }
 
+/* The largest number that fits, for what does not. */
+static s64 saturated(u128 value)
+{
+	return value >> 63 ? (s64)(~0ULL >> 1) : (s64)value;
+}
+
 void stats_reset(struct stats *stats)
 {
 	struct sample *samples = stats->samples;
@@ -46,6 +52,7 @@ void stats_init(struct stats *stats, struct sample *buffer, u32 capacity)
 
 /*
  * When the buffer is full, every second sample is dropped, so the remaining ones are evenly spaced.
+ * The one that then comes, at `capacity` such spacings, is at an even number of them: it is kept.
  */
 static void keep(struct stats *stats, u64 counter, s64 error_fs)
 {
@@ -56,8 +63,6 @@ static void keep(struct stats *stats, u64 counter, s64 error_fs)
 			stats->samples[i] = stats->samples[2 * i];
 		stats->kept = stats->capacity / 2;
 		stats->decimation++;
-		if (stats->count & ((1ULL << stats->decimation) - 1))
-			return;
 	}
 	stats->samples[stats->kept++] = (struct sample){ counter, error_fs };
 }
@@ -194,9 +199,9 @@ s64 stats_drift_fs_per_s(const struct stats *stats)
 		scale++;
 	}
 	q = div_u128(q, (u128)below, &rem);
-	for (; scale < 6; scale++)
+	for (; scale < 6 && !(q >> 63); scale++)
 		q *= 10;
-	return above < 0 ? -(s64)q : (s64)q;
+	return above < 0 ? -saturated(q) : saturated(q);
 }
 
 #define BATCHES_MIN 8
@@ -287,8 +292,8 @@ s64 stats_drift_error_fs_per_s(const struct stats *stats, u64 counter_hz, s64 *s
 		return 0;
 	/* Below 2^47, times 2^33 Hz, times the 2^15 that 2^60 fs were shifted by. */
 	deviation = root(long_run_variance(scratch, stats->kept));
-	return (s64)div_u128(((u128)deviation * (counter_hz >> time_shift)) << error_shift,
-			     root(below), &rest);
+	return saturated(div_u128(((u128)deviation * counter_hz) << error_shift,
+				  (u128)root(below) << time_shift, &rest));
 }
 
 /* In-place heapsort: no allocation, n log n in the worst case. */

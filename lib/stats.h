@@ -46,7 +46,8 @@ void stats_add(struct stats *stats, u64 counter, s64 time_us, s64 error_fs);
 
 s64 stats_mean_fs(const struct stats *stats);
 s64 stats_rms_fs(const struct stats *stats);
-/* Slope of the least-squares line, in 10^-6 ns/s (fs a second). 0 if all samples have one time. */
+/* Slope of the least-squares line, in 10^-6 ns/s (fs a second). 0 if all samples have one time; the
+ * largest number of its sign if it does not fit. */
 s64 stats_drift_fs_per_s(const struct stats *stats);
 /*
  * Standard error of that slope, fs a second, from the residuals of the kept samples about the line

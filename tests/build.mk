@@ -12,7 +12,30 @@ $(BUILD)/native-tool: $(patsubst %.c,$(BUILD)/san/%.o,tests/native_tool.c $(filt
 
 lib-tests: $(BUILD)/lib-tool $(BUILD)/native-tool
 
-.PHONY: lib-tests
+# The page's code behind a pipe, and both tools around the product's own objects, which `tickbench mutants --own`
+# breaks.
+VMCLOCK_TOOL_SRC := $(filter vmclock/%.c lib/%.c,$(filter-out $(GUEST_ONLY_SRC),$(SHARED_SRC)))
+
+$(BUILD)/vmclock-tool: $(patsubst %.c,$(BUILD)/san/%.o,tests/vmclock_tool.c $(VMCLOCK_TOOL_SRC))
+	$(CC) $(SAN_CFLAGS) -pthread -o $@ $^
+
+$(BUILD)/own/vmclock-tool: $(BUILD)/host/tests/vmclock_tool.o $(VMCLOCK_TOOL_SRC:%.c=$(BUILD)/free/%.o)
+	@mkdir -p $(@D)
+	$(CC) -no-pie -z noexecstack -pthread -o $@ $^
+
+$(BUILD)/own/lib-tool: $(BUILD)/host/tests/lib_tool.o $(patsubst %.c,$(BUILD)/free/%.o,$(filter lib/%.c tk/%.c, \
+		$(filter-out $(GUEST_ONLY_SRC) tk/native/%,$(SHARED_SRC))))
+	@mkdir -p $(@D)
+	$(CC) -no-pie -z noexecstack -o $@ $^
+
+$(BUILD)/own/%-check: $(BUILD)/host/tests/%_check.o $(patsubst %.c,$(BUILD)/free/%.o,$(filter lib/%.c tk/%.c \
+		vmclock/%.c,$(filter-out $(GUEST_ONLY_SRC),$(SHARED_SRC))))
+	@mkdir -p $(@D)
+	$(CC) -no-pie -z noexecstack -o $@ $^
+
+own-tools: $(BUILD)/vmclock-tool $(BUILD)/lib-tool
+
+.PHONY: lib-tests own-tools
 
 # Guest and host process with one thing broken (tests/fault/fault.h). They are the product's own objects, with
 # tests/fault/native.o in place of native.o, and with machine.o between the others by the linker's --wrap.

@@ -15,7 +15,7 @@
 #include "tk/reference.h"
 #include "tk/tk.h"
 
-static char *words[16];
+static char *words[17];
 static int count;
 
 static u64 hex(int i)
@@ -70,6 +70,46 @@ static void statistics(void)
 		printf(" %llu", stats.samples[i].counter);
 }
 
+/*
+ * "statistics CAPACITY HZ PER_MILLE", then as for "stats", or a line "= COUNT HIGH LOW": as if
+ * there had been so many samples before, with this sum of squares. Everything that can be asked.
+ */
+static void all_statistics(void)
+{
+	static struct sample samples[1 << 12];
+	static s64 scratch[1 << 12];
+	const u32 per_mille = (u32)number(3);
+	const u64 hz = (u64)number(2);
+	struct stats stats;
+	char line[128];
+
+	memset(&stats, 0x5a, sizeof(stats));
+	stats_init(&stats, samples, (u32)number(1));
+	while (fgets(line, sizeof(line), stdin) && line[0] != '.') {
+		u64 counter, high, low;
+		s64 time_us, error_fs;
+
+		if (sscanf(line, "= %llu %llx %llx", &counter, &high, &low) == 3) {
+			stats.count = counter;
+			stats.sum_squares = (u128)high << 64 | low;
+		} else if (sscanf(line, "%llu %lld %lld", &counter, &time_us, &error_fs) == 3) {
+			stats_add(&stats, counter, time_us, error_fs);
+		}
+	}
+	printf("%llu %lld %lld %lld %lld %lld %lld %lld %lld ", stats.count, stats.max_abs_fs,
+	       stats.min_fs, stats.max_fs, stats.first_fs, stats.last_fs, stats.last_us,
+	       stats.within_10ns_us, stats.within_1ns_us);
+	printf("%lld %lld %lld ", stats_mean_fs(&stats), stats_rms_fs(&stats),
+	       stats_drift_fs_per_s(&stats));
+	printf("%lld ", stats_percentile_abs_fs(&stats, per_mille, scratch));
+	printf("%lld %u %u", stats_drift_error_fs_per_s(&stats, hz, scratch), stats.kept,
+	       stats.decimation);
+	for (u32 i = 0; i < stats.kept; i++)
+		printf(" %llu %lld", stats.samples[i].counter, stats.samples[i].error_fs);
+	stats_reset(&stats);
+	printf(" %llu %u %lld", stats.count, stats.kept, stats_rms_fs(&stats));
+}
+
 /* "stability TAU0 HZ", then a line for each sample (error, or counter and error) or gap, then a
  * dot. */
 static void stabilities(void)
@@ -116,11 +156,12 @@ static void correction(void)
 		.period_frac = hex(4),
 		.period_shift = (u8)number(5),
 		.step_ns = (u32)number(6),
+		.rule = count > 14 ? (u32)number(14) : 0,
 	};
 	const struct tk_told told = {
 		.cycle_last = hex(7),
 		.cycle_interval = hex(8),
-		.mask = ~0ULL,
+		.mask = count > 15 ? hex(15) : ~0ULL,
 		.sec = number(9),
 		.snsec = hex(10),
 		.tick_length = hex(11),
@@ -132,6 +173,69 @@ static void correction(void)
 	printf("%lld %lld %lld ", by.ntp_error, by.time_offset, by.step_mono_ns);
 	put((u128)by.step_snsec);
 }
+
+/* "reference COUNTER TIME FRAC SHIFT AT MASK CYCLES NOMINAL": whether it is taken, and its tick. */
+static void reference(void)
+{
+	const struct tk_reference line = {
+		.counter = hex(1),
+		.time = (instant)wide(2),
+		.period_frac = hex(4),
+		.period_shift = (u8)number(5),
+	};
+	u64 length = 0;
+	enum tk_error error = tk_reference_tick(&line, hex(8), hex(9), &length);
+
+	printf("%d %llx ", error, length);
+	printf("%d ", error ? 0 : tk_reference_check(&line, hex(6), hex(7)));
+	put((u128)tk_reference_at(&line, hex(6), hex(7)));
+}
+
+/* "step STEP SHIFT SEC SNSEC": the clock after the step. */
+static void step(void)
+{
+	const struct tk_correction by = { .step_snsec = (s128)wide(1) };
+	s64 sec = number(4);
+	u64 snsec = hex(5);
+
+	tk_correction_step(&by, (u32)number(3), &sec, &snsec);
+	printf("%lld %llx", sec, snsec);
+}
+
+static void conversions(void)
+{
+	const struct tk_counter counter = { .hz = (u64)number(1),
+					    .mask = hex(2),
+					    .khz = number(3) };
+	struct tk_conversion conversion;
+	enum tk_error error = tk_conversion_init(&conversion, &counter);
+
+	if (error)
+		printf("%d", error);
+	else
+		printf("0 %u %u %u %llu", conversion.mult, conversion.shift, conversion.maxadj,
+		       conversion.max_cycles);
+}
+
+static void switches(void)
+{
+	u32 found = 0;
+	enum tk_error error = tk_switches_parse(count > 1 ? words[1] : "", &found);
+
+	printf("%d %u", error, found);
+	for (u32 bit = 1; bit; bit <<= 1)
+		if (found == bit)
+			printf(" %s", tk_switch_name(bit) ? tk_switch_name(bit) : "none");
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} commands[] = {
+	{ "stats", statistics },  { "statistics", all_statistics }, { "stability", stabilities },
+	{ "switches", switches }, { "converted", conversions },	    { "reference", reference },
+	{ "step", step },	  { "tick_length", tick_length },   { "correct", correction },
+};
 
 static void answer(void)
 {
@@ -173,10 +277,6 @@ static void answer(void)
 		out_printf(&out, "[%5d|%-5u|%05x|%s|%.*s|%c|%%|%lld|%8.3s]", (int)number(1),
 			   (unsigned)number(1), (unsigned)number(1), words[2], 2, words[2],
 			   words[2][0], number(1), words[2]);
-	} else if (!strcmp(name, "stats")) {
-		statistics();
-	} else if (!strcmp(name, "stability")) {
-		stabilities();
 	} else if (!strcmp(name, "conversion")) {
 		counter = (struct tk_counter){ .hz = strtoull(words[1], NULL, 10),
 					       .mask = ~0ULL >> (64 - number(2)) };
@@ -186,12 +286,10 @@ static void answer(void)
 		else
 			printf("%u %u %u %llu", conversion.mult, conversion.shift,
 			       conversion.maxadj, conversion.max_cycles);
-	} else if (!strcmp(name, "tick_length")) {
-		tick_length();
-	} else if (!strcmp(name, "correct")) {
-		correction();
 	} else {
-		printf("what?");
+		for (size_t i = 0; i < TB_ARRAY_SIZE(commands); i++)
+			if (!strcmp(name, commands[i].name))
+				commands[i].run();
 	}
 }
 
@@ -201,7 +299,7 @@ int main(void)
 
 	while (fgets(line, sizeof(line), stdin)) {
 		count = 0;
-		for (char *word = strtok(line, " \n"); word && count < 16;
+		for (char *word = strtok(line, " \n"); word && count < 17;
 		     word = strtok(NULL, " \n"))
 			words[count++] = word;
 		if (count)

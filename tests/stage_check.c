@@ -36,7 +36,9 @@ int main(void)
 			put("found", stage.switches);
 			printf("\", ");
 			put("unknown", stage.unknown);
-			printf("\"}\n");
+			printf("\", \"refusal_moves\": %d, \"wide\": %d, \"stop\": %d}\n",
+			       stage.refusal_moves, stage.wide,
+			       tk_stage_stop(&tk_native, rates[i], switches | TK_DIVZERO));
 		}
 	}
 	return 0;

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from rich import box
 from rich.table import Table
@@ -36,7 +36,10 @@ from runner.study.workshop import DIFF, SIM, Children, Compiler, Trial, Verdict,
 
 UNITS = ("timekeeping", "ntp")
 MARKS = ("<!-- mutants -->\n", "<!-- end of mutants -->\n")
+OWN_MARKS = ("<!-- own mutants -->\n", "<!-- end of own mutants -->\n")
+OWN_COUNT = 500
 LIST = Path(__file__).with_name("equivalent.txt")
+OWN_LIST = Path(__file__).with_name("equivalent_own.txt")
 # What `tickbench check` runs by default, the quick ones first: its random scripts, and the scenarios.
 CHECK_TICKS, CHECK_SEED = 1_000_000, 1
 SEEDS, EACH = pairs.pieces(CHECK_TICKS, CHECK_SEED)
@@ -112,11 +115,21 @@ class Bench(Protocol):
         """What becomes of a text in place of the unit's."""
 
 
+class Keeper(Protocol):
+    """What keeps verdicts: a Store, or one for each file."""
+
+    def get(self, name: str) -> dict[str, Any] | None:
+        """That of a break, by its name."""
+
+    def put(self, name: str, result: dict[str, Any]) -> None:
+        """Keeps one."""
+
+
 class Crew:
     """One thread for each folder to work in. Takes breaks from the front of a list until `count` of them were
     judged (compile, and change the machine code)."""
 
-    def __init__(self, benches: Sequence[Bench], texts: dict[str, str], store: Store, trials: Sequence[Trial],
+    def __init__(self, benches: Sequence[Bench], texts: dict[str, str], store: Keeper, trials: Sequence[Trial],
                  said: Callable[[Result], None]) -> None:
         self.benches, self.texts, self.store, self.trials, self.said = benches, texts, store, trials, said
         self.results: dict[int, Result] = {}
@@ -336,19 +349,17 @@ def _own(given: argparse.Namespace, build: Path, lifts: Sequence[Path]) -> tuple
         raise CannotRun(Problem.USAGE, f"--file is none of {', '.join(ownwork.files())}")
     found = [each for file, text in texts.items() for each in breaks.find(file, text)]
     drawn = breaks.draw(chosen(found, given.function, texts), given.seed)
-    count = given.count or (len(drawn) if given.all or given.function else 250)
+    count = given.count or (len(drawn) if given.all or given.function else OWN_COUNT)
     folder = build / "work" / "own"
     folder.mkdir(parents=True, exist_ok=True)
     names = [str(lifted.relative_to(build)) for lifted in lifts]
-    benches = [ownwork.OwnBench(build, folder / str(n), names) for n in range(os.cpu_count() or 1)]
-    if said := ownwork.unsound(benches[0], list(texts)):
+    benches = [ownwork.OwnBench(build, folder / str(n), names, list(texts)) for n in range(os.cpu_count() or 1)]
+    if said := benches[0].unsound():
         raise CannotRun(Problem.PROGRAM_FAILED, f"the code is reported as it is ({said}), so its breaks tell nothing")
-    tests = [(ROOM / tests).read_text() for _, tests in ownwork.TESTED.values()]
-    whole = {**texts, **{str(n): text for n, text in enumerate([*tests, *(_key(each, {}) for each in lifts)])}}
-    store = Store(build, "mutants", _key(lifts[0], whole))
+    store = ownwork.Stores(build, {file: benches[0].key(file) for file in texts})
     with progress.Work(progress.stderr(), "mutants", min(count, len(drawn)), unit="breaks") as work:
         crew = Crew(benches, texts, store, (), lambda result: work.add(words=result.word))
-        return crew.run(drawn, count, of_tree(read_list(LIST.read_text()), found)), texts
+        return crew.run(drawn, count, of_tree(read_list(OWN_LIST.read_text()), found)), texts
 
 
 def _kernels(given: argparse.Namespace, build: Path, lifted: Path,
@@ -370,6 +381,8 @@ def main(arguments: Sequence[str]) -> int:
     variant = Variant("um", 1000, True)
     trees = given.linux.split(",") if given.own else [given.linux]
     lifts = [lift.lift(tree, variant, given.build, (DIFF, SIM)) for tree in trees]
+    if given.own:  # tk/native/pps.c is compared with a kernel that has hardpps()
+        lifts.append(lift.lift(trees[0], Variant("um", 1000, False, pps=True), given.build, (DIFF,)))
     done = lifts[0]
     build = done.folder.parents[2]
     kbuild_folder = (done.folder.parent / "kbuild" / variant.kbuild_name).resolve()
@@ -377,7 +390,7 @@ def main(arguments: Sequence[str]) -> int:
                       else _kernels(given, build, done.folder, kbuild_folder))
     label = "tickbench's own code" if given.own else done.tree.label
     if given.markdown:
-        write_tables(given.markdown, markdown(label, given.seed, results), MARKS)
+        write_tables(given.markdown, markdown(label, given.seed, results), OWN_MARKS if given.own else MARKS)
     if given.json:
         print(json.dumps(document(label, given.seed, results), indent=1))
     else:

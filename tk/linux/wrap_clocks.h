@@ -339,16 +339,19 @@ static void lift_fast_copies(const struct timekeeper *tk, struct tk_readings *re
 {
 	const struct tk_read_base *mono = tk_fast_mono.base, *raw = tk_fast_raw.base;
 
+	tk_readings_add(readings, TKR_FAST_SEQ_ODD,
+			(raw_read_seqcount_latch(&tk_fast_mono.seq) |
+			 raw_read_seqcount_latch(&tk_fast_raw.seq)) &
+				1);
+	/* Then they have a clock of their own. */
+	if (timekeeping_suspended)
+		return;
 	tk_readings_add(readings, TKR_FAST_MONO_0,
 			lift_unlike(&mono[0], &tk->tkr_mono, sizeof(*mono)));
 	tk_readings_add(readings, TKR_FAST_MONO_1,
 			lift_unlike(&mono[1], &tk->tkr_mono, sizeof(*mono)));
 	tk_readings_add(readings, TKR_FAST_RAW_0, lift_unlike(&raw[0], &tk->tkr_raw, sizeof(*raw)));
 	tk_readings_add(readings, TKR_FAST_RAW_1, lift_unlike(&raw[1], &tk->tkr_raw, sizeof(*raw)));
-	tk_readings_add(readings, TKR_FAST_SEQ_ODD,
-			(raw_read_seqcount_latch(&tk_fast_mono.seq) |
-			 raw_read_seqcount_latch(&tk_fast_raw.seq)) &
-				1);
 }
 
 /* The tree's own, although the shim's stands in its place: a machine without such a clock has it.
