@@ -4,6 +4,7 @@ the lift keeps from one revision to the next."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -11,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from conftest import ROOT, plain_environment
 from liftable import AFTER, BEFORE, UM, git, replace
 from runner.errors import CannotRun, Problem, Status
 from runner.lift import detect, lift, trees
+from runner.report.progress import Work
 from runner.study import check, series
 
 TICKS = 60_000
@@ -183,3 +186,11 @@ def test_a_list_of_trees_is_refused(tmp_path: Path) -> None:
 def test_a_tree_without_git_is_judged_by_the_native_core() -> None:
     assert check.edit_of(Path("/proc")) is None
     assert trees.words("7.3") == ["7.3"]
+
+
+def test_the_longest_programs_run_first() -> None:
+    tasks = [check.Task(name, ("echo", name), seconds) for name, seconds in (("b", 2.0), ("c", 1.0), ("a", 3.0))]
+    with Work(Console(file=io.StringIO()), "check", None) as work:
+        done = check.run_tasks(tasks, 1, work)
+    assert [(task.name, status, said) for task, status, said, _ in done] == [
+        ("a", 0, "a\n"), ("b", 0, "b\n"), ("c", 0, "c\n")]

@@ -22,6 +22,7 @@ from runner import BUILD, options
 from runner.errors import output_error, CannotRun, Problem, Status
 from runner.lift import compilers, detect, kbuild, prepared, trees
 from runner.lift.digests import Digests
+from runner.lift.headers import Maker
 from runner.lift.kbuild import Variant
 from runner.lift.link import Linker
 from runner.lift.prepared import Prepared
@@ -130,9 +131,9 @@ def _flags(tree: trees.Tree, variant: Variant, folder: Path) -> tuple[list[str],
 
 
 def lift(word: str, variant: Variant, build: Path, programs: Sequence[str] | None = None,
-         meanwhile: Callable[[], None] | None = None) -> Lifted:
+         meanwhile: Callable[[], None] | None = None, maker: Maker | None = None) -> Lifted:
     """Lifts the tree that a word names; programs are those of its arch unless told otherwise. meanwhile is called
-    while the compiler runs, at least once, if the lift gets so far."""
+    while the compiler runs, at least once, if the lift gets so far. maker: of headers for the next edit."""
     if variant.hz not in kbuild.HZ_CHOICES:
         choices = ", ".join(str(hz) for hz in kbuild.HZ_CHOICES)
         raise CannotRun(Problem.USAGE,
@@ -152,10 +153,10 @@ def lift(word: str, variant: Variant, build: Path, programs: Sequence[str] | Non
                 tree = trees.resolve(word, lifts.resolve())
         with alone(lifts / tree.folder):
             try:
-                return _lift(tree, variant, build, programs, watch, meanwhile)
+                return _lift(tree, variant, build, programs, watch, meanwhile, maker)
             except Crossed:
                 trees.complete(tree)
-                return _lift(tree, variant, build, programs, watch, meanwhile)
+                return _lift(tree, variant, build, programs, watch, meanwhile, maker)
     except OSError as error:
         raise output_error(error, error.filename or build) from error
 
@@ -179,7 +180,7 @@ def _prepare(tree: trees.Tree, variant: Variant, lifts: Path, digests: Digests) 
 
 
 def _lift(tree: trees.Tree, variant: Variant, build: Path, programs: Sequence[str] | None,
-          watch: _Stopwatch, meanwhile: Callable[[], None] | None) -> Lifted:
+          watch: _Stopwatch, meanwhile: Callable[[], None] | None, maker: Maker | None) -> Lifted:
     lifts = (build / "lift").resolve()
     folder = build / "lift" / tree.folder / variant.name
     digests = Digests(tree.path, lifts / tree.folder / "digests.json")
@@ -193,7 +194,7 @@ def _lift(tree: trees.Tree, variant: Variant, build: Path, programs: Sequence[st
         _write(folder / "lift_identity.h", identity(tree, variant, stage))
         place = Place(ready, folder.resolve(), lifts / "units" / variant.name, digests, variant.toolchain)
         warnings = compile_units(place, tree.label, *_flags(tree, variant, folder.resolve()), linker.objects(),
-                                 meanwhile)
+                                 meanwhile, maker)
         digests.save()
     with watch("link"):
         linker.link()

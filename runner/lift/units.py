@@ -7,6 +7,7 @@ The objects: lifts/units/VARIANT/UNIT/ with index.json, the latest first."""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -21,6 +22,7 @@ from runner.errors import CannotRun, Problem
 from runner.lift import compilers, detect, kbuild
 from runner.lift.compilers import Toolchain
 from runner.lift.digests import MISSING, Digests, of_text
+from runner.lift.headers import NAME as HEADERS, Headers, Maker
 from runner.lift.prepared import Prepared
 
 ROOM = Path(__file__).resolve().parent.parent.parent
@@ -121,16 +123,17 @@ class Unit:
         names = [places.get(name[0], f"{self.place.prepared.tree}/") + name.removeprefix("@") for name in made.contents]
         self.target.with_suffix(".dep").write_text(" \\\n ".join([f"{self.target.name}:", *names]) + "\n")
 
-    def _contents(self, since_ns: int) -> dict[str, str] | None:
-        """What the compiler read, by content; None if a file was written meanwhile. kbuild's own headers are
-        part of the key."""
-        listed = self.target.with_suffix(".dep").read_text().replace("\\\n", " ").split()[1:]
+    def contents(self, listing: Path, since_ns: int) -> dict[str, str] | None:
+        """What the compiler read, by content; None if a file was written since then. kbuild's own headers are
+        part of the key, and what was precompiled is listed beside it."""
         found = {}
-        for named in listed:
+        for named in listing.read_text().replace("\\\n", " ").split()[1:]:
             path = os.path.normpath(named)
             if "/../" in named and os.path.realpath(named) != os.path.realpath(path):
                 raise Crossed
             if not path.startswith("/") or path.startswith(f"{self.place.prepared.out}/"):
+                continue
+            if path.startswith(f"{self.place.folder}/{HEADERS}"):
                 continue
             if path.startswith(f"{self.place.folder}/"):
                 # Written by the lift, under its lock.
@@ -147,7 +150,7 @@ class Unit:
 
     def keep(self, since_ns: int, warnings: str) -> None:
         """Puts the object that was compiled on the shelf."""
-        contents = self._contents(since_ns - BEHIND_NS)
+        contents = self.contents(self.target.with_suffix(".dep"), since_ns - BEHIND_NS)
         if contents is None:
             self.record.unlink(missing_ok=True)
             return
@@ -163,21 +166,62 @@ class Unit:
         new.rename(self.shelf / "index.json")
         self.record.write_text(self._recorded(made))
 
+    @property
+    def headers(self) -> Headers | None:
+        """Those that are compiled once: of the file that is edited most, by the tree's own compiler."""
+        saved, sources = WRAPPERS[self.name]
+        if self.name != saved or self.name != "timekeeping" or self.place.toolchain.words:
+            return None
+        (source,) = sources.values()
+        return Headers(self.place.folder, self.place.prepared.tree / source, self.command, self.key)
+
+    def quickest(self) -> list[str]:
+        """The command, with headers that are compiled already if there are."""
+        headers = self.headers
+        return (headers.compiling(self._digest) if headers else None) or self.command
+
+    def make_headers(self, maker: Maker) -> None:
+        """Begins to make headers for the next time."""
+        headers = self.headers
+        if headers and not headers.compiling(self._digest):
+            maker.make(headers, self.place.prepared.out, self.place.prepared.entry.locked(fcntl.LOCK_SH),
+                       self._headers_contents)
+
+    def _headers_contents(self, listing: Path, since_ns: int) -> dict[str, str] | None:
+        try:
+            return self.contents(listing, since_ns - BEHIND_NS)
+        except Crossed:
+            return None
+
+
+def _again(missing: Sequence[Unit], jobs: Sequence[process.Job], done: list[tuple[int, str]], out: Path) -> None:
+    """What failed with headers that were compiled before is compiled without."""
+    for number, unit in enumerate(missing):
+        if done[number][0] and jobs[number].command != unit.command:
+            done[number] = process.together([process.Job(unit.command, out, kbuild.environment())])[0]
+
 
 def compile_units(place: Place, label: str, first: Sequence[str], extra: Sequence[str],
-                  beside: Sequence[process.Job] = (), meanwhile: Callable[[], None] | None = None) -> str:
+                  beside: Sequence[process.Job] = (), meanwhile: Callable[[], None] | None = None,
+                  maker: Maker | None = None) -> str:
     """Makes the wrappers' objects in the folder, with flags before and after kbuild's own, and runs
     other programs and a function beside them; the compiler's warnings. CannotRun with its words if a unit does not
-    compile; Crossed if the tree must be whole."""
+    compile; Crossed if the tree must be whole. maker: makes headers for the next edit after an
+    edit."""
     units = [Unit(name, place, first, extra) for name in WRAPPERS]
     taken = [unit.take() for unit in units]
     missing = [unit for unit, made in zip(units, taken) if not made]
+    edited = [unit for unit in missing if unit.target.exists()]
     for unit in missing:
         unit.record.unlink(missing_ok=True)
         unit.target.unlink(missing_ok=True)
     since = time.time_ns()
-    jobs = [process.Job(unit.command, place.prepared.out, kbuild.environment()) for unit in missing]
+    jobs = [process.Job(unit.quickest(), place.prepared.out, kbuild.environment()) for unit in missing]
+    if maker:
+        for unit in edited:
+            unit.make_headers(maker)
     done = process.together([*jobs, *beside], meanwhile)
+    _again(missing, jobs, done, place.prepared.out)
     words = "".join(said for _, said in done[:len(missing)])
     if any(status for status, _ in done[:len(missing)]):
         if re.search(r"^\S*/tk/linux/wrap_\w+\.[ch]:[0-9:]+ (fatal )?error:", words, re.MULTILINE):

@@ -21,6 +21,7 @@ from typing import Any
 from runner import BUILD, options, process, scenarios, simulate
 from runner.errors import CannotRun, Problem, Status
 from runner.lift import lift, overlay, trees, words
+from runner.lift.headers import Maker
 from runner.lift.kbuild import Variant
 from runner.report.progress import Work, stderr
 from runner.study import differ, pairs
@@ -29,7 +30,10 @@ SIM = "tickbench-sim"
 # What an edit can change of a lifted core.
 WATCHED = ("kernel/time", "include", "arch/x86", "arch/um", "lib/vdso")
 HUNK = re.compile(r"^@@ [^@]* @@ .*?(\w+)\(", re.MULTILINE)
-TICKS_PER_S = 10_000_000  # of a lifted core, for the estimate of the time left
+# Of a lifted core, about: for the order in which programs run, and the estimate of the time left.
+SCENARIO_TICKS_PER_S = 5_000_000
+RANDOM_TICKS_PER_S = 1_000_000
+START_S = 0.02  # of a program
 SCENARIO_SECONDS = 60.0  # a core whose tick does not end
 
 
@@ -211,10 +215,10 @@ class Task:
 
 
 def run_tasks(tasks: Sequence[Task], jobs: int, work: Work) -> list[tuple[Task, int, str, str]]:
-    """Runs programs, `jobs` at a time: each with its status, and what it wrote to stdout and stderr. One that does
-    not end in time is ended. Call it from the main thread."""
+    """Runs programs, `jobs` at a time, the longest first, so that the processors end together: each with its status,
+    and what it wrote to stdout and stderr. One that does not end in time is ended. Call it from the main thread."""
     work.expect(len(tasks), sum(task.seconds for task in tasks))
-    waiting, done = list(reversed(tasks)), []
+    waiting, done = sorted(tasks, key=lambda task: task.seconds), []
     running: dict[int, tuple[Task, subprocess.Popen[bytes], float, list[bytes]]] = {}
     with selectors.DefaultSelector() as ready:
         try:
@@ -248,7 +252,8 @@ def run_tasks(tasks: Sequence[Task], jobs: int, work: Work) -> list[tuple[Task, 
 
 def _pair_tasks(name: str, pair: pairs.Pair, ticks: int, seed: int) -> list[Task]:
     seeds, each = pairs.pieces(ticks, seed)
-    return [Task(name, (*pair.program, "--random", str(one), str(each))) for one in seeds]
+    return [Task(name, (*pair.program, "--random", str(one), str(each)), START_S + each / RANDOM_TICKS_PER_S)
+            for one in seeds]
 
 
 # Whether a second CPU reads no mixture of two ticks: what shows to no reader on one. Not among the default runs,
@@ -257,11 +262,11 @@ SECOND_CPU = ("smp", "duration=0.5")
 
 
 def _scenario_tasks(build: Path, program: Path, variant: Variant) -> list[Task]:
-    """The longest first, so that the processors end together."""
-    found = [each for each in scenarios.read(build).by_name.values() if each.by_default]
-    found.sort(key=lambda each: -each.virtual_s)
-    asked = [*((each.name,) for each in found), *([("pps",)] if variant.pps else []), SECOND_CPU]
-    return [Task("scenario", (str(program), "core=linux", f"hz={variant.hz}", f"scenario={name}", *rest))
+    table = scenarios.read(build).by_name
+    asked = [*((each.name,) for each in table.values() if each.by_default), *([("pps",)] if variant.pps else []),
+             SECOND_CPU]
+    return [Task("scenario", (str(program), "core=linux", f"hz={variant.hz}", f"scenario={name}", *rest),
+                 START_S + table[name].virtual_s * variant.hz / SCENARIO_TICKS_PER_S)
             for name, *rest in asked]
 
 
@@ -371,8 +376,10 @@ def beside(word: str, variant: Variant, build: Path, work: Work, ticks: int = 1_
                   Comparison("HEAD", None, kept.reason) if kept.edited else None)
 
 
-def check(word: str, variant: Variant, build: Path, ticks: int, seed: int, jobs: int, work: Work) -> Verdict:
-    """The verdict on the tree that a word names. CannotRun if it cannot be lifted."""
+def check(word: str, variant: Variant, build: Path, ticks: int, seed: int, jobs: int, work: Work,
+          maker: Maker | None = None) -> Verdict:
+    """The verdict on the tree that a word names. CannotRun if it cannot be lifted. maker: makes headers for the next
+    edit, beside."""
     began = time.monotonic()
     timing: dict[str, float] = {}
 
@@ -383,7 +390,7 @@ def check(word: str, variant: Variant, build: Path, ticks: int, seed: int, jobs:
 
     work.say("lift")
     kept = Head(word, variant, build)
-    done = lift.lift(word, variant, build, (SIM, differ.PROGRAM, "core_b.o"), kept.prepare)
+    done = lift.lift(word, variant, build, (SIM, differ.PROGRAM, "core_b.o"), kept.prepare, maker)
     at = lap("lift", began)
     native = _native(word, done, build)
     head = kept.beside(native.b)
@@ -426,11 +433,13 @@ def main(arguments: Sequence[str]) -> int:
     given = parse(arguments)
     if len(trees.words(given.tree)) != 1:
         raise CannotRun(Problem.USAGE, f"check judges one tree, and \"{given.tree}\" names several")
-    with Work(stderr(), "check", None, unit="programs") as work:
-        verdict = check(given.tree, Variant("um", given.hz, not given.periodic, pps=given.pps), given.build,
-                        given.ticks, given.seed, given.jobs, work)
-    if given.json:
-        print(json.dumps(verdict.document(), indent=1))
-    else:
-        print("\n".join(verdict.lines()))
+    with Maker() as maker:
+        with Work(stderr(), "check", None, unit="programs") as work:
+            verdict = check(given.tree, Variant("um", given.hz, not given.periodic, pps=given.pps), given.build,
+                            given.ticks, given.seed, given.jobs, work, maker)
+        if given.json:
+            print(json.dumps(verdict.document(), indent=1), flush=True)
+        else:
+            print("\n".join(verdict.lines()), flush=True)
+        maker.finish()
     return verdict.status

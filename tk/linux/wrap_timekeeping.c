@@ -5,25 +5,7 @@
  * its path. lift_has.h, which runner/lift/lift.py writes, tells which functions and fields the tree
  * has.
  */
-/*
- * timekeeping_inject_sleeptime64() is compiled where the RTC's driver may call it. The rest of the
- * kernel does not matter here, so the two options are set for this unit alone.
- */
-#ifndef CONFIG_PM_SLEEP
-#define CONFIG_PM_SLEEP 1
-#endif
-#ifndef CONFIG_RTC_HCTOSYS_DEVICE
-#define CONFIG_RTC_HCTOSYS_DEVICE "rtc0"
-#endif
-/* Files of the auxiliary clocks; */
-#ifndef CONFIG_SYSFS
-#define CONFIG_SYSFS 1
-#endif
-/* and a clock event device that is programmed in the counter's own cycles, as x86 has one. */
-#ifndef CONFIG_GENERIC_CLOCKEVENTS_COUPLED
-#define CONFIG_GENERIC_CLOCKEVENTS_COUPLED 1
-#endif
-#include "tk/linux/wrap_locks.h"
+#include "tk/linux/wrap_options.h"
 #include LIFT_TIMEKEEPING
 #include "lift_has.h"
 #include "tk/clocks.h"
