@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the statistics of lib/ must be, by their definitions in integers and fractions without bounds.
 tests/test_properties.py and, for each broken form of lib/stats.c and lib/stability.c, `tickbench mutants --own` check
-these: python3 tests/stats_properties.py PROGRAM, in which PROGRAM is what tests/lib_tool.c was built into."""
+these: python3 tests/stats_properties.py PROGRAM [FILE], in which PROGRAM is what tests/lib_tool.c was built into."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import isqrt
+from pathlib import Path
 
 CLAMP = 10**18  # fs
 LIMIT = 1 << 60  # fs, of stability.c
@@ -317,25 +318,31 @@ def root_of(sum_squares: int, count: int, n: int, times: int, by: int) -> int:
     return min(U64 - 1, isqrt(sum_squares * times**2 // (n * count * by**2)))
 
 
-def deviations(x: Sequence[int], tau0: int, hz: int) -> Values:
-    """Of each averaging factor: adev, mdev, tdev, mtie."""
+def windows(x: Sequence[int], m: int) -> tuple[list[int], list[int], int]:
+    """The terms of adev and of mdev, and the widest window, of samples that follow one another."""
+    stride = max(1, m // 10)
+    kept = x[:len(x) // stride * stride]
+    n = len(kept)
+    second = [kept[j + 2 * m] - 2 * kept[j + m] + kept[j] for j in range(0, n - 2 * m, stride)]
+    sums = [0]
+    for value in kept:
+        sums.append(sums[-1] + value)
+    third = [sums[j + 3 * m] - 3 * sums[j + 2 * m] + 3 * sums[j + m] - sums[j] for j in range(0, n - 3 * m + 1, stride)]
+    widest = max((max(kept[j:j + m + 1]) - min(kept[j:j + m + 1]) for j in range(0, n - m, stride)), default=0)
+    return second, third, widest
+
+
+def deviations(segments: Sequence[Sequence[int]], tau0: int, hz: int) -> Values:
+    """Of each averaging factor: adev, mdev, tdev, mtie. Between two segments there is a gap."""
     found: Values = {}
     m = 1
-    while len(x) // 10 >= m and len(found) < 13:
-        stride = max(1, m // 10)
-        kept = x[:len(x) // stride * stride]
-        n = len(kept)
-        second = [kept[j + 2 * m] - 2 * kept[j + m] + kept[j] for j in range(0, n - 2 * m, stride)]
-        sums = [0]
-        for value in kept:
-            sums.append(sums[-1] + value)
-        third = [sums[j + 3 * m] - 3 * sums[j + 2 * m] + 3 * sums[j + m] - sums[j]
-                 for j in range(0, n - 3 * m + 1, stride)]
-        widest = max(max(kept[j:j + m + 1]) - min(kept[j:j + m + 1]) for j in range(0, n - m, stride))
+    while max(map(len, segments)) // 10 >= m and len(found) < 13:
+        parts = [windows(x, m) for x in segments]
+        second, third = sum((part[0] for part in parts), []), sum((part[1] for part in parts), [])
         a, b = sum(d * d for d in second), sum(d * d for d in third)
         found[m] = (root_of(a, len(second), 2, hz * 10**6, m * tau0),
                     root_of(b, len(third), 2, hz * 10**6, m * m * tau0),
-                    root_of(b, len(third), 6, 10**6, m), widest)
+                    root_of(b, len(third), 6, 10**6, m), max(part[2] for part in parts))
         m *= 10
     return found
 
@@ -376,13 +383,13 @@ def streaming_statistics_are_their_definitions(tool: Tool) -> None:
     series = walks(tool)
     commands = ["\n".join([f"stability {tau0} {hz}", *map(str, x), "."]) for x, tau0, hz in series]
     for (x, tau0, hz), told in zip(series, tool.ask(commands)):
-        check_deviations(told, deviations(x, tau0, hz), (len(x), x[:4], tau0, hz))
+        check_deviations(told, deviations([x], tau0, hz), (len(x), x[:4], tau0, hz))
 
 
 def phases_beyond_the_limit_are_cut(tool: Tool) -> None:
     x = [LIMIT + 5, -LIMIT - 7, 2**62, -2**62, LIMIT, -LIMIT, LIMIT - 1, 1 - LIMIT, 0, 3] * 3
     (told,) = tool.ask(["\n".join([f"stability {10**10} 1000000", *map(str, x), "."])])
-    check_deviations(told, deviations([clamped(value, LIMIT) for value in x], 10**10, 10**6), "beyond the limit")
+    check_deviations(told, deviations([[clamped(value, LIMIT) for value in x]], 10**10, 10**6), "beyond the limit")
 
 
 def on_the_grid(samples: Sequence[tuple[int, int]], tau0: int) -> list[int]:
@@ -407,17 +414,67 @@ def uneven_samples_are_interpolated(tool: Tool) -> None:
                 counter += tool.random.choice((1, 999, 1000, 1001, tool.random.randint(1, spread)))
             lines = [f"{at % U64} {error}" for at, error in samples]
             (told,) = tool.ask(["\n".join(["stability 1000 1000000", *lines, "."])])
-            check_deviations(told, deviations(on_the_grid(samples, 1000), 1000, 10**6), (start, spread))
+            check_deviations(told, deviations([on_the_grid(samples, 1000)], 1000, 10**6), (start, spread))
+
+
+def no_window_has_samples_from_both_sides_of_a_gap(tool: Tool) -> None:
+    for lengths in ((35, 120), (250, 9, 11), (5, 7, 205), (127, 100)):
+        segments = [[tool.random.randint(-10**9, 10**9) + at * 10**10 for _ in range(n)]
+                    for at, n in enumerate(lengths)]
+        lines = "\ng\n".join("\n".join(map(str, segment)) for segment in segments)
+        # And of samples with a counter, which a gap lets begin anywhere.
+        counted = "\ng\n".join("\n".join(f"{at * 777_777 + n * 1000} {x}" for n, x in enumerate(segment))
+                               for at, segment in enumerate(segments))
+        for words in tool.ask([f"stability 1000 1000000\n{each}\n." for each in (lines, counted)]):
+            check_deviations(words, deviations(segments, 1000, 10**6), lengths)
+
+
+def symmetric_noise_has_an_exact_error(tool: Tool) -> None:
+    """Errors that are the same in reverse have a slope of 0; times and errors whose means are whole numbers leave
+    nothing to be cut off but in the roots."""
+    for n, step in ((8, 2), (9, 1), (10, 2), (16, 2), (33, 7), (64, 1000), (65, 1), (128, 2), (256, 10)):
+        for scale in (0, 5, 10**3, 10**9):
+            half = [tool.random.randint(-scale, scale) for _ in range(n // 2)]
+            errors = [*half, *([0] if n % 2 else []), *reversed(half)]
+            errors[0] -= sum(errors) % n  # the mean is a whole number, but for this
+            errors[-1] = errors[0]
+            rest = sum(errors) % n
+            if rest and n % 2:
+                errors[n // 2] -= rest
+            elif rest:
+                continue
+            series = Series(made(errors, 1000, step, 7), 256, 10**9)
+            (words,) = tool.ask([series.command()])
+            equal(Told.of(words).drift_error, exact_error(errors, step, 10**9), "the drift's error", (n, step, scale))
+
+
+def exact_error(errors: Sequence[int], step: int, hz: int) -> int:
+    n = len(errors)
+    level, middle = sum(errors) // n, (n - 1) * step // 2
+    below = sum((at * step - middle) ** 2 for at in range(n))
+    sums, largest, length = [error - level for error in errors], 0, 1
+    while len(sums) >= 8:
+        largest = max(largest, sum(value * value for value in sums) // (len(sums) * length))
+        sums = [sums[2 * at] + sums[2 * at + 1] for at in range(len(sums) // 2)]
+        length *= 2
+    return isqrt(largest) * hz // isqrt(below)
 
 
 PROPERTIES: tuple[Callable[[Tool], None], ...] = (
     statistics_are_their_definitions, nothing_is_said_of_no_samples, sums_of_squares_become_coarser_and_stay_right,
     the_longest_and_the_largest_fit, streaming_statistics_are_their_definitions, phases_beyond_the_limit_are_cut,
-    uneven_samples_are_interpolated, drifts_are_found_under_noise_of_any_kind)
+    uneven_samples_are_interpolated, no_window_has_samples_from_both_sides_of_a_gap,
+    symmetric_noise_has_an_exact_error, drifts_are_found_under_noise_of_any_kind)
+
+# Those that look at a file, which are tried first with its broken forms.
+OF_FILE: dict[str, tuple[Callable[[Tool], None], ...]] = {
+    "stability.c": (phases_beyond_the_limit_are_cut, streaming_statistics_are_their_definitions,
+                    uneven_samples_are_interpolated, no_window_has_samples_from_both_sides_of_a_gap)}
 
 
 def main() -> int:
-    for number, holds in enumerate(PROPERTIES, 1):
+    first = OF_FILE.get(Path(sys.argv[2]).name, ()) if len(sys.argv) > 2 else ()
+    for number, holds in sorted(enumerate(PROPERTIES, 1), key=lambda each: each[1] not in first):
         try:
             holds(Tool(sys.argv[1], random.Random(number)))
         except Wrong as error:

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import queue
+import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -350,16 +351,18 @@ def _own(given: argparse.Namespace, build: Path, lifts: Sequence[Path]) -> tuple
     found = [each for file, text in texts.items() for each in breaks.find(file, text)]
     drawn = breaks.draw(chosen(found, given.function, texts), given.seed)
     count = given.count or (len(drawn) if given.all or given.function else OWN_COUNT)
-    folder = build / "work" / "own"
-    folder.mkdir(parents=True, exist_ok=True)
     names = [str(lifted.relative_to(build)) for lifted in lifts]
-    benches = [ownwork.OwnBench(build, folder / str(n), names, list(texts)) for n in range(os.cpu_count() or 1)]
-    if said := benches[0].unsound():
-        raise CannotRun(Problem.PROGRAM_FAILED, f"the code is reported as it is ({said}), so its breaks tell nothing")
-    store = ownwork.Stores(build, {file: benches[0].key(file) for file in texts})
-    with progress.Work(progress.stderr(), "mutants", min(count, len(drawn)), unit="breaks") as work:
-        crew = Crew(benches, texts, store, (), lambda result: work.add(words=result.word))
-        return crew.run(drawn, count, of_tree(read_list(OWN_LIST.read_text()), found)), texts
+    (build / "work").mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="own-", dir=build / "work") as folder:
+        benches = [ownwork.OwnBench(build, Path(folder) / str(n), names, list(texts))
+                   for n in range(os.cpu_count() or 1)]
+        if said := benches[0].unsound():
+            raise CannotRun(Problem.PROGRAM_FAILED,
+                            f"the code is reported as it is ({said}), so its breaks tell nothing")
+        store = ownwork.Stores(build, {file: benches[0].key(file) for file in texts})
+        with progress.Work(progress.stderr(), "mutants", min(count, len(drawn)), unit="breaks") as work:
+            crew = Crew(benches, texts, store, (), lambda result: work.add(words=result.word))
+            return crew.run(drawn, count, of_tree(read_list(OWN_LIST.read_text()), found)), texts
 
 
 def _kernels(given: argparse.Namespace, build: Path, lifted: Path,

@@ -49,8 +49,8 @@ def files() -> list[str]:
     return [str(path.relative_to(ROOM)) for path in found]
 
 
-def _properties(build: Path, script: str, goal: str) -> Step:
-    return Step(goal, Trial("properties", sys.executable, (str(ROOM / script), str(build / goal)), 10.0))
+def _properties(build: Path, script: str, goal: str, file: str) -> Step:
+    return Step(goal, Trial("properties", sys.executable, (str(ROOM / script), str(build / goal), file), 10.0))
 
 
 def steps_of(file: str, lifts: Sequence[str], build: Path) -> list[Step]:
@@ -58,15 +58,15 @@ def steps_of(file: str, lifts: Sequence[str], build: Path) -> list[Step]:
     for patterns, (tool, script) in PROPERTIES.items():
         if any(Path(file).match(pattern) for pattern in patterns):
             # With the product's own object, and then under the sanitizers.
-            return [_properties(build, script, f"own/{tool}"), _properties(build, script, tool)]
+            return [_properties(build, script, f"own/{tool}", file), _properties(build, script, tool, file)]
     diffs = [f"{lifted}/{DIFF}" for lifted in lifts]
     if file.endswith("/pps.c"):
         diffs.sort(key=lambda diff: "-pps" not in diff)
     compared = [Step(diff, Trial("comparison", diff, SHORT, 5.0)) for diff in diffs]
-    own = [_properties(build, "tests/core_properties.py", "own/stage-check"),
+    own = [_properties(build, "tests/core_properties.py", "own/stage-check", file),
            Step("own/reference-check", Trial("reference-check", "own/reference-check", (), 5.0))]
     if "native" not in file:
-        own.insert(0, _properties(build, "tests/core_properties.py", "own/lib-tool"))
+        own.insert(0, _properties(build, "tests/core_properties.py", "own/lib-tool", file))
     scenarios = [Step(SIM, Trial("scenarios", SIM, (), 10.0)),
                  *(Step(SIM, Trial(name, SIM, (f"scenario={name}",), 10.0)) for name in ASKED)]
     if file.endswith("/clocks.c"):  # timekeeping_ask(), which other processors call
@@ -177,12 +177,13 @@ class OwnBench:
 
     def unsound(self) -> str:
         """What reports a file that is not broken; empty if nothing does."""
-        tried: set[Step] = set()
+        tried: set[tuple[str, ...]] = set()
         for file in self.sources:
             for step in self.steps(file):
-                if step not in tried and (by := step.trial.run(self.build, self.children)):
+                what = (step.goal, *step.trial.arguments[:2])  # the third one of properties is the file
+                if what not in tried and (by := step.trial.run(self.build, self.children)):
                     return f"{file}: {by}"
-                tried.add(step)
+                tried.add(what)
         return ""
 
     def key(self, file: str) -> str:
@@ -190,8 +191,9 @@ class OwnBench:
         steps = self.steps(file)
         parts: list[str | bytes] = [(ROOM / file).read_text()]
         for step in steps:
-            parts += [(self.build / step.goal).read_bytes(), step.goal, *step.trial.arguments[-2:]]
-            parts += [Path(word).read_bytes() for word in step.trial.arguments if word.endswith(".py")]
+            parts += [(self.build / step.goal).read_bytes(), step.goal]
+            parts += [Path(word).read_bytes() if word.endswith(".py") else word for word in step.trial.arguments
+                      if word.endswith(".py") or not word.startswith("/")]
         return key_of(*parts)
 
 
