@@ -338,7 +338,8 @@ def deviations(segments: Sequence[Sequence[int]], tau0: int, hz: int) -> Values:
     m = 1
     while max(map(len, segments)) // 10 >= m and len(found) < 13:
         parts = [windows(x, m) for x in segments]
-        second, third = sum((part[0] for part in parts), []), sum((part[1] for part in parts), [])
+        second = [d for part in parts for d in part[0]]
+        third = [d for part in parts for d in part[1]]
         a, b = sum(d * d for d in second), sum(d * d for d in third)
         found[m] = (root_of(a, len(second), 2, hz * 10**6, m * tau0),
                     root_of(b, len(third), 2, hz * 10**6, m * m * tau0),
