@@ -12,7 +12,7 @@ import pytest
 
 from liftable import git
 from runner.errors import CannotRun, Problem
-from runner.study import own_git, patches
+from runner.study import bench_patches, own_git, patches
 from runner.study.series import BUILD_FILES
 
 TEXT = "one\ntwo\nthree\nfour\nfive\nsix\n"
@@ -231,3 +231,20 @@ def test_a_git_tree_is_read_alone(tmp_path: Path) -> None:
 ])
 def test_files_that_decide_how_a_unit_is_compiled(name: str, builds: bool) -> None:
     assert bool(BUILD_FILES.search(name)) is builds
+
+
+def test_a_history_of_whole_kernels_has_an_edit_after_each(tmp_path: Path) -> None:
+    """What bench measures bisect far apart on: a file that only the older kernel has is gone with it."""
+    kernels = [tmp_path / name for name in ("older", "newer")]
+    for kernel in kernels:
+        for name in ("Makefile", "Kconfig", "kernel/time/timekeeping.c", f"kernel/only-{kernel.name}.c"):
+            (kernel / name).parent.mkdir(parents=True, exist_ok=True)
+            (kernel / name).write_text(f"/* {kernel.name} {name} */\n")
+    made = own_git.create(tmp_path / "history")
+    assert bench_patches.far_history(made, kernels) == 4
+    assert made.ask("log", "--reverse", "--format=%s").splitlines() == [
+        "all of older", "an edit of older", "all of newer", "an edit of newer"]
+    assert [made.files(f"HEAD~{n + 1}", f"HEAD~{n}") for n in (2, 0)] == [["kernel/time/timekeeping.c"]] * 2
+    assert made.ask("ls-tree", "-r", "--name-only", "HEAD", "kernel").splitlines() == [
+        "kernel/only-newer.c", "kernel/time/timekeeping.c"]
+    assert made.ask("show", "HEAD:kernel/time/timekeeping.c").startswith("/* newer kernel/time/timekeeping.c */\n/* An")

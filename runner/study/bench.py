@@ -27,7 +27,7 @@ from runner.study import bench_patches, differ, pairs
 ROUNDS = 5  # of a pair
 BOOTS = 11
 TCG = Accel("tcg", TCG_ARGS)
-ROWS = ("rates", "guest", "matrix", "lockstep", "check", "edit", "patches")
+ROWS = ("rates", "guest", "matrix", "lockstep", "check", "edit", "patches", "far")
 EDITED = "kernel/time/timekeeping.c"
 
 
@@ -209,11 +209,15 @@ def checks(word: str, build: Path) -> list[Line]:
     ]
 
 
-def patch_lines(build: Path) -> list[Line]:
-    """series and bisect over the patches that two packaged kernels differ by."""
+# series and bisect over the patches that two packaged kernels differ by, and over whole kernels.
+PATCHES = (("series of 8 patches", bench_patches.series), ("bisect among neighbours", bench_patches.bisect))
+FAR = (("bisect far apart", bench_patches.bisect_far),)
+
+
+def patch_lines(build: Path, measures: Sequence[tuple[str, Callable[[Path, Path], bench_patches.Steps]]]) -> list[Line]:
+    """The whole command and a step of each."""
     lines = []
-    for what, measure in (("series of 8 patches", bench_patches.series), ("bisect among neighbours",
-                                                                          bench_patches.bisect)):
+    for what, measure in measures:
         found = measure(build, build / "bench")
         lines.append(Line(f"{what}: from nothing to the end", f"{found.whole_s:.1f} s",
                           f"{found.whole_s / found.compile_s:.0f} times its unit's compilation"))
@@ -320,7 +324,8 @@ def main(arguments: Sequence[str]) -> int:
         "lockstep": lambda: [lockstep(word, build) for word in words],
         "check": lambda: [line for word in words for line in checks(word, build)],
         "edit": lambda: [line for word in words for line in edits(word, build)],
-        "patches": lambda: patch_lines(build) if words else []}
+        "patches": lambda: patch_lines(build, PATCHES) if words else [],
+        "far": lambda: patch_lines(build, FAR) if words else []}
     lines = [line for name in given.rows or ROWS for line in measures[name]()]
     for line in lines:
         table.add_row(line.what, line.figure, line.beside)

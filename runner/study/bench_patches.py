@@ -12,15 +12,17 @@ import statistics
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from runner.errors import CannotRun, Problem, Status
-from runner.lift import kbuild, lift, trees
+from runner.lift import detect, kbuild, lift, trees
 from runner.study import hunks, own_git
 
 OLD, NEW = "7.2", "7.3"
+FAR = ("6.1", "6.12.107", "6.12", "7.2", "7.3")  # whole kernels, of which the last does not drift
 COUNT = 8  # patches of the series
 KEPT = ("lift", "work", "pair", "bench", "series", "run", "compare", "check", "matrix", "lint")  # of a build folder
 
@@ -116,8 +118,41 @@ def bisect(build: Path, scratch: Path) -> Steps:
             (made.path / name).write_text("".join(lines))
         made.ask("add", *old)
         made.ask("commit", "-q", "-m", f"number {number}")
+    return _searched(folder, made.path, f"HEAD~{len(found)}")
+
+
+def _searched(folder: Path, tree: Path, first: str) -> Steps:
+    """A search from a first commit to HEAD for the one that mended the rate."""
     began = time.monotonic()
-    said = _run("bisect", "--json", "--build", str(folder), "--tree", str(made.path), "--first-fixed", "--bad",
-                f"HEAD~{len(found)}", "--good", "HEAD", "--claim", "lock.drift_ns_per_s < 1", "duration=20")
+    said = _run("bisect", "--json", "--build", str(folder), "--tree", str(tree), "--first-fixed", "--bad", first,
+                "--good", "HEAD", "--claim", "lock.drift_ns_per_s < 1", "duration=20")
     whole = time.monotonic() - began
     return Steps(whole, [step["seconds"] for step in said["steps"]], compile_seconds(folder))
+
+
+def far_history(made: own_git.Repository, kernels: Sequence[Path]) -> int:
+    """Commits of whole kernels, with one after each that edits timekeeping.c; how many."""
+    name, count = str(detect.TIMEKEEPING), 0
+    parent: list[str] = []
+    for kernel in kernels:
+        (made.path / ".git/base-index").unlink(missing_ok=True)  # of the kernel before
+        made.ask("read-tree", own_git.take_files(made, kernel, ()))
+        for subject in (f"all of {kernel.name}", f"an edit of {kernel.name}"):
+            commit = made.ask("commit-tree", "-m", subject, *parent, made.ask("write-tree"))
+            parent, count = ["-p", commit], count + 1
+            edited = made.path / "edited.c"
+            edited.write_text((kernel / name).read_text() + "/* An edit. */\n")
+            blob = made.ask("hash-object", "-w", str(edited))
+            made.ask("update-index", "--cacheinfo", f"100644,{blob},{name}")
+    made.ask("update-ref", "--no-deref", "HEAD", parent[1])
+    return count
+
+
+def bisect_far(build: Path, scratch: Path) -> Steps:
+    """The same search among commits that are far apart: almost each step's kernel is one that kbuild has prepared
+    nothing for."""
+    lifts = (build / "lift").resolve()
+    folder = fresh(build, scratch / "far")
+    made = own_git.create(folder / "tree")
+    count = far_history(made, [trees.resolve(word, lifts).path for word in FAR])
+    return _searched(folder, made.path, f"HEAD~{count - 1}")
