@@ -30,14 +30,14 @@ void draw_from(u64 *random, long long bits, long long *args)
 
 void run_boot(const long long *args, struct difference *difference)
 {
-	pair_boot(args[0], (u64)args[1], args[2] & 1, difference);
+	pair_boot(args[0], (u64)args[1], (enum pair_persistent)args[2], difference);
 }
 
 /* Seconds around the one that draw_init() has; and whole nanoseconds that every HZ divides. */
 void draw_boot(u64 *random, long long bits, long long *args)
 {
 	(void)bits;
-	args[2] = draw(random) % 4 == 0;
+	args[2] = draw(random) % 4 ? PERSISTENT_READS : draw_between(random, 1, 2);
 	args[1] = draw(random) % 4 ? (long long)(draw(random) % (1ULL << (1 + draw(random) % 40)))
 				   : draw_between(random, 0, 2LL << 32) * 1000000000;
 	args[0] = 125 * draw_spread(random, 1000);

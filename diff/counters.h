@@ -10,9 +10,9 @@
 void run_from(const long long *args, struct difference *difference);
 void draw_from(u64 *random, long long bits, long long *args);
 /*
- * boot TICK_ADJ BOOT_NS IMPOSSIBLE: starts both afresh, as the last init did, on a machine that has
- * been booting for BOOT_NS, with a boot parameter, and with a persistent clock that may read no
- * time.
+ * boot TICK_ADJ BOOT_NS PERSISTENT: starts both afresh, as the last init did, on a machine that has
+ * been booting for BOOT_NS, with a boot parameter, and with a persistent clock of this kind of enum
+ * pair_persistent.
  */
 void run_boot(const long long *args, struct difference *difference);
 void draw_boot(u64 *random, long long bits, long long *args);

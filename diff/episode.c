@@ -100,6 +100,7 @@ static const struct theme themes[] = {
 	/* suspend and resume */
 	{ .brief = true,
 	  .ops = { { "sleep", 6 },
+		   { "boot", 1 },
 		   { "pass", 1 },
 		   { "freq", 1 },
 		   { "time_offset", 1 },

@@ -202,11 +202,14 @@ void pair_restart(u64 start, struct difference *difference)
 		set_counter(&pair.setup.counter);
 }
 
-void pair_boot(s64 tick_adj, u64 boot_ns, bool impossible, struct difference *difference)
+void pair_boot(s64 tick_adj, u64 boot_ns, enum pair_persistent persistent,
+	       struct difference *difference)
 {
 	pair.setup.tick_adj = tick_adj;
 	pair.setup.boot_ns = boot_ns;
-	pair.setup.impossible = impossible;
+	pair.setup.impossible = persistent == PERSISTENT_WRONG;
+	if (persistent == PERSISTENT_NONE)
+		pair.setup.sec = pair.setup.nsec = 0;
 	pair_restart(pair.setup.now, difference);
 }
 

@@ -94,8 +94,16 @@ void pair_inject_sleep(s64 sec, u32 nsec, struct difference *difference);
  * pair_stop() begins and ends a recalibration, with readings within it.
  */
 void pair_restart(u64 start, struct difference *difference);
-/* The same as a machine may boot: struct tk_setup says what these are. */
-void pair_boot(s64 tick_adj, u64 boot_ns, bool impossible, struct difference *difference);
+/* The persistent clock of a machine that boots. */
+enum pair_persistent {
+	PERSISTENT_READS, /* the time that the core starts from */
+	PERSISTENT_WRONG, /* no time that there is */
+	PERSISTENT_NONE,  /* there is no such clock: the core starts from 0, here and afterwards */
+};
+
+/* The same as a machine may boot: struct tk_setup says what the others are. */
+void pair_boot(s64 tick_adj, u64 boot_ns, enum pair_persistent persistent,
+	       struct difference *difference);
 void pair_far(u32 times, struct difference *difference);
 void pair_behind(u64 cycles, struct difference *difference);
 void pair_stop(u64 cycles, struct difference *difference);

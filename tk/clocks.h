@@ -184,6 +184,7 @@ enum tk_reading_set {
 	ROW(SEQ_ODD, COPIES, "the sequence count is odd") \
 	ROW(FAST_SEQ_ODD, COPIES, "a latch sequence is odd") \
 	ROW(SHADOW, COPIES, "shadow timekeeper: bytes unlike the published one") \
+	ROW(LOCKS_HELD, COPIES, "locks that are held between two calls + 1000 * interrupts disabled") \
 	ROW(DO_TIMER, COPIES, "do_timer: jiffies + 1000 * calc_global_load()") \
 	ROW(VDSO_REALTIME, VDSO, "vDSO clock_gettime(REALTIME)") \
 	ROW(VDSO_MONOTONIC, VDSO, "vDSO clock_gettime(MONOTONIC)") \

@@ -410,6 +410,27 @@ static void lift_aux_files(struct tk_readings *readings)
 }
 #endif
 
+/* How often the tree's own timekeeping_set_reference() publishes the state is its own business. */
+static bool lift_counted(enum tk_reading which)
+{
+	switch (which) {
+	case TKR_CLOCK_WAS_SET_SEQ:
+	case TKR_TOLD_SET_WALL:
+	case TKR_TOLD_NOTIFIER:
+	case TKR_TOLD_NOTIFIER_SET:
+	case TKR_TOLD_UPDATE_VSYSCALL:
+		return !LIFT_HAS_SET_REFERENCE;
+	/* Only there does a lifted core call functions to disable interrupts. */
+	case TKR_TOLD_UNPROTECTED:
+		return IS_ENABLED(CONFIG_UML) && !IS_ENABLED(CONFIG_SMP);
+	/* A periodic kernel's tick device is not told. */
+	case TKR_TOLD_TICK_NOTIFY:
+		return IS_ENABLED(CONFIG_TICK_ONESHOT);
+	default:
+		return true;
+	}
+}
+
 extern u64 jiffies_64; /* the shim's, as all of jiffies */
 
 static void lift_copies(struct tk_readings *readings)
@@ -440,30 +461,11 @@ static void lift_copies(struct tk_readings *readings)
 	tk_readings_add(readings, TKR_NO_PERSISTENT, lift_persistent());
 	lift_aux_files(readings);
 	lift_fast_copies(tk, readings);
+	if (lift_counted(TKR_TOLD_UNPROTECTED))
+		tk_readings_add(readings, TKR_LOCKS_HELD, lift_locks + 1000 * irqs_disabled());
 	do_timer(3);
 	tk_readings_add(readings, TKR_DO_TIMER,
 			(s64)(jiffies_64 - jiffies_before + 1000 * (lift_global_loads - loads)));
-}
-
-/* How often the tree's own timekeeping_set_reference() publishes the state is its own business. */
-static bool lift_counted(enum tk_reading which)
-{
-	switch (which) {
-	case TKR_CLOCK_WAS_SET_SEQ:
-	case TKR_TOLD_SET_WALL:
-	case TKR_TOLD_NOTIFIER:
-	case TKR_TOLD_NOTIFIER_SET:
-	case TKR_TOLD_UPDATE_VSYSCALL:
-		return !LIFT_HAS_SET_REFERENCE;
-	/* Only there does a lifted core call functions to disable interrupts. */
-	case TKR_TOLD_UNPROTECTED:
-		return IS_ENABLED(CONFIG_UML) && !IS_ENABLED(CONFIG_SMP);
-	/* A periodic kernel's tick device is not told. */
-	case TKR_TOLD_TICK_NOTIFY:
-		return IS_ENABLED(CONFIG_TICK_ONESHOT);
-	default:
-		return true;
-	}
 }
 
 static void lift_count(struct tk_readings *readings, enum tk_reading which, s64 count)

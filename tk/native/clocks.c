@@ -398,6 +398,7 @@ static void copies(const struct timekeeper *tk, struct tk_readings *readings)
 	aux_files(readings);
 	for (u32 i = 0; i < equals; i++)
 		add(readings, equal[i], 0);
+	add(readings, TKR_LOCKS_HELD, 0);
 	add(readings, TKR_DO_TIMER, 1003);
 }
 
