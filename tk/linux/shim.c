@@ -289,6 +289,7 @@ int raw_notifier_chain_register(void *chain, void *block)
 {
 	(void)chain;
 	(void)block;
+	check_protected();
 	tell(TKR_TOLD_REGISTERED, 1);
 	return 0;
 }
@@ -298,6 +299,7 @@ int raw_notifier_chain_unregister(void *chain, void *block)
 {
 	(void)chain;
 	(void)block;
+	check_protected();
 	tell(TKR_TOLD_REGISTERED, -1);
 	return 0;
 }
