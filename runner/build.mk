@@ -8,7 +8,7 @@ RUNNER := ACCEL BOOT QEMU TIMEOUT ICOUNT PERIODIC RAW LINUX ARGS
 # What each goal takes, beside what all of them do.
 KNOWN_run   := $(PARAMS) $(RUNNER)
 KNOWN_sim   := $(PARAMS) PERIODIC RAW LINUX ARGS
-KNOWN_test  := TESTS JUNIT LINUX
+KNOWN_test  := TESTS JUNIT LINUX WORKERS
 KNOWN_image := IMAGE_COMMAND IMAGE_KIB
 KNOWN_check := LINUX TICKS SEED HZ PERIODIC ARGS
 KNOWN_soak  := LINUX TICKS SEED HZ YEARS
@@ -73,8 +73,11 @@ sim: ## the same in a host process, on the virtual counter (SCENARIO= CORE= SWIT
 	$(call ready,run $(if $(LINUX),lift))
 	@$(TICKBENCH) sim --build $(BUILD) $(call flag,PERIODIC) $(call flag,RAW) $(core) $(words) $(ARGS)
 
-test: ## all tests (TESTS='tests/test_ktap.py -k garbage' for some, LINUX=TREE with it, JUNIT=FILE for XML)
+# Many tests wait for a guest or a publisher most of their time: one worker more than there are CPUs.
+WORKERS ?= $(shell expr $$(nproc) + 1)
+
+test: ## all tests (TESTS='tests/test_ktap.py -k garbage' for some, LINUX=TREE with it, JUNIT=FILE for XML, WORKERS=2)
 	$(call ready,test lift)
-	@BUILD=$(abspath $(BUILD)) $(PYTHON) -m pytest -n 2 $(if $(JUNIT),--junit-xml=$(JUNIT)) $(or $(TESTS),tests)
+	@BUILD=$(abspath $(BUILD)) $(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup $(if $(JUNIT),--junit-xml=$(JUNIT)) $(or $(TESTS),tests)
 
 .PHONY: run sim test

@@ -189,7 +189,8 @@ def positive(text: str) -> int:
     return value
 
 
-def _folders(parser: argparse.ArgumentParser, output: str) -> None:
+def folders(parser: argparse.ArgumentParser, output: str) -> None:
+    """--build, and --output with the name of the folder in it where the results are by default."""
     parser.add_argument("--build", type=Path, default=BUILD, metavar="FOLDER",
                         help="where the programs are (default: %(default)s)")
     parser.add_argument("--output", type=Path, metavar="FOLDER",
@@ -223,7 +224,7 @@ def run_parser() -> Parser:
     add("--page", type=Path, metavar="FILE", help="use this page file (2 MiB, no link), without a publisher")
     add("--publisher", default="live", metavar="live|static:LINE|none",
         help="what writes the page; LINE is as for build/vmclock-host --static")
-    _folders(parser, "run")
+    folders(parser, "run")
     return parser
 
 
@@ -236,7 +237,7 @@ def sim_parser() -> Parser:
     parser.add_argument("--smp", action="store_true", help=SMP)
     parser.add_argument("--pps", action="store_true", help=PPS)
     parser.add_argument("--raw", action="store_true", help="print its output as it comes, and no table")
-    _folders(parser, "sim")
+    folders(parser, "sim")
     return parser
 
 

@@ -32,6 +32,20 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "alone: measures real time, so no other test may run beside it")
 
 
+# Making what these fixtures give takes seconds, and each worker would make its own: one worker runs all tests of each.
+COSTLY = ("pristine", "scratch", "v7_3", "v7_2")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        found = [name for name in COSTLY if name in getattr(item, "fixturenames", ())]
+        if found:
+            # Those of a checkout and of a build folder share both; the others are a module's own.
+            name = "checkout" if found[0] in COSTLY[:2] else f"{item.path.stem}-{found[0]}"
+            item.add_marker(pytest.mark.xdist_group(name))
+
+
 @pytest.fixture(autouse=True)
 def quiet(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Among the workers of pytest -n, a test marked alone waits until the others end, and they wait for it."""

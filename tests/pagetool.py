@@ -143,7 +143,7 @@ class Publisher:
     def of(self, event: str) -> list[dict[str, Any]]:
         return [each for each in list(self.events) if each["event"] == event]
 
-    def wait_for(self, event: str, count: int = 1, timeout: float = 20.0) -> dict[str, Any]:
+    def wait_for(self, event: str, count: int = 1, timeout: float = 120.0) -> dict[str, Any]:
         until = time.monotonic() + timeout
         while len(self.of(event)) < count:
             assert time.monotonic() < until, f"no {event} within {timeout} s: {self.events}"

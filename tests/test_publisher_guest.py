@@ -19,10 +19,13 @@ import pytest
 
 from conftest import need
 from monitor import Monitor
-from pagetool import Page, Publisher, Tool
-from publishing import INITIALIZING, OFFSET, UNKNOWN, live, serve_until
+from pagetool import Page, Tool
+from publishing import INITIALIZING, OFFSET, PATIENCE_SECONDS, UNKNOWN, live, serve_until
 from runner.guest import firmware
 from runner.guest.addresses import MAILBOX_ADDRESS, PAGE_ADDRESS
+
+
+TRIES = 20
 
 
 @dataclass
@@ -110,10 +113,21 @@ def test_guest_that_is_replaced_is_noticed_as_a_disruption(
     assert after.counter_value - before.counter_value > OFFSET * 5
 
 
-def silence(publisher: Publisher, page: Path, count: int = 1) -> Page:
-    """Waits until the page says that its guest no longer answers; gives that page."""
-    until = time.monotonic() + 30
-    while sum(not each["answers"] for each in publisher.of("guest")) < count:
+def silence(page: Path, mailbox: Path) -> Page:
+    """Waits until the page says that its guest, which has ended, no longer answers; gives that page. What a busy
+    publisher said of an earlier silence is not taken for it."""
+    until = time.monotonic() + PATIENCE_SECONDS
+
+    def requests() -> tuple[int, int]:
+        data = mailbox.read_bytes()
+        return struct.unpack_from("<Q", data, 0x40)[0], struct.unpack_from("<Q", data, 0x80)[0]
+
+    # A request that is not answered is followed by another one, and the page is written in between.
+    first, answer = requests()
+    while (now := requests())[0] <= max(first, answer) + 1:
+        assert time.monotonic() < until, f"no more requests than {now}"
+        time.sleep(0.005)
+    while Page.read(page).clock_status != UNKNOWN:
         assert time.monotonic() < until, "a guest's silence is not noticed"
         time.sleep(0.005)
     return Page.read(page)
@@ -125,7 +139,7 @@ def test_guest_that_is_silent_makes_the_page_unknown_and_its_error_grow(
         publisher.wait_for("ready")
         serve_until(publisher, "line", 2, tool, mailbox, OFFSET)
         before = publisher.of("line")[-1]
-        silent = silence(publisher, page)
+        silent = silence(page, mailbox)
         # 100 ms have passed since the last answer: so long may it have been stopped.
         assert silent.clock_status == UNKNOWN
         assert silent.time_maxerror_ns > 100_000_000 + int(before["maxerror_ns"])
@@ -149,11 +163,15 @@ def test_guest_that_was_stopped_never_reads_a_line_that_lies(
         publisher.wait_for("ready")
         serve_until(publisher, "line", 1, tool, mailbox, OFFSET)
         hz = float(publisher.of("line")[0]["hz"])
-        before = silence(publisher, page)
+        before = silence(page, mailbox)
         then = (OFFSET - int(stopped_s * hz)) % (1 << 64)
-        accepted, lies, worst_ns, first, _ = map(
-            int, tool.ask("believe", mailbox, then, 2000, page))
-        assert accepted and not lies, f"the page was {worst_ns} ns off beyond its word"
+        accepted = first = 0
+        for _ in range(TRIES):  # until a busy machine's publisher has a line for it
+            accepted, lies, worst_ns, first, _ = map(int, tool.ask("believe", mailbox, then, 2000, page))
+            assert not lies, f"the page was {worst_ns} ns off beyond its word"
+            if accepted:
+                break
+        assert accepted
         assert first == before.disruption_marker + 1
         moved = publisher.of("offset")[-1]
     away_ns = abs((int(moved["cycles"]) - then + (1 << 63)) % (1 << 64) - (1 << 63)) / hz * 1e9
@@ -184,12 +202,19 @@ def test_answers_that_come_late_still_count(
     with live(program, page, "--mailbox", mailbox) as publisher:
         publisher.wait_for("ready")
         serve_until(publisher, "line", 1, tool, mailbox, OFFSET)
-        tool.ask("guest", mailbox, OFFSET, 1)
-        known = len(publisher.of("guest"))
-        # Each answer is 1 ms old when it is given, and nothing else is wrong.
-        tool.ask("guest", mailbox, OFFSET, 1000, page, 0, 1000)
-        assert Page.read(page).clock_status in (2, 3, UNKNOWN)
-        assert not [each for each in publisher.of("guest")[known:] if not each["answers"]]
+        lost: list[dict[str, object]] = [{"tries": 0}]
+        # Were they not counted, the guest would be lost in each try; where the publisher itself did not run for
+        # long, in some.
+        for _ in range(TRIES):
+            tool.ask("guest", mailbox, OFFSET, 1)
+            known = len(publisher.of("guest"))
+            # Each answer is 1 ms old when it is given, and nothing else is wrong.
+            tool.ask("guest", mailbox, OFFSET, 1000, page, 0, 1000)
+            assert Page.read(page).clock_status in (2, 3, UNKNOWN)
+            lost = [each for each in publisher.of("guest")[known:] if not each["answers"]]
+            if not lost:
+                break
+        assert not lost
         assert len({each["marker"] for each in publisher.of("line")}) == 1
 
 
@@ -228,7 +253,7 @@ def test_stop_and_cont_of_a_real_guest_are_a_disruption_at_once(
     with live(program, page, "--mailbox", mailbox) as publisher:
         publisher.wait_for("ready")
         guest = machine("scenario=lock clock=tsc duration=6")
-        publisher.wait_for("line", 2, timeout=60)
+        publisher.wait_for("line", 2, timeout=240)
         for stop in range(1, 3):
             count = len(publisher.of("offset"))
             before = int(publisher.of("offset")[-1]["cycles"])
@@ -246,10 +271,10 @@ def test_stop_and_cont_of_a_real_guest_are_a_disruption_at_once(
                 assert now.clock_status == UNKNOWN
                 assert time.monotonic() < until
                 time.sleep(0.001)
-            publisher.wait_for("offset", count + 1, timeout=60)
+            publisher.wait_for("offset", count + 1, timeout=240)
             lost_s = (before - int(publisher.of("offset")[-1]["cycles"])) / hz
             assert lost_s > 0.3
-            publisher.wait_for("line", len(publisher.of("line")) + 1, timeout=60)
+            publisher.wait_for("line", len(publisher.of("line")) + 1, timeout=240)
         told, _ = guest.child.communicate(timeout=120)
         verdicts = publisher.of("verdict")
     # On a busy host it may give up waiting for one.
@@ -282,19 +307,19 @@ def test_a_restored_snapshot_of_a_real_guest_is_a_disruption(
     with live(program, page, "--mailbox", mailbox) as publisher:
         publisher.wait_for("ready")
         guest = machine("scenario=lock clock=tsc duration=4")
-        publisher.wait_for("line", 2, timeout=60)
+        publisher.wait_for("line", 2, timeout=240)
         assert "no block device can store vmstate" in command("savevm one"), "there is no disk yet"
         give_disk(guest.monitor, tmp_path / "disk")
         assert command("savevm one") == ""
-        publisher.wait_for("line", len(publisher.of("line")) + 1, timeout=60)
+        publisher.wait_for("line", len(publisher.of("line")) + 1, timeout=240)
         before, notes = Page.read(page), len(publisher.of("note"))
         assert command("loadvm one") == ""
-        assert "a restored snapshot" in publisher.wait_for("note", notes + 1, timeout=60)["text"]
+        assert "a restored snapshot" in publisher.wait_for("note", notes + 1, timeout=240)["text"]
         after = Page.read(page)
         assert after.seq_count > before.seq_count
         assert after.disruption_marker > before.disruption_marker
         # The guest is taken up where it was, and gets a line again.
-        publisher.wait_for("line", len(publisher.of("line")) + 1, timeout=60)
+        publisher.wait_for("line", len(publisher.of("line")) + 1, timeout=240)
         told, _ = guest.child.communicate(timeout=120)
     assert re.search(r"^(not )?ok 1 lock", told, re.MULTILINE), told
 

@@ -19,7 +19,7 @@ from publishing import INITIALIZING, STATIC, UNRELIABLE, live, metric
 # Seconds of the torn-read test; the figure of the claim is 5.
 STRESS_SECONDS = float(os.environ.get("STRESS_SECONDS", "5"))
 # As many as a machine may need on which others have nearly all of the CPUs.
-ROUNDS_MAX = 40
+ROUNDS_MAX = 400
 KILLS = int(os.environ.get("KILLS", "50"))
 
 

@@ -15,7 +15,7 @@ from conftest import Ended, ROOT
 # Long enough for each scenario to do all it does; lock at the design's full length is in test_sim.
 SCENARIOS = ("lock", "compare", "slew", "nohz", "step", "freq")
 # Of real time, in which readers and writer do all they can; and how often, where others have nearly all CPUs.
-TORN_SECONDS, ROUNDS_MAX = 5, 20
+TORN_SECONDS, ROUNDS_MAX = 5, 100
 
 
 def said(report: str) -> list[str]:

@@ -6,11 +6,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from rich.console import Console
 
-from runner import BUILD, options, plan, scenarios
+from runner import options, plan, scenarios
 from runner.disruption import table as disruptions
 from runner.disruption.journey import Journey, document, noticed_in_a_tick
 from runner.errors import CannotRun, Problem
@@ -40,9 +39,7 @@ def parser(command: str, description: str) -> options.Parser:
     add("--timeout", type=options.seconds, metavar="S",
         help="end the guest if it is not done S seconds after the last disruption")
     add("--json", action="store_true", help="print the report as JSON, and no table")
-    add("--build", type=Path, default=BUILD, metavar="FOLDER", help="where the programs are (default %(default)s)")
-    add("--output", type=Path, metavar="FOLDER",
-        help=f"where the results are written (default: {command} in the build folder)")
+    options.folders(made, command)
     made.set_defaults(bisect=False, icount=False)
     return made
 

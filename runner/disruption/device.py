@@ -13,7 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
-from runner import BUILD, options, output, plan, scenarios
+from runner import options, output, plan, scenarios
 from runner.disruption.journey import begin
 from runner.errors import need_built, CannotRun, Problem
 from runner.guest import boot, foreign, launch, qemu
@@ -65,9 +65,7 @@ def _parser() -> options.Parser:
     add("--no-restore", action="store_true", help="do not restore the guest from a snapshot")
     add("--timeout", type=options.seconds, metavar="S", help="end the guest after S seconds")
     add("--json", action="store_true", help="print the report as JSON, and no TAP")
-    add("--build", type=Path, default=BUILD, metavar="FOLDER", help="where the programs are (default %(default)s)")
-    add("--output", type=Path, metavar="FOLDER",
-        help="where the results are written (default: device in the build folder)")
+    options.folders(made, "device")
     made.set_defaults(icount=False)
     return made
 

@@ -170,8 +170,7 @@ class Journey:
             return target.event("RESUME") is not None or target.ended or source.ended or failed()
 
         def failed() -> bool:
-            return any(each.name == "MIGRATION" and each.data.get("status") in ("failed", "cancelled")
-                       for each in source.events)
+            return source.migrated("failed", "cancelled")
 
         done = self.machines.wait(over, MIGRATION_SECONDS, 0.001)
         if target.event("RESUME"):
@@ -239,9 +238,7 @@ class Journey:
         source, began = self.machine, time.time()
         self.machines.execute(source, "stop")
         self.machines.execute(source, "migrate", uri=f"exec:cat > {shlex.quote(str(path))}")
-        states = ("completed", "failed")
-        saved = self.machines.wait(lambda: any(each.name == "MIGRATION" and each.data.get("status") in states
-                                               for each in source.events), MIGRATION_SECONDS)
+        saved = self.machines.wait(lambda: source.migrated("completed", "failed"), MIGRATION_SECONDS)
         if not saved or self.machines.execute(source, "query-migrate")["status"] != "completed":
             raise CannotRun(Problem.QEMU_REFUSED, "QEMU cannot save the guest's state", source.words())
         self.machines.end(source)
@@ -263,11 +260,8 @@ class Journey:
             self._clones.append(other)
 
     def _until_restored(self, target: Machine) -> None:
-        def over(status: str) -> bool:
-            return any(each.name == "MIGRATION" and each.data.get("status") == status for each in target.events)
-
-        self.machines.wait(lambda: over("completed") or over("failed") or target.ended, MIGRATION_SECONDS, 0.001)
-        if not over("completed"):
+        self.machines.wait(lambda: target.migrated("completed", "failed") or target.ended, MIGRATION_SECONDS, 0.001)
+        if not target.migrated("completed"):
             raise CannotRun(Problem.QEMU_REFUSED, f"QEMU on {target.name} cannot restore the guest", target.words())
 
     def guests(self) -> list[Journey]:

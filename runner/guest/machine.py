@@ -53,6 +53,10 @@ class Machine:
         """The first event of that name that is not among the first `after`."""
         return next((each for each in self.events[after:] if each.name == name), None)
 
+    def migrated(self, *states: str) -> bool:
+        """Whether a migration of this QEMU, out or in, has come to one of these states (QMP's MIGRATION)."""
+        return any(each.name == "MIGRATION" and each.data.get("status") in states for each in self.events)
+
     def code(self) -> int | None:
         """The status that the guest ended with by isa-debug-exit; None if it ended otherwise, or runs."""
         status = self.child.poll()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from runner import BUILD, options, output, plan, scenarios
+from runner import options, output, plan, scenarios
 from runner.errors import need_built
 from runner.guest import addresses, boot, firmware, launch, qemu
 from runner.lift.images import images
@@ -76,9 +76,7 @@ def _parser() -> options.Parser:
     add("--qemu", metavar="PATH", help="the QEMU to use (default: qemu-system-x86_64)")
     add("--timeout", type=options.seconds, metavar="S", help="end the Linux guest after S seconds")
     add("--json", action="store_true", help="print the report as JSON, and no table")
-    add("--build", type=Path, default=BUILD, metavar="FOLDER", help="where the programs are (default %(default)s)")
-    add("--output", type=Path, metavar="FOLDER",
-        help="where the results are written (default: linux-guest in the build folder)")
+    options.folders(made, "linux-guest")
     made.set_defaults(icount=False)
     return made
 

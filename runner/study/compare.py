@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner import BUILD, options, output, plan
+from runner import options, output, plan
 from runner.errors import output_error, CannotRun, Problem, Status
 from runner.lift import words as core_words
 from runner.report import plot, table
@@ -56,9 +56,7 @@ def _parser() -> options.Parser:
     add("--accel", choices=("auto", "kvm", "tcg"), default="auto", help="of guests, as for `tickbench run`")
     add("--qemu", metavar="PATH", help="the QEMU to use (default: qemu-system-x86_64)")
     add("--periodic", action="store_true", help=options.PERIODIC)
-    add("--build", type=Path, default=BUILD, metavar="FOLDER", help="where the programs are (default: %(default)s)")
-    add("--output", type=Path, metavar="FOLDER",
-        help="where the results are written (default: compare in the build folder)")
+    options.folders(parser, "compare")
     return parser
 
 

@@ -18,7 +18,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from runner import BUILD, options, output
+from runner import options, output
 from runner.errors import CannotRun, Problem, Status
 from runner.lift import words as core_words
 from runner.report import plot, report, table
@@ -81,9 +81,7 @@ def parser() -> options.Parser:
     add("--json", action="store_true", help="print report.json on stdout and nothing else there")
     add("--again", action="store_true", help="measure again: keep no result of an earlier run")
     add("--jobs", type=options.positive, metavar="N", help="at the same time (default: one a core)")
-    add("--build", type=Path, default=BUILD, metavar="FOLDER", help="(default %(default)s)")
-    add("--output", type=Path, metavar="FOLDER", help="where the results are written (default: discipline in the "
-        "build folder)")
+    options.folders(made, "discipline")
     return made
 
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner import BUILD, options, output, process, simulate
+from runner import options, output, process, simulate
 from runner.errors import need_built, CannotRun, Problem, Status
 from runner.lift import words as core_words
 from runner.report import ktap, report
@@ -319,9 +319,7 @@ def parser() -> options.Parser:
         help="run on these hosts, as GNU parallel names them: 8/user@host,: (: is this one)")
     add("--ssh", metavar="COMMAND", help="what is run in place of ssh (or PARALLEL_SSH)")
     add("--jobs", type=options.positive, metavar="N", help="at the same time on each host (default: one a core)")
-    add("--build", type=Path, default=BUILD, metavar="FOLDER", help="(default %(default)s)")
-    add("--output", type=Path, metavar="FOLDER", help="where the results are written (default: matrix in the build "
-        "folder)")
+    options.folders(made, "matrix")
     return made
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner import BUILD, options, output
+from runner import options, output
 from runner.errors import need_built, CannotRun, Problem, Status
 from runner.lift import lift, trees
 from runner.lift.kbuild import Variant
@@ -303,8 +303,7 @@ def parser() -> options.Parser:
     add("--ticks", type=options.positive, default=250_000,
         help="random ticks over which a row is compared with the one before (default %(default)s)")
     add("--json", action="store_true", help="print report.json on stdout, and no table")
-    add("--build", type=Path, default=BUILD, metavar="FOLDER", help="(default %(default)s)")
-    add("--output", type=Path, metavar="FOLDER", help="(default: series in the build folder)")
+    options.folders(made, "series")
     return made
 
 
