@@ -20,8 +20,9 @@
 #define DAEMON	  0x6461656dULL
 #define STEADY_MS 1000 /* before the end of a part, to be within a bound for good */
 
-#define PEAKS 128 /* of the whole run; a multiple of the sixteenths, so that none is of two parts \
-		   */
+#define PEAKS                                                                               \
+	128 /* of the whole run; a multiple of the sixteenths, so that none is of two parts \
+	     */
 
 #define SIXTEENTHS 16
 enum part {

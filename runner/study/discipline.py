@@ -147,7 +147,8 @@ def over_tau(run: Run) -> plot.Tau:
     decades = sorted(found["adev"])
     peaks = [float(run["metrics"][name]) for name in sorted(filter(PEAK.fullmatch, run["metrics"]))]
     piece = float(run["params"]["duration_ms"]) / 1000 / max(1, len(peaks))
-    return plot.Tau(run["cell"]["policy"], [n * piece for n in range(len(peaks) + 1)], peaks, [10**k / float(run["hz"]) for k in decades],
+    return plot.Tau(run["cell"]["policy"], [n * piece for n in range(len(peaks) + 1)], peaks,
+                    [10**k / float(run["hz"]) for k in decades],
                     *([found[name][k] for k in decades] for name in ("adev", "tdev", "mtie")))
 
 

@@ -89,6 +89,8 @@ static SELDOM void carry_raw_seconds(struct timekeeper *tk)
 /* Accumulates 2^k ticks at once. */
 static inline void logarithmic_accumulation(struct timekeeper *tk, u32 k)
 {
+	s64 error;
+
 	tk->cycle_last += tk->cycle_interval << k;
 	tk->xtime_nsec += tk->xtime_interval << k;
 	accumulate_nsecs_to_secs(tk);
@@ -98,26 +100,12 @@ static inline void logarithmic_accumulation(struct timekeeper *tk, u32 k)
 		carry_raw_seconds(tk);
 
 	/* Modulo 2^64: the difference fits, so it is right although its terms may overflow. */
-	tk->ntp_error +=
+	error = tk->ntp_error +
 		(s64)((tk->ntp_tick << k) - ((tk->xtime_interval + (u64)tk->xtime_remainder)
 					     << (tk->ntp_error_shift + k)));
 	if (tk->skew_delta)
-		tk->ntp_error += ntp_drain_skew(tk, tk->skew_delta, k) * (s64)tk->hz;
-}
-
-/* Changes mult without a jump of the told time, `off` cycles after cycle_last. */
-static inline void timekeeping_apply_adjustment(struct timekeeper *tk, s32 change, u64 off)
-{
-	u64 moved = (u64)(s64)change * off;
-
-	if (change > 0 && (u32)(tk->mult + (u32)change) < (u32)change)
-		return;
-	tk->mult += (u32)change;
-	tk->ns_to_cyc.follows |= change != 0;
-	tk->xtime_interval += (u64)(s64)change * tk->cycle_interval;
-	tk->xtime_nsec -= moved;
-	if (has(tk, TK_CLAWBACK))
-		tk->ntp_error += (s64)(moved << tk->ntp_error_shift);
+		error += ntp_drain_skew(tk, tk->skew_delta, k) * (s64)tk->hz;
+	tk->ntp_error = error;
 }
 
 /* The base mult for a new tick length, from which dithering departs. */
@@ -141,17 +129,61 @@ static SELDOM void borrow_second(struct timekeeper *tk)
 	tk->skip_second_overflow = true;
 }
 
-static inline void timekeeping_adjust(struct timekeeper *tk, u64 off)
+/* Changes mult without a jump of the told time, `off` cycles after cycle_last. */
+static void timekeeping_apply_adjustment(struct timekeeper *tk, s32 change, u64 off)
 {
-	const struct ntp_data *ntp = &tk->ntp;
+	u64 moved = (u64)(s64)change * off;
+
+	if (change > 0 && (u32)(tk->mult + (u32)change) < (u32)change)
+		return;
+	tk->mult += (u32)change;
+	tk->ns_to_cyc.follows |= change != 0;
+	tk->xtime_interval += (u64)(s64)change * tk->cycle_interval;
+	tk->xtime_nsec -= moved;
+	if (has(tk, TK_CLAWBACK))
+		tk->ntp_error += (s64)(moved << tk->ntp_error_shift);
+}
+
+/* To a new base, or from the largest mult. */
+static SELDOM void adjust_base(struct timekeeper *tk, u64 off)
+{
 	u32 mult = tk->mult - tk->ntp_err_mult;
 
-	if (tk->ntp_tick != ntp->tick_length || tk->skew_delta != ntp->skew_delta)
+	if (tk->ntp_tick != tk->ntp.tick_length || tk->skew_delta != tk->ntp.skew_delta)
 		mult = new_base_mult(tk);
 	tk->ntp_err_mult = tk->ntp_error > 0;
 	mult += tk->ntp_err_mult;
-	/* Not only if it differs: nobody can predict which way the dither goes. */
 	timekeeping_apply_adjustment(tk, (s32)(mult - tk->mult), off);
+}
+
+/*
+ * The same where the base stays, so that mult changes by -1, 0 or 1. The next tick waits for what
+ * depends on the sign of ntp_error, so that is little: masks, where a product takes longer. No
+ * branch: nobody can predict which way the dither goes.
+ */
+static inline void dither(struct timekeeper *tk, u64 off)
+{
+	const u32 was = tk->ntp_err_mult, is = tk->ntp_error > 0;
+	const u64 all_was = -(u64)was, all_is = -(u64)is;
+	const u64 moved = (off & all_is) - (off & all_was);
+
+	tk->xtime_interval =
+		tk->xtime_interval - (tk->cycle_interval & all_was) + (tk->cycle_interval & all_is);
+	tk->xtime_nsec -= moved;
+	if (has(tk, TK_CLAWBACK))
+		tk->ntp_error += (s64)(moved << tk->ntp_error_shift);
+	tk->mult += is - was;
+	tk->ns_to_cyc.follows |= is != was;
+	tk->ntp_err_mult = is;
+}
+
+static inline void timekeeping_adjust(struct timekeeper *tk, u64 off)
+{
+	if (tk->ntp_tick != tk->ntp.tick_length || tk->skew_delta != tk->ntp.skew_delta ||
+	    tk->mult == ~0U)
+		adjust_base(tk, off);
+	else
+		dither(tk, off);
 	if ((s64)tk->xtime_nsec < 0)
 		borrow_second(tk);
 }
@@ -190,11 +222,22 @@ static SELDOM void keep_coarse(struct timekeeper *tk)
 	tk->coarse_kept = true;
 }
 
-/* Accumulates the whole ticks up to `now`, then adjusts mult. */
-bool timekeeping_advance(struct timekeeper *tk, u64 now, enum timekeeping_adv_mode mode)
+/* What follows each tick. Returns whether the clock was set: by a leap second. */
+static inline bool end_tick(struct timekeeper *tk, u64 off)
 {
-	u64 off = timekeeping_get_delta(tk, now);
+	timekeeping_adjust(tk, off);
+	accumulate_nsecs_to_secs(tk);
+	tk->updates++;
+	if (!tk->leapt)
+		return false;
+	tk->leapt = false;
+	tell(tk, TKR_CLOCK_WAS_SET_SEQ);
+	return true;
+}
 
+/* Not one whole tick: none, several, or of a counter that stands still. */
+static SELDOM bool advance_otherwise(struct timekeeper *tk, u64 off, enum timekeeping_adv_mode mode)
+{
 	if (tk->sleep.suspended)
 		return false;
 	if (!tk->cycle_interval && has(tk, TK_DIVZERO))
@@ -207,19 +250,21 @@ bool timekeeping_advance(struct timekeeper *tk, u64 now, enum timekeeping_adv_mo
 			keep_coarse(tk);
 	} else {
 		tk->coarse_kept = false;
-		if (off < 2 * tk->cycle_interval) {
-			off -= tk->cycle_interval;
-			logarithmic_accumulation(tk, 0);
-		} else if (tk->cycle_interval) {
+		if (tk->cycle_interval)
 			off = accumulate_ticks(tk, off);
-		}
 	}
-	timekeeping_adjust(tk, off);
-	accumulate_nsecs_to_secs(tk);
-	tk->updates++;
-	if (!tk->leapt)
-		return false;
-	tk->leapt = false;
-	tell(tk, TKR_CLOCK_WAS_SET_SEQ);
-	return true;
+	return end_tick(tk, off);
+}
+
+/* Accumulates the whole ticks up to `now`, then adjusts mult. */
+bool timekeeping_advance(struct timekeeper *tk, u64 now, enum timekeeping_adv_mode mode)
+{
+	const u64 off = timekeeping_get_delta(tk, now);
+
+	/* From one tick on, but less than two; never so if the interval is 0. */
+	if (off - tk->cycle_interval >= tk->cycle_interval || tk->sleep.suspended)
+		return advance_otherwise(tk, off, mode);
+	tk->coarse_kept = false;
+	logarithmic_accumulation(tk, 0);
+	return end_tick(tk, off - tk->cycle_interval);
 }
