@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT, plain_environment
+from conftest import ROOT, make, plain_environment
 from liftable import NEWEST, UM, lifted
 from runner.errors import CannotRun
 from runner.study import breaks, check, mutants, ownwork, pairs
@@ -259,6 +259,31 @@ def test_each_of_our_own_files_has_something_that_judges_it() -> None:
         else:
             assert scripts and steps[0].trial.name == "properties"
         assert breaks.find(file, (ROOT / file).read_text()), f"{file}: nothing to break"
+
+
+def judged(bench: ownwork.OwnBench, file: str, function: str, rule: str) -> Verdict:
+    """What becomes of the function's first break of a rule."""
+    text = (ROOT / file).read_text()
+    broken = next(each for each in breaks.find(file, text) if (each.function, each.rule) == (function, rule))
+    return bench.judge(file.removesuffix(".c"), broken.apply(text), ())
+
+
+def test_our_own_page_is_judged_by_its_properties(tmp_path: Path) -> None:
+    bench = ownwork.OwnBench(make("own-tools"), tmp_path / "0", [], ["vmclock/mailbox.c"])
+    verdict = judged(bench, "vmclock/mailbox.c", "mailbox_post", "sign")
+    assert (verdict.word, verdict.by) == ("reported", "properties: a_post_has_the_next_number_and_a_verdict_its_own")
+    text = (ROOT / "vmclock/mailbox.c").read_text()
+    assert bench.judge("vmclock/mailbox", text.replace("{", "{ )", 1), ()).word == "uncompilable"
+    assert bench.judge("vmclock/mailbox", text + "\n/* no code */\n", ()).word == "same"
+    assert not bench.unsound(), "the whole file is not put back"
+
+
+def test_a_reading_that_native_lacks_differs_from_a_kernel_that_has_it(tmp_path: Path) -> None:
+    done = lifted(NEWEST, 1000, DIFF).folder.resolve()
+    build = done.parents[2]
+    bench = ownwork.OwnBench(build, tmp_path / "0", [str(done.relative_to(build))], ["tk/native/clocks.c"])
+    verdict = judged(bench, "tk/native/clocks.c", "vdso", "drop")
+    assert (verdict.word, verdict.by) == ("reported", "comparison: has vDSO clock_gettime(REALTIME)")
 
 
 def test_a_function_that_is_not_there_is_an_error() -> None:
