@@ -7,6 +7,9 @@
  * frequency are measured with the exact line, and with one whose three terms are cut to whole ns,
  * as a page of the kernel's own would have it.
  *
+ * A lifted tree that has kernel/time/vmclock_host.c publishes by itself: then the line in whole ns
+ * is what its page says, whenever it changes.
+ *
  * There is one core in a program. So it is the host first, whose lines are kept, and then the
  * guest, three times, over the same counter values and at the same ticks.
  */
@@ -15,24 +18,29 @@
 #include "measure/reading.h"
 #include "scenario/list.h"
 
-#define LINES_MAX 4096
-#define SETTLE_MS 1500
-#define FIRST_MS  10 /* until the frequency is in effect */
-#define SLEW_NS	  10000
-#define CONSTANT  2	      /* a sixteenth of what is left each second */
-#define STEP_PPM  (1LL << 16) /* adjtimex's unit */
-#define STEP_MS	  20000	      /* how long the frequency is another one */
-#define END_NS	  1	      /* how near the guest has to be to its host at the end */
-#define RESTS_ON  (TK_REMAINDER | TK_CLAWBACK | TK_SKEW)
-#define WHOLE_NS  3 /* three terms, each cut */
+#define LINES_MAX   4096
+#define SETTLE_MS   1500
+#define FIRST_MS    10 /* until the frequency is in effect */
+#define SLEW_NS	    10000
+#define CONSTANT    2		/* a sixteenth of what is left each second */
+#define STEP_PPM    (1LL << 16) /* adjtimex's unit */
+#define STEP_MS	    20000	/* how long the frequency is another one */
+#define END_NS	    1		/* how near the guest has to be to its host at the end */
+#define RESTS_ON    (TK_REMAINDER | TK_CLAWBACK | TK_SKEW)
+#define WHOLE_NS    3 /* three terms, each cut */
+#define IN_WHOLE_NS "a guest on the line in whole ns is there within what is cut of it"
 
-struct published {
-	u64 counter; /* the host's cycle_last */
-	u64 at;	     /* the counter when it was published */
-	instant exact, whole;
+struct told_line {
+	instant time;
 	u64 period_frac;
 	u8 period_shift;
-	bool caused; /* the first since the clock was told something */
+};
+
+struct published {
+	u64 counter; /* the host's cycle_last, at which both lines tell the time */
+	u64 at;	     /* the counter when it was published */
+	struct told_line exact, whole; /* UTC */
+	bool caused;		       /* the first since the clock was told something */
 };
 
 static struct {
@@ -40,7 +48,10 @@ static struct {
 	struct vmclock_line truth;
 	struct published kept[LINES_MAX];
 	u32 count;
-	u64 ntp_tick; /* of the latest line */
+	const volatile struct vmclock_abi *page; /* the core's own; NULL: none */
+	u32 seq;				 /* of the latest line that it had */
+	enum vmclock_error refused;		 /* why one of its lines cannot be followed */
+	u64 ntp_tick;				 /* of the latest line */
 	s64 skew_delta;
 	bool told;	       /* the clock was told something since */
 	s64 end_fs;	       /* at the end of the slew: the host's error, */
@@ -88,6 +99,21 @@ static s64 going_fs(struct run *run)
 		truth(run, state.cycle_last));
 }
 
+/* What the core's own page says. */
+static void take_page(const struct run *run, u64 counter, struct told_line *told)
+{
+	struct vmclock_line line;
+	const enum vmclock_error error =
+		vmclock_read(host.page, VMCLOCK_PAGE_SIZE, counter_now(run), &line);
+
+	host.seq = host.page->seq_count;
+	if (error)
+		host.refused = error;
+	else
+		*told = (struct told_line){ vmclock_utc_at(&line, counter), line.period_frac,
+					    line.period_shift };
+}
+
 /* What the rule says of the core after a tick. */
 static void keep(const struct run *run, const struct tk_state *state)
 {
@@ -101,12 +127,15 @@ static void keep(const struct run *run, const struct tk_state *state)
 	host.count++;
 	line->counter = state->cycle_last;
 	line->at = counter_now(run);
-	line->exact = from_q32(told + error + owed);
-	line->whole = from_q32((told & whole) + (error & whole) + (owed & whole));
+	line->exact.time = from_q32(told + error + owed);
 	line->caused = host.told;
 	/* ntp_tick < 2^63 and C * 10^9 * 2^32 < 2^95. */
 	vmclock_period_ratio(state->ntp_tick, (u128)state->cycle_interval * TB_NSEC_PER_SEC << 32,
-			     &line->period_frac, &line->period_shift);
+			     &line->exact.period_frac, &line->exact.period_shift);
+	line->whole = line->exact;
+	line->whole.time = from_q32((told & whole) + (error & whole) + (owed & whole));
+	if (host.page)
+		take_page(run, line->counter, &line->whole);
 	host.ntp_tick = state->ntp_tick;
 	host.skew_delta = state->skew_delta;
 	host.told = false;
@@ -118,7 +147,9 @@ static void host_tick(u64 now)
 
 	host.run->tk->tick(now);
 	host.run->tk->state(&state);
-	if (host.told || state.ntp_tick != host.ntp_tick || state.skew_delta != host.skew_delta)
+	if (host.page ? host.page->seq_count != host.seq
+		      : host.told || state.ntp_tick != host.ntp_tick ||
+				state.skew_delta != host.skew_delta)
 		keep(host.run, &state);
 }
 
@@ -193,6 +224,9 @@ static bool host_run(struct run *run)
 	host.run = run;
 	host.count = 0;
 	host.told = true;
+	host.page = run->tk->published ? run->tk->published() : NULL;
+	host.seq = 0;
+	host.refused = VMCLOCK_OK;
 	run->tick = host_tick;
 	error = tell_rate(run);
 	run_ticks_start(run);
@@ -220,12 +254,14 @@ static bool host_run(struct run *run)
 
 static void to_line(const struct published *from, bool whole, struct vmclock_line *line)
 {
+	const struct told_line *told = whole ? &from->whole : &from->exact;
+
 	line->counter_value = from->counter;
-	line->time = whole ? from->whole : from->exact;
+	line->time = told->time;
 	if (line->time_type == VMCLOCK_TIME_TAI)
 		line->time += instant_make(line->tai_offset_sec, 0);
-	line->period_frac = from->period_frac;
-	line->period_shift = from->period_shift;
+	line->period_frac = told->period_frac;
+	line->period_shift = told->period_shift;
 }
 
 /* The largest jump from one line to the next one while the clock was told nothing, fs. */
@@ -311,9 +347,16 @@ static void publish_run(struct run *run)
 	host.truth = run->line;
 	if (!host_run(run))
 		return;
+	if (host.refused || !host.count) {
+		ktap_note(run->ktap, "the core's own page: %s",
+			  host.refused ? vmclock_strerror(host.refused) : "it never changes");
+		run_claim(run, false, IN_WHOLE_NS, 0);
+		return;
+	}
 	jump_fs = largest_jump_fs(false);
 	whole_jump_fs = largest_jump_fs(true);
 	ktap_metric(run->ktap, "lines", host.count, 0, 0, "lines");
+	ktap_metric(run->ktap, "own_page", host.page != NULL, 0, 0, "pages");
 	run_metric_ns(run, "host_slewed_ns", host.end_fs);
 	run_metric_ns(run, "host_going_ns", host.going_fs);
 	run_metric_ns(run, "exact_jump_max_ns", jump_fs);
@@ -338,8 +381,7 @@ static void publish_run(struct run *run)
 		  "a guest on the exact line is where its host is going",
 		  RESTS_ON | TK_REFERENCE | TK_FEED);
 	run_claim(run, near(whole_fs, host.going_fs, bound_fs + WHOLE_NS * TB_FSEC_PER_NSEC),
-		  "a guest on the line in whole ns is there within what is cut of it",
-		  RESTS_ON | TK_REFERENCE | TK_FEED);
+		  IN_WHOLE_NS, RESTS_ON | TK_REFERENCE | TK_FEED);
 	run_claim_sane(run);
 }
 

@@ -326,6 +326,13 @@ struct tk_ops {
 	 */
 	enum tk_error (*set_reference)(u64 now, const struct tk_reference *reference);
 
+	/*
+	 * The page that the core writes by itself from the first call after init() on, for
+	 * hypervisors to hand on: struct vmclock_abi (vmclock/vmclock.h). NULL, or no function: it
+	 * writes none.
+	 */
+	const volatile void *(*published)(void);
+
 	/* Adds to the phase still to be slewed. TK_EINVAL if |offset_ns| > 500000000. */
 	enum tk_error (*add_time_offset)(u64 now, s64 offset_ns);
 

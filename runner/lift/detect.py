@@ -18,6 +18,7 @@ HEADERS = (
     Path("include/linux/timekeeping.h"),
     Path("kernel/time/ntp_internal.h"),
 )
+VMCLOCK_HOST = Path("kernel/time/vmclock_host.c")
 VSYSCALL = Path("kernel/time/vsyscall.c")
 GETTIMEOFDAY = Path("lib/vdso/gettimeofday.c")
 DATAPAGE = Path("include/vdso/datapage.h")
@@ -183,6 +184,7 @@ def stage(tree: Path) -> Stage:
         # Earlier ones clear NTP for a clock source that cannot be enabled, too.
         "REFUSED_SOURCE": not has_word(body(timekeeping, "change_clocksource"), "change"),
         "SYSCORE_DATA": bool(body(timekeeping, "timekeeping_syscore_suspend")),
+        "VMCLOCK_HOST": (tree / VMCLOCK_HOST).exists(),
         "REFERENCE_CYCLES": has_word(_header(tree / REFERENCE_HEADER), "cycle_interval"),
     }
     return Stage(

@@ -30,6 +30,7 @@ ROOM = Path(__file__).resolve().parent.parent.parent
 WRAPPERS = {
     "timekeeping": ("timekeeping", {"LIFT_TIMEKEEPING": detect.TIMEKEEPING}),
     "ntp": ("ntp", {"LIFT_NTP": detect.NTP}),
+    "vmclock": ("timekeeping", {"LIFT_VMCLOCK_HOST": detect.VMCLOCK_HOST}),
     "vdso": ("timekeeping", {"LIFT_VSYSCALL": detect.VSYSCALL, "LIFT_GETTIMEOFDAY": detect.GETTIMEOFDAY}),
 }
 VDSO_HEADERS = ROOM / "tk/linux/vdso"

@@ -465,6 +465,7 @@ const struct tk_ops tk_linux = {
 	.tick = linux_tick,
 	.read = linux_read,
 	.set_reference = linux_set_reference,
+	.published = lift_published,
 	.add_time_offset = linux_add_time_offset,
 	.adjtimex = linux_adjtimex,
 	.settime = linux_settime,

@@ -142,6 +142,12 @@ extern bool lift_inside;
 void lift_inside_before(void);
 void lift_inside_after(void);
 
+/*
+ * wrap_vmclock.c: the page of the tree's own vmclock_host.c, which begins to write it at the first
+ * call; NULL: it has no such file, or it cannot begin.
+ */
+const volatile void *lift_published(void);
+
 /* wrap_ntp.c */
 /*
  * The boot parameter ntp_tick_adj=, ns a second; before lift_start(). The readings of the same
@@ -184,6 +190,9 @@ void lift_told_reset(void);
 extern s64 lift_told_counts[TK_TOLDS];
 s64 lift_told_bases(unsigned int bases);
 extern u64 lift_global_loads;
+
+/* shim.c: the notifier block that is called, and not counted; NULL: none. */
+extern void *lift_listener;
 
 /* shim.c: whether an auxiliary clock is changed by a call, not by a tick. */
 extern bool lift_aux_call;

@@ -44,6 +44,7 @@ u64 lift_global_loads;
 u64 lift_boot_ns;
 int lift_locks;
 bool lift_aux_call;
+void *lift_listener;
 static s64 told_base[32]; /* calls of clock_was_set() by base */
 
 /* clang-format off */
@@ -276,8 +277,12 @@ void clock_was_set(unsigned int bases)
 YIELDS int raw_notifier_call_chain(void *chain, unsigned long was_set, void *data);
 int raw_notifier_call_chain(void *chain, unsigned long was_set, void *data)
 {
+	/* A block's first member is its function. */
+	typedef int notified(void *block, unsigned long was_set, void *data);
+
 	(void)chain;
-	(void)data;
+	if (lift_listener)
+		(*(notified **)lift_listener)(lift_listener, was_set, data);
 	check_protected();
 	tell(TKR_TOLD_NOTIFIER, 1);
 	tell(TKR_TOLD_NOTIFIER_SET, was_set != 0);
@@ -288,9 +293,9 @@ YIELDS int raw_notifier_chain_register(void *chain, void *block);
 int raw_notifier_chain_register(void *chain, void *block)
 {
 	(void)chain;
-	(void)block;
 	check_protected();
-	tell(TKR_TOLD_REGISTERED, 1);
+	if (block != lift_listener)
+		tell(TKR_TOLD_REGISTERED, 1);
 	return 0;
 }
 
