@@ -222,8 +222,9 @@ def run_parser() -> Parser:
         "came, ns, for ticks=FILE")
     add("--no-page", action="store_true", help="run without a vmclock page and publisher")
     add("--page", type=Path, metavar="FILE", help="use this page file (2 MiB, no link), without a publisher")
-    add("--publisher", default="live", metavar="live|static:LINE|none",
-        help="what writes the page; LINE is as for build/vmclock-host --static")
+    add("--publisher", default="live", metavar="live|kernel|static:LINE|none",
+        help="what writes the page; kernel: live, by the rule of the kernel's own /dev/vmclock_host; LINE is as for"
+             " build/vmclock-host --static")
     folders(parser, "run")
     return parser
 

@@ -37,6 +37,14 @@ def test_without_a_page_there_is_no_publisher(tmp_path: Path, fake_build: Path, 
     assert "memory-backend-file" not in (tmp_path / "qemu.args").read_text()
 
 
+@pytest.mark.parametrize("word, rule", [("live", ""), ("kernel", "--rule kernel")])
+def test_the_publisher_follows_the_rule_that_is_asked_for(
+        tmp_path: Path, fake_build: Path, run_fake: RunQemu, word: str, rule: str) -> None:
+    fakes.program(fake_build / "vmclock-host", f'#!/bin/sh\necho "$*" >{tmp_path}/words\nexit 1\n')
+    assert run_fake("exit 33", "--publisher", word).status == 2
+    assert ("--rule" in (tmp_path / "words").read_text()) == bool(rule) and rule in (tmp_path / "words").read_text()
+
+
 def test_no_shared_memory_falls_back_to_a_file(tmp_path: Path, run_fake: RunQemu) -> None:
     ended = run_fake(fakes.serial(tmp_path, GOOD, 33), env={"TICKBENCH_SHM": str(tmp_path / "none"),
                                                             "TMPDIR": str(tmp_path)})

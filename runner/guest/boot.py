@@ -29,6 +29,8 @@ SAMPLES_BYTES = 256 << 20  # a run keeps at most 1 MiB of them
 FIRST_WORD_SECONDS = {"pvh": 20.0, "uefi": 60.0, "linux": 60.0}
 Files = qemu.Boot
 
+LIVE = ("live", "kernel")  # publishers that keep writing the page: by a fit, by the kernel's own rule
+
 
 @dataclass(frozen=True)
 class Options:
@@ -41,7 +43,7 @@ class Options:
     build: Path
     output: Path
     way: str = "pvh"
-    publisher: str = "live"  # live, static:..., none
+    publisher: str = "live"  # live, kernel (live, by the kernel's rule), static:..., none
     page: Path | None = None  # the user's own
     timeout: float | None = None
     gdb: bool = False
@@ -51,7 +53,7 @@ class Options:
     @property
     def live(self) -> bool:
         """The page is one that a publisher keeps writing."""
-        return self.publisher == "live" and not self.page
+        return self.publisher in LIVE and not self.page
 
 
 @dataclass(frozen=True)
@@ -139,9 +141,10 @@ def pages(
         return
     page, mailbox, pid = (folder.path / name for name in ("page", "mailbox", "qemu.pid"))
     program = options.build / "vmclock-host"
-    if options.publisher == "live":
+    if options.publisher in LIVE:
         bell = folder.path / "bell" if options.scenarios.notification(options.groups) else None
-        words = ["--qemu-pidfile", str(pid), *(["--notify", str(bell), "--interval", "0.1"] if bell else [])]
+        words = ["--qemu-pidfile", str(pid), *(["--rule", "kernel"] if options.publisher == "kernel" else []),
+                 *(["--notify", str(bell), "--interval", "0.1"] if bell else [])]
         with Publisher(program, page, mailbox, log, words) as publisher:
             yield qemu.Pages(page, mailbox, table, pid, bell), publisher
     else:

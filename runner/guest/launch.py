@@ -37,8 +37,8 @@ def how(
     publisher = "none" if given.no_page else given.publisher
     if given.icount and publisher == "live":
         publisher = accel.ICOUNT_PAGE
-    if publisher not in ("live", "none") and not publisher.startswith("static:"):
-        raise CannotRun(Problem.USAGE, f"--publisher {publisher} is not live, static:LINE or none")
+    if publisher not in (*boot.LIVE, "none") and not publisher.startswith("static:"):
+        raise CannotRun(Problem.USAGE, f"--publisher {publisher} is not live, kernel, static:LINE or none")
     return boot.Options(found, chosen, wanted.groups, scenarios.read(given.build), given.build, folder,
                         given.boot, publisher, given.page, given.timeout, given.gdb, extra)
 
