@@ -181,9 +181,12 @@ class OwnBench:
         for file in self.sources:
             for step in self.steps(file):
                 what = (step.goal, *step.trial.arguments[:2])  # the third one of properties is the file
-                if what not in tried and (by := step.trial.run(self.build, self.children)):
-                    return f"{file}: {by}"
+                if what in tried:
+                    continue
                 tried.add(what)
+                self._link(step.goal)  # what was judged before may have left a broken one
+                if by := step.trial.run(self.build, self.children):
+                    return f"{file}: {by}"
         return ""
 
     def key(self, file: str) -> str:
