@@ -17,7 +17,7 @@ import re
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -162,6 +162,7 @@ class Maker:
         self._done = done
 
     def finish(self) -> None:
-        """Waits for them, and keeps them, if none of their files changed meanwhile."""
+        """Waits for them, and keeps them, if none of their files changed meanwhile, and there is room."""
         if self._child and self._child.wait() == 0:
-            self._done()
+            with suppress(OSError):
+                self._done()

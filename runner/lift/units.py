@@ -128,24 +128,22 @@ class Unit:
         """What the compiler read, by content; None if a file was written since then. kbuild's own headers are
         part of the key, and what was precompiled is listed beside it."""
         found = {}
+        out, folder, tree = (f"{each}/" for each in (self.place.prepared.out, self.place.folder,
+                                                     self.place.prepared.tree))
         for named in listing.read_text().replace("\\\n", " ").split()[1:]:
             path = os.path.normpath(named)
             if "/../" in named and os.path.realpath(named) != os.path.realpath(path):
                 raise Crossed
-            if not path.startswith("/") or path.startswith(f"{self.place.prepared.out}/"):
+            if not path.startswith("/") or path.startswith((out, f"{folder}{HEADERS}")):
                 continue
-            if path.startswith(f"{self.place.folder}/{HEADERS}"):
-                continue
-            if path.startswith(f"{self.place.folder}/"):
+            if path.startswith(folder):
                 # Written by the lift, under its lock.
-                name = "@" + path[len(str(self.place.folder)) + 1:]
+                name = "@" + path[len(folder):]
                 found[name] = self._digest(name)
                 continue
             if os.stat(path).st_mtime_ns >= since_ns:
                 return None
-            name = path
-            if path.startswith(f"{self.place.prepared.tree}/"):
-                name = path[len(str(self.place.prepared.tree)) + 1:]
+            name = path.removeprefix(tree)
             found[name] = self._digest(name)
         return found
 
