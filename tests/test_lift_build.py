@@ -115,6 +115,19 @@ def test_a_tree_without_a_name_that_the_lift_needs_is_told_from_a_wrong_edit(
     assert "timekeeping_cycles_to_ns" in error.detail
 
 
+def test_kbuild_is_not_kept_waiting_by_rust_and_by_a_version_manager(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A make of our own says what it was told, and finds no Rust."""
+    (tmp_path / "Makefile").write_text(
+        "rust := $(shell $(RUSTC) --version 2>/dev/null)\nall:\n\t@echo '[$(rust)]' $(PYTHON3) $(HOSTCFLAGS)\n")
+    python = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else ""
+    monkeypatch.setenv("RUSTC", "echo")
+    monkeypatch.setenv("PYTHON3", "elsewhere")
+    status, said = kbuild._make(tmp_path, tmp_path, "um", "all")
+    assert (status, said.split()) == (0, ["[]", *([python] if python else ["elsewhere"]), "-O0"])
+
+
 def test_an_hz_that_kernels_do_not_have_is_refused(tmp_path: Path) -> None:
     error = refused("7.3", tmp_path, Variant("um", 777, True))
     assert error.problem is Problem.USAGE
