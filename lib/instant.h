@@ -11,6 +11,9 @@
 
 typedef s128 instant; /* 2^-64 s */
 
+/* 2026-01-01, when simulated time starts: seconds since 1970. */
+#define YEAR_2026_SEC 1767225600LL
+
 /* n / d and n % d for a 128-bit dividend without a compiler run-time library; d must not be 0. */
 u128 div_u128(u128 n, u128 d, u128 *rem);
 

@@ -5,7 +5,6 @@
 #include "tk/tk.h"
 
 #define NOMINAL_HZ 2596146000ULL /* a TSC that is measured in docs/core.md */
-#define START_S	   1767225600ULL /* 2026-01-01 */
 
 enum kind {
 	KIND_TEXT,
@@ -183,7 +182,7 @@ void params_defaults(struct scenario_params *params)
 		.counter_hz = 0,
 		.counter_bits = 64,
 		.counter_start = 1ULL << 40,
-		.start_s = START_S,
+		.start_s = YEAR_2026_SEC,
 		.rate_ppt = 12345678,
 		.seed = 1,
 		.step_ns = 1000000,

@@ -3,7 +3,6 @@
 #include "lib/random.h"
 #include "measure/publisher.h"
 
-#define START_SEC 1767225600LL /* 2026-01-01 */
 #define PUBLISHER 0x7075626cULL
 
 static u32 percent(struct publisher *publisher)
@@ -69,7 +68,7 @@ void publisher_init(struct publisher *publisher, const struct publisher_params *
 		.measure_at = counter + hz,
 		.straight = {
 			.counter_value = counter,
-			.time = instant_make(START_SEC, 0) +
+			.time = instant_make(YEAR_2026_SEC, 0) +
 				instant_from_nsec(params->at_ms * 1000000LL),
 			.time_type = VMCLOCK_TIME_UTC,
 			.clock_status = VMCLOCK_STATUS_SYNCHRONIZED,

@@ -11,7 +11,7 @@
 #include "scenario/list.h"
 
 #define DAY	   86400
-#define MIDNIGHT   (20454LL * DAY) /* 2026-01-01 */
+#define MIDNIGHT   YEAR_2026_SEC
 #define SECOND	   ((s64)TB_NSEC_PER_SEC)
 #define LEAD_SEC   3
 #define FOLLOW_SEC 3

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -170,37 +170,43 @@ class Measurement:
             else:
                 self.notes.append(f"{measured.run['scenario']} was skipped: {measured.run['skipped']}")
 
+    def _taken_or(self, measure: Callable[[], tuple[report.Document, list[str]]], key: str, data: Path,
+                  subject: Subject, kept: Kept) -> bool:
+        """Adds the measurement that was kept under this key, or measures and keeps it; False if it was kept."""
+        found = kept.take(key, data)
+        document, notes = found or measure()
+        if not found:
+            kept.put(key, data, document, notes)
+        self._add(document, subject)
+        self.notes += notes
+        return not found
+
     def _simulate(self, core: Core, groups: Groups, name: str, image: plan.Image, subject: Subject, kept: Kept,
                   work: progress.Work) -> bool:
         """One measurement on the virtual clock; False if it was kept."""
         words, data = plan.words(self._plan(core, groups).groups), self.folder / f"samples-{name}.bin"
         key = key_of(need_built(image.sim).read_bytes(), *words)
-        made, fresh = kept.take(key, data), False
-        if not made:
-            fresh = True
+
+        def measure() -> tuple[report.Document, list[str]]:
             with _Heard(work, core.word) as heard:
                 text, status = simulate.watched(image.sim, ["--samples", str(data), *words],
                                                 self.folder / f"serial-{name}.log", heard.feed)
-            made = simulate.document(image.sim, text, status, data.name, heard.seconds), []
-            kept.put(key, data, *made)
-        self._add(made[0], subject)
-        return fresh
+            return simulate.document(image.sim, text, status, data.name, heard.seconds), []
+
+        return self._taken_or(measure, key, data, subject, kept)
 
     def _boot(self, how: boot.Options, image: plan.Image, name: str, title: str, subject: Subject, kept: Kept,
               work: progress.Work) -> bool:
         """One measurement on the real clock; False if it was kept."""
         data = self.folder / f"samples-{name}.bin"
         key = key_of(need_built(image.elf).read_bytes(), how.accel.name, name, *plan.words(how.groups))
-        made, fresh = kept.take(key, data), False
-        if not made:
-            fresh = True
+
+        def measure() -> tuple[report.Document, list[str]]:
             with _Heard(work, title) as heard:
                 result = boot.run(how, image, heard, f"-{name}", lambda command: None)
-            made = result.document(how, heard.seconds), result.notes
-            kept.put(key, data, *made)
-        self._add(made[0], subject)
-        self.notes += made[1]
-        return fresh
+            return result.document(how, heard.seconds), result.notes
+
+        return self._taken_or(measure, key, data, subject, kept)
 
 
 def file_name(word: str) -> str:
