@@ -381,6 +381,8 @@ static void smp_run(struct run *run)
 	run->second->join();
 	run->tk->live(NULL, NULL);
 	metrics(run, &agreement, ticks);
+	ktap_note(run->ktap, "the second CPU made %llu reads, the first one %llu, in %llu ticks",
+		  smp.reader[1].reads, smp.reader[0].reads, ticks);
 	if (smp.reader[1].reads < FEWEST && !wrong(&smp.reader[0]) && !wrong(&smp.reader[1]))
 		ktap_skip(run->ktap, claim, "the second CPU came to no readings");
 	else
