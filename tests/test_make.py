@@ -68,7 +68,7 @@ def test_make_run_measures_and_reports(
 ) -> None:
     ended = subprocess.run(
         ["make", "-C", str(ROOT), f"BUILD={built}", "run", f"ARGS=--output {tmp_path}/out"],
-        capture_output=True, text=True, timeout=120,
+        capture_output=True, text=True, timeout=400,
         env={**plain_environment(), "TICKBENCH_SHM": str(shm)})
     out = tmp_path / "out"
     assert (out / "report.json").exists(), ended.stderr

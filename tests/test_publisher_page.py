@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pagetool import Page, Publisher, Tool, run
-from publishing import INITIALIZING, STATIC, UNRELIABLE, live, metric
+from publishing import INITIALIZING, PATIENCE_SECONDS, STATIC, UNRELIABLE, live, metric
 
 # Seconds of the torn-read test; the figure of the claim is 5.
 STRESS_SECONDS = float(os.environ.get("STRESS_SECONDS", "5"))
@@ -36,12 +36,12 @@ def test_a_signal_leaves_the_page_unreliable_and_even(
 
 def test_a_signal_during_warm_up_ends_it(program: Path, page: Path) -> None:
     with live(program, page, "--warm-up", "30") as publisher:
-        until = time.monotonic() + 10
-        while not (page.exists() and page.stat().st_size) and time.monotonic() < until:
+        until = time.monotonic() + 25
+        while not (page.exists() and page.stat().st_size and Page.read(page).clock_status == INITIALIZING):
+            assert time.monotonic() < until, "the page does not say that it is being made"
             time.sleep(0.01)
-        time.sleep(0.1)
-        assert Page.read(page).clock_status == INITIALIZING
-        assert publisher.stop(timeout=5) == 0
+        # Before the warm-up would end.
+        assert publisher.stop(timeout=20) == 0
     assert Page.read(page).clock_status == UNRELIABLE
 
 
@@ -76,7 +76,7 @@ def test_torn_reads_are_never_accepted(program: Path, page: Path, tool: Tool) ->
 def test_a_torn_line_would_have_been_noticed(program: Path, page: Path, tool: Tool) -> None:
     """The test above can fail: mix two of its lines by hand."""
     with Publisher(program, ["--page", str(page), "--stress", "--duration", "0.2"]) as publisher:
-        publisher.child.wait(10)
+        publisher.child.wait(PATIENCE_SECONDS)
     left = Page.read(page).but(clock_status=2)
     for name, value in {"time_frac": left.time_frac ^ 1, "counter_value": left.counter_value + 1,
                         "time_maxerror_ns": left.time_maxerror_ns ^ 1 << 63,

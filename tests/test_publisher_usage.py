@@ -29,7 +29,7 @@ def test_it_ends_when_its_parent_is_killed(program: Path, page: Path) -> None:
     pid = next(int(line) for line in lines if line.strip().isdigit())
     parent.kill()
     parent.wait()
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while Path("/proc", str(pid)).exists() and time.monotonic() < until:
         state = Path("/proc", str(pid), "stat")
         try:
@@ -77,7 +77,7 @@ def test_it_ends_when_its_parent_is_killed(program: Path, page: Path) -> None:
 def test_bad_arguments_are_named(
         page_programs: Path, tmp_path: Path, args: list[str], says: str) -> None:
     result = subprocess.run([str(page_programs / "vmclock-host-san"), *args], capture_output=True,
-                            text=True, cwd=tmp_path, timeout=20)
+                            text=True, cwd=tmp_path, timeout=100)
     assert result.returncode == 2 and says in result.stderr
     assert not (tmp_path / "x").exists()
 
