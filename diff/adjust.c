@@ -98,6 +98,9 @@ void draw_adjtimex(u64 *random, long long bits, long long *args)
 	args[2] = NEAR(random, offsets, 600000000);
 	args[1] = draw_adjtimex_status(random);
 	args[0] = draw_modes(random);
+	/* A phase that does not fit 64 bits in ns. */
+	if (!(args[0] & TK_ADJ_ADJTIME) && (args[2] > 1LL << 39 || args[2] < -(1LL << 39)))
+		args[2] *= 1 << 22;
 }
 
 void run_query(const long long *args, struct difference *difference)

@@ -400,8 +400,7 @@ s64 lift_parameter;
 YIELDS int kstrtoll(const char *text, unsigned int base, s64 *value);
 int kstrtoll(const char *text, unsigned int base, s64 *value)
 {
-	(void)base;
-	if (!*text)
+	if (!*text || (base && base != 10))
 		return -22;
 	*value = lift_parameter;
 	return 0;
