@@ -90,6 +90,7 @@ static void answer(const char *name)
 	struct interruption by = { (u64)words[0], (u64)words[1], 0 };
 	struct tk_timex timex = { .modes = (u32)words[1],
 				  .offset = words[2],
+				  .freq = words[2],
 				  .status = (s32)words[3] };
 	u64 counter = (u64)words[0];
 	struct tk_time time;
@@ -100,6 +101,10 @@ static void answer(const char *name)
 	} else if (!strcmp(name, "tick")) {
 		tk_native.tick(counter);
 		printf("%llu %llu", core.cycle_last, core.cycle_interval);
+	} else if (!strcmp(name, "ticks")) {
+		for (s64 i = 0; i < words[0]; i++)
+			tk_native.tick(core.cycle_last + core.cycle_interval);
+		printf("%llu", core.cycle_last);
 	} else if (!strcmp(name, "read")) {
 		tk_native.read(given, &counter, &time);
 		say_time(&time);
@@ -115,6 +120,10 @@ static void answer(const char *name)
 	} else if (!strcmp(name, "adjtimex")) {
 		error = tk_native.adjtimex(counter, &timex);
 		printf("%d %d", error, timex.status);
+	} else if (!strcmp(name, "error")) {
+		printf("%lld %lld %u", core.ntp_error,
+		       (s64)(core.ntp_tick - (core.xtime_interval << core.ntp_error_shift)),
+		       core.ntp_err_mult);
 	} else {
 		printf("what?");
 	}

@@ -16,7 +16,7 @@ Ask = Callable[..., list[int]]
 NSEC = 10**9
 SEC = 1_700_000_000
 OK, EINVAL, ERATE = 0, 1, 6
-ADJ_OFFSET, ADJ_STATUS, ADJ_NANO = 0x0001, 0x0010, 0x2000
+ADJ_OFFSET, ADJ_FREQUENCY, ADJ_STATUS, ADJ_NANO, ADJ_OFFSET_SINGLESHOT = 0x0001, 0x0002, 0x0010, 0x2000, 0x8001
 STA_PLL, STA_FLL, STA_MODE = 0x0001, 0x0008, 0x4000
 
 
@@ -168,3 +168,43 @@ def test_one_mult_step_over_a_tick_is_left_to_dithering(arithmetic: Ask, sign: i
     # If not, one step stays, and the rest is slewed: a thousand units are one in each of a thousand ticks.
     error, offset, stepped = correct(arithmetic, 1 << 64, second - sign * (one_step + 1000), step_ns=1000)
     assert not stepped and offset == sign * 1 and error == sign * one_step
+
+
+def slewed(core: Ask, ppm: int) -> list[tuple[int, int, int]]:
+    """Adjtime of 100 us, in a second whose beginning is shortly before a tick. Each 100 ticks: ntp_error, what the
+    intended tick is longer than the told one, both in 2^-32 ns, and the dither."""
+    now, _ = ticked(core)
+    assert core("settime", now, SEC + 1, 999_950)[0] == OK
+    assert core("adjtimex", now, ADJ_FREQUENCY, ppm << 16, 0)[0] == OK
+    assert core("adjtimex", now, ADJ_OFFSET_SINGLESHOT, 100, 0)[0] == OK
+    found = []
+    for _ in range(50):
+        core("ticks", 100)
+        error, longer, dither = core("error")
+        found.append((error, longer, dither))
+    return found
+
+
+STEP_1GHZ = 1_000_000 << 9  # of mult over a tick, 0.119 ns: shift is 23
+
+
+def test_an_exact_mult_never_takes_back_what_the_end_of_a_slew_moved_too_far(core: Ask) -> None:
+    """What the second of the slew left over is planned for the next one, and is delivered by the middle of that. mult
+    stays a step above the exact one until the second ends, and nothing is owed for it: ntp_error falls by a step a
+    tick. Negative, it chooses the base, and at 1 GHz and 0 ppm the base has the tick length exactly: no tick adds
+    anything, for ever."""
+    found = slewed(core, 0)
+    falling = found[25:28]
+    assert [longer for _, longer, _ in falling] == [-STEP_1GHZ] * 3
+    assert [b[0] - a[0] for a, b in zip(falling, falling[1:])] == [-100 * STEP_1GHZ] * 2
+    ((error, longer, dither),) = set(found[30:])
+    assert -60 << 32 < error < -59 << 32 and longer == 0 and dither == 0
+
+
+def test_a_mult_with_a_rest_takes_it_back(core: Ask) -> None:
+    """The same at 1 ppm: each tick at the base adds what it lacks of the tick length, until the dither holds it."""
+    found = slewed(core, 1)
+    rising = found[30:44]
+    assert rising[0][0] < -60 << 32 and {longer for _, longer, _ in rising} == {rising[0][1]} and rising[0][1] > 0
+    assert [b[0] - a[0] for a, b in zip(rising, rising[1:])] == [100 * rising[0][1]] * 13
+    assert all(abs(error) < STEP_1GHZ for error, _, _ in found[46:])

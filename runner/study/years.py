@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -126,6 +127,12 @@ def table_of(known: Sequence[Stability]) -> Table:
     return made
 
 
+def _used_s() -> float:
+    """CPU time of the programs that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def program_of(word: str, hz: int, build: Path) -> tuple[str, Path, str]:
     """A core's label, its host process, and its name there."""
     if word == "native":
@@ -144,7 +151,7 @@ def soak(words: Sequence[str], years: float, hz: int, start_s: int, seed: int, b
         label, program, core = program_of(word, hz, build)
         folder = build / "years" / label
         with output.prepared(folder):
-            results, began = Results(), time.monotonic()
+            results, began, used_s = Results(), time.monotonic(), _used_s()
             arguments = ["scenario=years", f"core={core}", f"hz={hz}", f"duration={seconds}", f"start_s={start_s}",
                          f"seed={seed}", "--samples", str(folder / "samples.bin")]
             with progress.Work(progress.stderr(), label, seconds, unit="simulated s") as work:
@@ -157,6 +164,8 @@ def soak(words: Sequence[str], years: float, hz: int, start_s: int, seed: int, b
             results.show(folder, shown)
             if watch.last:
                 shown.print(table_of(watch.last.stability))
-            shown.print(f"{seconds * hz} ticks in {spent_s:.1f} s: {seconds * hz / spent_s / 1e6:.1f} million/s",
+            used_s = _used_s() - used_s
+            shown.print(f"{seconds * hz} ticks in {spent_s:.1f} s: {seconds * hz / spent_s / 1e6:.1f} million/s;"
+                        f" in {used_s:.1f} s of a CPU: {seconds * hz / max(used_s, 1e-3) / 1e6:.1f} million/s",
                         markup=False)
     return worst
