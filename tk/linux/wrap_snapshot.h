@@ -282,7 +282,8 @@ static void lift_crosses(u64 now, struct tk_readings *readings)
 	struct system_device_crosststamp cross;
 	u64 middle = last + (now - last) / 2;
 
-	if (now <= last)
+	/* It may have wrapped since. */
+	if ((s64)(now - last) <= 0)
 		return;
 	tk_readings_add(readings, TKR_CROSS_STATUS,
 			lift_cross(middle, LIFT_DEVICE_OWN, NULL, &cross));

@@ -217,7 +217,7 @@ static u32 bits(u64 value)
 /* CLOCK_REALTIME at `cycles` for a device, or a negative errno. */
 static s64 cross(const struct timekeeper *tk, u64 now, u64 cycles)
 {
-	return cycles < tk->cycle_last || cycles > now ? -EINVAL : realtime(tk, cycles);
+	return cycles - tk->cycle_last > now - tk->cycle_last ? -EINVAL : realtime(tk, cycles);
 }
 
 static u64 from_base(u64 base)
@@ -241,7 +241,7 @@ static void crosses(const struct timekeeper *tk, u64 now, struct tk_readings *re
 {
 	u64 middle = tk->cycle_last + (now - tk->cycle_last) / 2;
 
-	if (now <= tk->cycle_last)
+	if ((s64)(now - tk->cycle_last) <= 0)
 		return;
 	add(readings, TKR_CROSS_STATUS, 0);
 	add(readings, TKR_CROSS_DEVICE, TK_DEVICE_NS);
