@@ -33,6 +33,9 @@ $(BUILD)/own/%-check: $(BUILD)/host/tests/%_check.o $(patsubst %.c,$(BUILD)/free
 	@mkdir -p $(@D)
 	$(CC) -no-pie -z noexecstack -o $@ $^
 
+# make would remove them after a link, and a second link needs them.
+.SECONDARY: $(BUILD)/host/tests/stage_check.o $(BUILD)/host/tests/reference_check.o
+
 own-tools: $(BUILD)/vmclock-tool $(BUILD)/lib-tool
 
 .PHONY: lib-tests own-tools

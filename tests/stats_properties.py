@@ -370,12 +370,12 @@ def walks(tool: Tool) -> list[tuple[list[int], int, int]]:
         found.append((walk, 2_596_146, 2_596_146_000))
     found.append(([tool.random.choice((-1, 0, 1)) for _ in range(200)], 1000, 10**6))
     found.append(([10**17 if n % 2 else -10**17 for n in range(300)], 10**12, 10**6))
-    found.append(([tool.random.randint(-LIMIT, LIMIT) for _ in range(300)], 10**9, 10**6))
+    found.append(([tool.random.randint(-LIMIT, LIMIT) for _ in range(300)], 10**12, 10**6))
     found.append(([tool.random.choice((-LIMIT, LIMIT)) for _ in range(300)], 1000, 10**6))  # adev does not fit
     found.append(([0] * 150, 7, 7000))
     found.append(([n * 10**12 for n in range(120)], 7, 7000))
     # Small ones before large ones: what the sum is shifted by grows on the way.
-    found.append(([tool.random.getrandbits(min(58, n // 4)) for n in range(300)], 10**9, 10**9))
+    found.append(([tool.random.getrandbits(min(58, n // 4)) for n in range(300)], 10**15, 10**9))
     found.append(([n % 300 * 10**6 - (n == 555) * 10**9 for n in range(1100)], 1000, 10**6))
     return found
 

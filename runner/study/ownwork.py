@@ -167,7 +167,7 @@ class OwnBench:
                         return "same", ""
                 linked.add(step.goal)
                 if not self._link(step.goal):
-                    return "reported", "the linker"
+                    return "uncompilable", ""
             if by := step.trial.run(self.build, self.children):
                 return "reported", by
         return "unreported", ""
