@@ -45,7 +45,7 @@ own-tools: $(BUILD)/vmclock-tool $(BUILD)/lib-tool
 FAULT_OBJ := $(BUILD)/free/tests/fault/native.o $(BUILD)/free/tests/fault/machine.o \
 	$(filter-out %/native/native.o,$(SHARED_OBJ))
 FAULT_WRAP := $(addprefix --wrap=,experiments_parse provoke_take ntp_drain_skew vmclock_read vmclock_raw \
-	vmclock_page_update vmclock_outlived bell_listen scenarios_run markers_void \
+	vmclock_page_update vmclock_outlived bell_listen scenarios_run markers_void disruption_look \
 	virtual_clock_init)
 comma := ,
 

@@ -4,6 +4,7 @@
  * was told to --wrap each __wrap_ function here.
  */
 #include "lib/string.h"
+#include "measure/disruption.h"
 #include "measure/markers.h"
 #include "scenario/experiments.h"
 #include "tests/fault/fault.h"
@@ -270,6 +271,15 @@ enum vmclock_error __wrap_vmclock_read(const volatile struct vmclock_abi *page, 
 		counter_before = counter_value;
 	}
 	return error;
+}
+
+/* The tick's look, which reads the marker by itself. */
+void __real_disruption_look(struct run *run);
+void __wrap_disruption_look(struct run *run);
+void __wrap_disruption_look(struct run *run)
+{
+	if (!fault_is("marker-lost"))
+		__real_disruption_look(run);
 }
 
 /* What a look at the page finds in it, in place of what is there. */
