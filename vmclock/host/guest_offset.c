@@ -63,7 +63,7 @@ static enum exchange_result ask_mailbox(struct live *live)
 		exchange_once(&live->exchange, live->mailbox,
 			      (u64)((double)patience_us * 1000 / live_period_ns(live)));
 
-	live->silent = result == EXCHANGE_SILENT;
+	live->silent = result == EXCHANGE_SILENT ? live->silent + 1 : 0;
 	return result;
 }
 

@@ -40,7 +40,7 @@ struct live {
 	struct exchange exchange;
 	bool bursting; /* asking the guest as fast as it answers, since: */
 	s64 burst_us;
-	bool silent;	 /* the last question was not answered in time */
+	u32 silent;	 /* questions in a row without an answer in time */
 	u32 late_looks;	 /* at a burst without an answer in time */
 	u32 burst_idle;	 /* answers in a row that did not narrow the bounds */
 	u64 kvm_counter; /* host's counter when KVM last gave the offset */
