@@ -69,7 +69,7 @@ def steps_of(file: str, lifts: Sequence[str], build: Path) -> list[Step]:
         own.insert(0, _properties(build, "tests/core_properties.py", "own/lib-tool", file))
     scenarios = [Step(SIM, Trial("scenarios", SIM, (), 10.0)),
                  *(Step(SIM, Trial(name, SIM, (f"scenario={name}",), 10.0)) for name in ASKED)]
-    if file.endswith("/clocks.c"):  # timekeeping_ask(), which other processors call
+    if file.endswith(("/clocks.c", "/native.c")):  # what other processors call
         scenarios.append(Step(SIM, Trial("smp", SIM, ("scenario=smp",), 10.0)))
     longer = [Step(diff, Trial("comparison", diff, LONG, 15.0)) for diff in diffs[:1]]
     first = compared[:1] if "native" in file else []
