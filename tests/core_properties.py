@@ -17,7 +17,7 @@ from pathlib import Path
 
 NSEC = 10**9
 U64, U128 = 1 << 64, 1 << 128
-EINVAL, EFREQUENCY, ESWITCH, ERATE = 1, 2, 4, 6
+EINVAL, EFREQUENCY, ESWITCH, ERATE, ERRORS = 1, 2, 4, 6, 9
 SEC_MAX, TIME_LIMIT = 8277292036, 1 << 33
 AT_LAST, WHOLE_NS = 1, 2
 SWITCHES = ("remainder", "clawback", "tail", "divzero", "reference", "feed", "skew", "remainder-v2")
@@ -271,6 +271,12 @@ def switches_are_what_their_names_say(tool: Tool) -> None:
         equal(tuple(words), wanted, "what a list of switches is", text)
 
 
+def each_error_has_a_sentence_of_its_own(tool: Tool) -> None:
+    *known, first, last = (" ".join(words) for words in tool.ask([f"error {n}" for n in (*range(ERRORS), ERRORS, 999)]))
+    equal(len({sentence for sentence in known if len(sentence) > 5}), ERRORS, "sentences of errors")
+    equal((first, last), ("an unknown error", "an unknown error"), "the sentence of no error")
+
+
 def the_probe_finds_what_native_has(tool: Tool) -> None:
     stages = [json.loads(" ".join(words)) for words in tool.ask([])]
     # 3 forms of the remainder, and clawback, tail and skew on or off, at three rates.
@@ -283,11 +289,12 @@ def the_probe_finds_what_native_has(tool: Tool) -> None:
 PROPERTIES: tuple[Callable[[Tool], None], ...] = (
     a_line_is_taken_or_refused_as_the_model_says, a_lead_is_corrected_as_the_model_says,
     a_step_keeps_the_shifted_ns_below_a_second, a_counter_is_converted_as_the_model_says,
-    switches_are_what_their_names_say)
+    switches_are_what_their_names_say, each_error_has_a_sentence_of_its_own)
 
 # Those that look at a file, which are tried first with its broken forms.
 OF_FILE: dict[str, tuple[Callable[[Tool], None], ...]] = {
-    "conversion.c": (a_counter_is_converted_as_the_model_says,), "words.c": (switches_are_what_their_names_say,)}
+    "conversion.c": (a_counter_is_converted_as_the_model_says,),
+    "words.c": (each_error_has_a_sentence_of_its_own, switches_are_what_their_names_say)}
 
 
 def main() -> int:

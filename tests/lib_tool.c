@@ -228,6 +228,11 @@ static void switches(void)
 			printf(" %s", tk_switch_name(bit) ? tk_switch_name(bit) : "none");
 }
 
+static void error_words(void)
+{
+	printf("%s", tk_strerror((enum tk_error)number(1)));
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -235,6 +240,7 @@ static const struct {
 	{ "stats", statistics },  { "statistics", all_statistics }, { "stability", stabilities },
 	{ "switches", switches }, { "converted", conversions },	    { "reference", reference },
 	{ "step", step },	  { "tick_length", tick_length },   { "correct", correction },
+	{ "error", error_words },
 };
 
 static void answer(void)
