@@ -59,12 +59,9 @@ static bool ask_kvm(struct live *live, struct offset *offset)
 static enum exchange_result ask_mailbox(struct live *live)
 {
 	s64 patience_us = live->lost ? PATIENCE_LOST_US : PATIENCE_US;
-	enum exchange_result result =
-		exchange_once(&live->exchange, live->mailbox,
-			      (u64)((double)patience_us * 1000 / live_period_ns(live)));
 
-	live->silent = result == EXCHANGE_SILENT ? live->silent + 1 : 0;
-	return result;
+	return exchange_once(&live->exchange, live->mailbox,
+			     (u64)((double)patience_us * 1000 / live_period_ns(live)));
 }
 
 static void burst_begin(struct live *live)

@@ -18,8 +18,7 @@
 #define WARM_UP_STEP_US 1000
 #define POLL_US		2000
 #define PAIR_US		10000
-#define SILENT_LOOK_US	200 /* at the mailbox of a guest that is silent, */
-#define SILENT_ASKS	5   /* which is one that has not answered so many questions */
+#define LOST_LOOK_US	200 /* at the mailbox of a guest that has been silent for long */
 #define STRANGER_NS	20e3
 #define STRANGERS	5
 
@@ -172,20 +171,20 @@ static bool open_all(struct live *live)
 }
 
 /*
- * Waits until then, or for a change of the host's device. A guest that was silent was stopped, or
- * is not here yet: its first answer ends the wait. true: ended early.
+ * Waits until then, or for a change of the host's device. A guest that has been silent for long was
+ * stopped: its first answer ends the wait. true: ended early.
  */
 static bool wait_until(struct live *live, s64 until_us)
 {
 	bool changed = false, answered = false;
 
-	if (live->silent < SILENT_ASKS) {
+	if (!live->lost || !live->mailbox) {
 		changed = host_device_wait(&live->device, until_us);
 	} else {
 		s64 now;
 
 		while (!changed && !answered && (now = monotonic_us()) < until_us) {
-			s64 next = now + SILENT_LOOK_US;
+			s64 next = now + LOST_LOOK_US;
 
 			changed =
 				host_device_wait(&live->device, next < until_us ? next : until_us);

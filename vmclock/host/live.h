@@ -40,7 +40,6 @@ struct live {
 	struct exchange exchange;
 	bool bursting; /* asking the guest as fast as it answers, since: */
 	s64 burst_us;
-	u32 silent;	 /* questions in a row without an answer in time */
 	u32 late_looks;	 /* at a burst without an answer in time */
 	u32 burst_idle;	 /* answers in a row that did not narrow the bounds */
 	u64 kvm_counter; /* host's counter when KVM last gave the offset */
