@@ -4,18 +4,22 @@ lift that cannot be done."""
 
 from __future__ import annotations
 
+import fcntl
 import re
 import shutil
 import signal
 import subprocess
+import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from conftest import ROOT, plain_environment, processes_of
 from liftable import AFTER, BEFORE, UM, lift_command, refused, replace, simulate
-from runner.errors import Problem
+from runner import process
+from runner.errors import CannotRun, Problem
 from runner.lift import detect, kbuild, lift, link
 from runner.lift.kbuild import Variant
 
@@ -61,6 +65,29 @@ def test_a_core_built_in_an_empty_folder_is_not_built_again(checkout: Path, tmp_
     made = (done.folder / "linux.o").stat().st_mtime_ns
     lift.lift(str(checkout), variant, tmp_path, ["linux.o"])
     assert (done.folder / "linux.o").stat().st_mtime_ns == made
+
+
+def test_one_make_at_a_time_makes_what_lifts_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Sequence[str]] = []
+
+    def hear(command: Sequence[str], **_: object) -> tuple[int, str]:
+        asked.append(command)
+        return 1, "not made"
+
+    def make() -> None:
+        with pytest.raises(CannotRun, match="does not link"):
+            link.Linker(tmp_path, tmp_path / "lift/a/um-1000", ["core_a.o"], "a").link()
+
+    monkeypatch.setattr(process, "hear", hear)
+    (tmp_path / "lift").mkdir()
+    with (tmp_path / "lift" / link.MAKE_LOCK).open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        waits = threading.Thread(target=make)
+        waits.start()
+        waits.join(0.2)
+        before = len(asked)
+    waits.join()
+    assert (before, len(asked)) == (0, 1), "make ran beside another one, or not at all"
 
 
 def test_an_unchanged_tree_is_not_built_again(checkout: Path, scratch: Path) -> None:

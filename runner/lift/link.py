@@ -7,6 +7,7 @@ The commands: lifts/recipes/PROGRAMS.json, with marks such as @folder@ for the f
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -24,6 +25,7 @@ from runner.lift.units import ROOM, WRAPPERS
 HERE, CORE_A, CORE_B = "@folder@", "@a@", "@b@"
 # Folders that hold no source of a program.
 ELSEWHERE = {"build", "tests", "docs", "runner", "lint", "fuzz", "__pycache__"}
+MAKE_LOCK = "make.lock"
 SUFFIXES = (".c", ".h", ".mk", ".ld", ".asm", ".S")
 TRACED = re.compile(r"^\S+:\d+: (?:update )?target '([^']+)'")
 MADE_BEFORE = (*(f"wrap_{name}.o" for name in WRAPPERS), "lift_has.h", "lift_identity.h")
@@ -162,7 +164,12 @@ class Linker:
                 *(self._placed(word) for word in (*self.variables, *self.targets))]
 
     def _make(self) -> None:
-        status, said = process.hear([*self._goal("-s", f"-j{os.cpu_count() or 1}")], env=kbuild.environment())
+        # Lifts into other folders make the same objects of ours: one at a time.
+        folder = self.build / "lift"
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / MAKE_LOCK).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            status, said = process.hear([*self._goal("-s", f"-j{os.cpu_count() or 1}")], env=kbuild.environment())
         if status == 0:
             self._learn()
         elif "undefined reference to" in said:
