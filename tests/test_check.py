@@ -20,6 +20,7 @@ from runner.errors import CannotRun, Problem, Status
 from runner.lift import detect, lift, trees
 from runner.report.progress import Work
 from runner.study import check, series
+from runner.study.head import edit_of
 
 TICKS = 60_000
 
@@ -64,6 +65,23 @@ def test_an_edit_that_changes_no_behaviour_is_equal_to_head(checkout: Path, buil
     assert said["head"]["equal"] and said["head"]["ticks"] >= TICKS and said["head"]["fields"] > 20
 
 
+def test_that_head_is_as_the_native_core_is_found_once(checkout: Path, built: Path) -> None:
+    """An edit that is equal to HEAD is not compared with the native core again; one that is not, is."""
+    source = checkout / detect.TIMEKEEPING
+    seed = "29"  # which no other test has
+    found = []
+    for name in ("first", "second"):
+        source.write_text(source.read_text() + f"static int __maybe_unused {name}_addition(void) {{ return 1; }}\n")
+        status, said = judged(checkout, built, "--seed", seed)
+        assert status == 0 and said["native"]["equal"] and said["head"]["equal"]
+        found.append(said["native"])
+    assert [each["through"] for each in found] == [None, "HEAD"]
+    assert {**found[0], "through": "HEAD"} == found[1], "what is kept is not what was found"
+    replace(source, BEFORE, AFTER)
+    status, said = judged(checkout, built, "--seed", seed)
+    assert status == 3 and not said["native"]["equal"] and said["native"]["through"] is None
+
+
 def test_an_edit_that_is_undone_and_made_again_is_judged_anew(checkout: Path, built: Path) -> None:
     """Its object was kept: nothing is compiled, and the comparison's program must be linked all the same."""
     for before, after, expected in ((BEFORE, AFTER, 3), (AFTER, BEFORE, 0), (BEFORE, AFTER, 3), (AFTER, BEFORE, 0)):
@@ -97,7 +115,7 @@ def test_a_worktree_and_a_checkout_in_a_folder_of_another_are_compared_with_thei
     git(checkout, "worktree", "add", "-q", str(tmp_path / "worktree"), "v1")
     try:
         replace(tmp_path / "worktree" / detect.TIMEKEEPING, BEFORE, AFTER)
-        edit = check.edit_of(tmp_path / "worktree")
+        edit = edit_of(tmp_path / "worktree")
     finally:
         git(checkout, "worktree", "remove", "--force", str(tmp_path / "worktree"))
     assert edit and edit.words() == f"{detect.TIMEKEEPING}: timekeeping_adjust()"
@@ -106,12 +124,12 @@ def test_a_worktree_and_a_checkout_in_a_folder_of_another_are_compared_with_thei
         (inner / name).parent.mkdir(parents=True, exist_ok=True)
         (inner / name).write_text("int f(void)\n{\n\treturn 0;\n}\n")
     git(tmp_path / "outer", "init", "-q")
-    assert check.edit_of(inner) is None
+    assert edit_of(inner) is None
     git(tmp_path / "outer", "add", ".")
     git(tmp_path / "outer", "commit", "-q", "-m", "one")
-    assert check.edit_of(inner) is None
+    assert edit_of(inner) is None
     replace(inner / detect.NTP, "return 0", "return 1")
-    edit = check.edit_of(inner)
+    edit = edit_of(inner)
     assert edit and (edit.files, edit.functions) == ((str(detect.NTP),), ("f",))
 
 
@@ -184,7 +202,7 @@ def test_a_list_of_trees_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_tree_without_git_is_judged_by_the_native_core() -> None:
-    assert check.edit_of(Path("/proc")) is None
+    assert edit_of(Path("/proc")) is None
     assert trees.words("7.3") == ["7.3"]
 
 

@@ -31,7 +31,7 @@ TRACED = re.compile(r"^\S+:\d+: (?:update )?target '([^']+)'")
 MADE_BEFORE = (*(f"wrap_{name}.o" for name in WRAPPERS), "lift_has.h", "lift_identity.h")
 
 
-def _sources() -> str:
+def sources() -> str:
     """A digest of the names, sizes and modification times of this project's C sources and rules."""
     found = []
 
@@ -90,7 +90,7 @@ class Linker:
 
     def _start(self, name: str) -> None:
         self.recipe = self.build / "lift/recipes" / f"{name}.json"
-        self.sources = _sources()
+        self.sources = sources()
         self.steps = self._read()
 
     def _read(self) -> list[Step]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import selectors
 import subprocess
 import time
@@ -20,33 +19,19 @@ from typing import Any
 
 from runner import BUILD, options, process, scenarios, simulate
 from runner.errors import CannotRun, Problem, Status
-from runner.lift import lift, overlay, trees, words
+from runner.lift import lift, trees, words
 from runner.lift.headers import Maker
 from runner.lift.kbuild import Variant
 from runner.report.progress import Work, stderr
 from runner.study import differ, pairs
+from runner.study.head import Edit, Head
 
 SIM = "tickbench-sim"
-# What an edit can change of a lifted core.
-WATCHED = ("kernel/time", "include", "arch/x86", "arch/um", "lib/vdso")
-HUNK = re.compile(r"^@@ [^@]* @@ .*?(\w+)\(", re.MULTILINE)
 # Of a lifted core, about: for the order in which programs run, and the estimate of the time left.
 SCENARIO_TICKS_PER_S = 5_000_000
 RANDOM_TICKS_PER_S = 1_000_000
 START_S = 0.02  # of a program
 SCENARIO_SECONDS = 60.0  # a core whose tick does not end
-
-
-@dataclass(frozen=True)
-class Edit:
-    """What differs from HEAD, among what a lift compiles."""
-
-    files: tuple[str, ...]
-    functions: tuple[str, ...]
-
-    def words(self) -> str:
-        names = ", ".join(f"{name}()" for name in self.functions)
-        return ", ".join(self.files) + (f": {names}" if names else "")
 
 
 @dataclass(frozen=True)
@@ -56,6 +41,7 @@ class Comparison:
     against: str  # native, HEAD
     result: pairs.Result | None
     reason: str = ""
+    through: str = ""  # the core that was compared in its place, to which the tree is equal
 
     @property
     def differs(self) -> bool:
@@ -68,7 +54,8 @@ class Comparison:
             return f"{self.against}: not compared: {self.reason}"
         if not found.differs:
             left = f", without {' and '.join(found.left_out)}, which {found.lacking} lacks" if found.left_out else ""
-            return (f"{self.against}: equal over {found.ticks:,} ticks: {found.fields} fields, "
+            how = f"equal, as {self.through} is," if self.through else "equal"
+            return (f"{self.against}: {how} over {found.ticks:,} ticks: {found.fields} fields, "
                     f"{found.readings} readings{left}")
         return f"{self.against}: differs in {', '.join(each.name for each in found.different)}"
 
@@ -91,7 +78,8 @@ class Comparison:
         if not found:
             return {"equal": None, "reason": self.reason}
         return {
-            "equal": not found.differs, "ticks": found.ticks, "seed": found.seed, "fields": found.fields,
+            "equal": not found.differs, "through": self.through or None,
+            "ticks": found.ticks, "seed": found.seed, "fields": found.fields,
             "readings": found.readings, "left_out": list(found.left_out),
             "different": [{"field": one.name, self.against.lower(): one.a, "tree": one.b, "by": one.b - one.a}
                           for one in found.different],
@@ -184,27 +172,6 @@ class Verdict:
         }
 
 
-def _git(tree: Path, *arguments: str) -> str | None:
-    try:
-        done = subprocess.run([*overlay.GIT, "-C", str(tree), *arguments], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, errors="replace")
-    except OSError:
-        return None
-    return done.stdout if done.returncode == 0 else None
-
-
-def edit_of(tree: Path) -> Edit | None:
-    """What was edited since HEAD; None if that is nothing, or the tree is no git checkout."""
-    if _git(tree, "cat-file", "-e", "HEAD:./kernel/time/timekeeping.c") is None:
-        return None
-    present = [name for name in WATCHED if (tree / name).exists()]
-    said = _git(tree, "diff", "--no-ext-diff", "--no-color", "--relative", "-U0", "HEAD", "--", *present)
-    if not said:
-        return None
-    files = re.findall(r"^diff --git a/.* b/(.*)$", said, re.MULTILINE)
-    return Edit(tuple(dict.fromkeys(files)), tuple(dict.fromkeys(HUNK.findall(said))))
-
-
 @dataclass(frozen=True)
 class Task:
     """A program that runs beside others. name: of what it belongs to."""
@@ -282,10 +249,14 @@ def _runs(program: Path, done: Sequence[tuple[Task, int, str, str]], order: Sequ
     return sorted(found, key=lambda run: order.index(run["scenario"]))
 
 
+def _outcomes(name: str, pair: pairs.Pair, done: Sequence[tuple[Task, int, str, str]]) -> list[differ.Outcome]:
+    return [differ.random_outcome(pair.program, status, said, errors)
+            for task, status, said, errors in done if task.name == name]
+
+
 def _comparison(name: str, pair: pairs.Pair, seed: int, done: Sequence[tuple[Task, int, str, str]]) -> Comparison:
     """Of the pieces that ran. If several differ, the one with the fewest operations is explained."""
-    outcomes = [differ.random_outcome(pair.program, status, said, errors)
-                for task, status, said, errors in done if task.name == name]
+    outcomes = _outcomes(name, pair, done)
     outcomes.sort(key=lambda each: (each.differs, -len(each.script)))
     return Comparison(name, pairs.judged(pair, outcomes, seed, 0.0))
 
@@ -319,46 +290,32 @@ class Beside:
                 for each in self.comparisons]
 
 
-def _edited(word: str) -> tuple[Path, Edit] | None:
-    """The checkout that a word names, and what was edited there."""
-    path = Path(word).expanduser()
-    edit = edit_of(path.resolve()) if path.is_dir() else None
-    return (path.resolve(), edit) if edit else None
-
-
-class Head:
-    """What was edited in the checkout that a word names, and its HEAD's core beside the edited one's."""
-
-    def __init__(self, word: str, variant: Variant, build: Path) -> None:
-        self._word, self._variant, self._build = word, variant, build
-        self.edited: tuple[Path, Edit] | None = None
-        self.reason = ""  # why HEAD cannot be lifted
-        self._lifted: lift.Lifted | None = None
-        self._ready = False
-
-    def prepare(self) -> None:
-        """Looks what was edited, and lifts HEAD; for the time that the edited tree's compiler takes."""
-        if self._ready:
-            return
-        self._ready = True
-        self.edited = _edited(self._word)
-        if not self.edited:
-            return
-        try:
-            self._lifted = lift.lift(f"{self.edited[0]}@HEAD", self._variant, self._build, ("core_a.o",))
-        except CannotRun as error:
-            self.reason = error.sentence
-
-    def beside(self, tree: pairs.Side) -> pairs.Pair | None:
-        """HEAD and the edited tree in one program; None, and a reason, if that cannot be."""
-        if not self._lifted:
-            return None
-        side = pairs.Side(words.Core("HEAD", False), "HEAD", self._lifted.folder, self._lifted)
-        try:
-            return pairs.link(side, tree, self._variant.hz, self._build)
-        except CannotRun as error:
-            self.reason = error.sentence
-            return None
+def _compared(native: pairs.Pair, kept: Head, tasks: Sequence[Task], given: tuple[int, int], jobs: int, work: Work,
+              ) -> tuple[list[tuple[Task, int, str, str]], Comparison, Comparison | None]:
+    """Runs tasks, and beside them the comparison of a core with the native one, and, after an edit, with its HEAD.
+    given: the ticks, and the seed. If HEAD is known to be equal to the native core, that comparison is made only if the
+    edited core differs from HEAD."""
+    ticks, seed = given
+    head = kept.beside(native.b)
+    known = kept.as_native(ticks, seed) if head else []
+    asked = list(tasks)
+    if head:
+        asked += _pair_tasks("HEAD", head, ticks, seed)
+    if not known:
+        asked += _pair_tasks("native", native, ticks, seed)
+    results = run_tasks(asked, jobs, work)
+    if not head:
+        reason = Comparison("HEAD", None, kept.reason) if kept.edited else None
+        return results, _comparison("native", native, seed, results), reason
+    compared = _comparison("HEAD", head, seed, results)
+    if known and not compared.differs:
+        return results, Comparison("native", pairs.judged(native, known, seed, 0.0), through="HEAD"), compared
+    if known:
+        results += run_tasks(_pair_tasks("native", native, ticks, seed), jobs, work)
+    beside_native = _comparison("native", native, seed, results)
+    if not beside_native.differs and not compared.differs:
+        kept.is_as_native(ticks, seed, _outcomes("native", native, results))
+    return results, beside_native, compared
 
 
 def beside(word: str, variant: Variant, build: Path, work: Work, ticks: int = 1_000_000, seed: int = 1) -> Beside:
@@ -366,14 +323,8 @@ def beside(word: str, variant: Variant, build: Path, work: Work, ticks: int = 1_
     work.say(f"lift {word}")
     kept = Head(word, variant, build)
     done = lift.lift(word, variant, build, (differ.PROGRAM, "core_b.o"), kept.prepare)
-    native = _native(word, done, build)
-    head = kept.beside(native.b)
-    tasks = [task for name, pair in (("native", native), ("HEAD", head)) if pair
-             for task in _pair_tasks(name, pair, ticks, seed)]
-    results = run_tasks(tasks, os.cpu_count() or 1, work)
-    return Beside(done, _comparison("native", native, seed, results),
-                  _comparison("HEAD", head, seed, results) if head else
-                  Comparison("HEAD", None, kept.reason) if kept.edited else None)
+    _, native, head = _compared(_native(word, done, build), kept, (), (ticks, seed), os.cpu_count() or 1, work)
+    return Beside(done, native, head)
 
 
 def check(word: str, variant: Variant, build: Path, ticks: int, seed: int, jobs: int, work: Work,
@@ -392,25 +343,13 @@ def check(word: str, variant: Variant, build: Path, ticks: int, seed: int, jobs:
     kept = Head(word, variant, build)
     done = lift.lift(word, variant, build, (SIM, differ.PROGRAM, "core_b.o"), kept.prepare, maker)
     at = lap("lift", began)
-    native = _native(word, done, build)
-    head = kept.beside(native.b)
-    edit = kept.edited[1] if kept.edited else None
-    if edit:
-        at = lap("HEAD", at)
     program = done.folder / SIM
-    tasks = _scenario_tasks(build, program, variant)
-    order = list(scenarios.read(build).by_name)
-    for name, pair in (("native", native), ("HEAD", head)):
-        if pair:
-            tasks += _pair_tasks(name, pair, ticks, seed)
-    results = run_tasks(tasks, jobs, work)
-    runs = _runs(program, results, order)
-    at = lap("run", at)
-    beside = _comparison("native", native, seed, results)
-    compared = _comparison("HEAD", head, seed, results) if head else (
-        Comparison("HEAD", None, kept.reason) if edit else None)
-    lap("compare", at)
-    return Verdict(done.tree.name(), variant.hz, runs, beside, compared, edit, time.monotonic() - began, timing)
+    results, native, head = _compared(_native(word, done, build), kept, _scenario_tasks(build, program, variant),
+                                      (ticks, seed), jobs, work)
+    runs = _runs(program, results, list(scenarios.read(build).by_name))
+    lap("run", at)
+    edit = kept.edited[1] if kept.edited else None
+    return Verdict(done.tree.name(), variant.hz, runs, native, head, edit, time.monotonic() - began, timing)
 
 
 def parse(arguments: Sequence[str]) -> options.argparse.Namespace:
