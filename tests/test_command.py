@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import re
 import shlex
 import signal
 import subprocess
@@ -163,15 +164,30 @@ def test_an_interrupt_while_modules_load_leaves_no_traceback(module: str, comman
     assert "Traceback" not in ended.stderr
 
 
+def catches_interrupts(pid: int) -> bool:
+    """Whether a process has a handler for SIGINT."""
+    found = re.search(r"^SigCgt:\s*([0-9a-f]+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return found is not None and bool(int(found[1], 16) >> (signal.SIGINT - 1) & 1)
+
+
+def await_our_program(pid: int) -> None:
+    """Until the interpreter has started and runs our first lines: it has set its handler, and they have put the
+    default in its place. Whoever looks too late for that has waited long enough."""
+    while not catches_interrupts(pid):
+        time.sleep(0.001)
+    until = time.monotonic() + 1
+    while catches_interrupts(pid) and time.monotonic() < until:
+        time.sleep(0.001)
+
+
 def test_an_interrupt_at_any_moment_leaves_no_traceback(built: Path, tmp_path: Path) -> None:
     for number in range(8):
         child = subprocess.Popen(
             [COMMAND, "sim", "--build", str(built), "--output", str(tmp_path / "out"), "scenario=lock",
              "duration=1000000"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        # From the first moment at which the program is ours, in steps over its start.
-        while b"tickbench" not in Path(f"/proc/{child.pid}/cmdline").read_bytes():
-            time.sleep(0.001)
-        time.sleep(0.03 + 0.06 * number)
+        # In steps over the program's start. Python itself cannot be interrupted well before that.
+        await_our_program(child.pid)
+        time.sleep(0.06 * number)
         child.send_signal(signal.SIGINT)
         _, stderr = child.communicate(timeout=SECONDS)
         assert child.returncode in (-signal.SIGINT, 130), stderr
