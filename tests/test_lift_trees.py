@@ -86,6 +86,20 @@ def test_a_revision_that_is_not_there_is_refused(checkout: Path, scratch: Path) 
     assert "has no revision v9.99" in refused(f"{checkout}@v9.99", scratch).sentence
 
 
+def test_a_revision_that_is_no_kernel_is_refused_each_time_in_the_same_words(tmp_path: Path) -> None:
+    """What was unpacked of it stays."""
+    tree = tmp_path / "linux"
+    for source in (*SOURCES, "lib/Kconfig"):
+        (tree / source).parent.mkdir(parents=True, exist_ok=True)
+        (tree / source).touch()
+    git(tree, "init", "-q")
+    git(tree, "add", "-A")
+    git(tree, "commit", "-qm", "two files")
+    said = [refused(f"{tree}@HEAD", tmp_path / "build").sentence for _ in range(2)]
+    assert "has no kernel's Makefile" in said[0]
+    assert said[0] == said[1]
+
+
 def test_a_path_that_kbuild_cannot_bear_is_refused(tmp_path: Path) -> None:
     tree = tmp_path / "my linux"
     for source in SOURCES:

@@ -109,7 +109,7 @@ def _from_revision(path: Path, revision: str, lifts: Path) -> Tree:
         raise CannotRun(Problem.LIFT_TREE, f"{path} has no revision {revision}")
     name = f"{_folder(path)}@{commit[:12]}"
     tree = lifts / name / "tree"
-    if not (tree / "Makefile").exists():
+    if not tree.exists():  # it is there whole or not at all
         if not overlay.lay(lifts, _folder(path), path, commit, tree):
             _extract(path, commit, tree)
     _check(tree)
