@@ -89,7 +89,7 @@ def test_a_revision_that_is_not_there_is_refused(checkout: Path, scratch: Path) 
 def test_a_revision_that_is_no_kernel_is_refused_each_time_in_the_same_words(tmp_path: Path) -> None:
     """What was unpacked of it stays."""
     tree = tmp_path / "linux"
-    for source in (*SOURCES, "lib/Kconfig"):
+    for source in [*map(str, SOURCES), "lib/Kconfig"]:
         (tree / source).parent.mkdir(parents=True, exist_ok=True)
         (tree / source).touch()
     git(tree, "init", "-q")
