@@ -73,8 +73,8 @@ sim: ## the same in a host process, on the virtual counter (SCENARIO= CORE= SWIT
 	$(call ready,run $(if $(LINUX),lift))
 	@$(TICKBENCH) sim --build $(BUILD) $(call flag,PERIODIC) $(call flag,RAW) $(core) $(words) $(ARGS)
 
-# Many tests wait for a guest or a publisher most of their time: one worker more than there are CPUs.
-WORKERS ?= $(shell expr $$(nproc) + 1)
+# A worker for each CPU: more would be quicker, but tests of guests and publishers need theirs.
+WORKERS ?= $(shell nproc)
 
 test: ## all tests (TESTS='tests/test_ktap.py -k garbage' for some, LINUX=TREE with it, JUNIT=FILE for XML, WORKERS=2)
 	$(call ready,test lift)

@@ -57,6 +57,7 @@ def test_whatever_a_guest_posts_is_judged_without_harm(
         assert publisher.child.stderr and publisher.child.stderr.read() == ""
 
 
+@pytest.mark.alone
 def test_guest_counter_is_found_through_the_mailbox(
         program: Path, page: Path, mailbox: Path, tool: Tool) -> None:
     with live(program, page, "--mailbox", mailbox, "--interval", "0.2") as publisher:
