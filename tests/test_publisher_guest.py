@@ -315,7 +315,9 @@ def test_a_restored_snapshot_of_a_real_guest_is_a_disruption(
         publisher.wait_for("line", len(publisher.of("line")) + 1, timeout=240)
         before, notes = Page.read(page), len(publisher.of("note"))
         assert command("loadvm one") == ""
-        assert "a restored snapshot" in publisher.wait_for("note", notes + 1, timeout=240)["text"]
+        # On a busy machine the guest may be found silent first, which is a note as well.
+        while "a restored snapshot" not in publisher.wait_for("note", notes + 1, timeout=240)["text"]:
+            notes += 1
         after = Page.read(page)
         assert after.seq_count > before.seq_count
         assert after.disruption_marker > before.disruption_marker
