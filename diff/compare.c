@@ -78,6 +78,11 @@ void compare_note(struct difference *difference, const char *name, long long a, 
 		 "  %-22s %22lld %22lld\n", name, a, b);
 }
 
+bool compare_is_native(const struct tk_ops *core)
+{
+	return !strcmp(core->identity->core, "native");
+}
+
 u32 compare_fields(u32 left_out)
 {
 	return (u32)TB_ARRAY_SIZE(state_fields) - (u32)__builtin_popcount(left_out);

@@ -32,6 +32,9 @@ void compare_refusal(const enum tk_error error[CORES], struct difference *differ
 /* What adjtimex returned. `modes` as it was called. */
 void compare_timex(const struct tk_timex timex[CORES], u32 modes, struct difference *difference);
 
+/* Whether a core is the native one, and not lifted. */
+bool compare_is_native(const struct tk_ops *core);
+
 /* How many fields of the state are compared. */
 u32 compare_fields(u32 left_out);
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The two cores, their common counter, and each call of tk.h on both. */
-#include <string.h>
 
 #include "diff/pair.h"
 #include "diff/readings.h"
@@ -48,7 +47,7 @@ static void set_counter(const struct tk_counter *counter)
 
 bool pair_is_native(int core)
 {
-	return !strcmp(cores[core]->identity->core, "native");
+	return compare_is_native(cores[core]);
 }
 
 /* The switches of a native core. */

@@ -1,16 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The clocks of both cores: every function that reads one, and the copies of the state. */
-#include <string.h>
-
 #include "diff/readings.h"
 
 /* Those that a core was seen to have. */
 static u64 seen[CORES][TK_READINGS_WORDS];
-
-static bool is_native(const struct tk_ops *core)
-{
-	return !strcmp(core->identity->core, "native");
-}
 
 /* Those that a lifted core has only while a tick is watched. */
 static bool only_inside(u32 which)
@@ -29,7 +22,7 @@ static bool missing(const struct tk_ops *const cores[CORES], const struct tk_rea
 
 	if (has_a == tk_readings_has(&readings[CORE_B], which))
 		return false;
-	if (is_native(cores[has_a ? CORE_B : CORE_A]))
+	if (compare_is_native(cores[has_a ? CORE_B : CORE_A]))
 		return true;
 	return !only_inside(which) && seen[CORE_A][which / 64] >> which % 64 & 1 &&
 	       seen[CORE_B][which / 64] >> which % 64 & 1;

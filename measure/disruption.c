@@ -119,7 +119,6 @@ bool disruption_recent(const struct run *run, u64 counter)
 void disruption_sample(struct run *run, u64 counter, s64 error_fs)
 {
 	static const s64 bounds_ns[NEARS] = { [NEAR_1US] = 1000, [NEAR_10NS] = 10, [NEAR_1NS] = 1 };
-	const u64 hz = run->clock->counter.hz;
 	s64 stated_ns;
 	u64 cycles;
 
@@ -136,6 +135,6 @@ void disruption_sample(struct run *run, u64 counter, s64 error_fs)
 		if (!(all.nears & 1U << i) || magnitude(error_fs) > bound_ns * TB_FSEC_PER_NSEC)
 			continue;
 		all.nears &= ~(1U << i);
-		last()->near_us[i] = (s64)(cycles / hz * 1000000 + cycles % hz * 1000000 / hz);
+		last()->near_us[i] = us_of_cycles(run, cycles);
 	}
 }

@@ -133,13 +133,13 @@ static const struct field fields[] = {
 	{ "jump_ns", KIND_FIXED, AT(discipline.jump_ns), -100000000, 100000000, 0, NULL,
 	  "discipline: step of the true phase" },
 	{ "record", KIND_TEXT, AT(record), 0, 0, 0, NULL,
-	  "discipline, host process: a file of counter and time pairs, as vmclock-host --record "
+	  "discipline: a file of counter and time pairs, as vmclock-host --record "
 	  "writes it: the true time wanders as that host's did" },
 	{ "record_ticks", KIND_BOOL, AT(record_ticks), 0, 1, 0, NULL,
 	  "clock=tsc: ship the delay of each tick; ./tickbench run --record-ticks FILE asks for "
 	  "it" },
 	{ "ticks", KIND_TEXT, AT(ticks), 0, 0, 0, NULL,
-	  "host process: a file with the delay of each tick after its due time, ns" },
+	  "a file with the delay of each tick after its due time, ns" },
 	{ "samples", KIND_BOOL, AT(samples), 0, 1, 0, NULL, "ship the samples" },
 	{ "end", KIND_BOOL, AT(end), 0, 1, 0, NULL,
 	  "the rest of the command line is not read: it is what a hypervisor adds for Linux" },

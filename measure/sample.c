@@ -6,10 +6,8 @@
 
 static s64 window_us(const struct run *run, u64 counter)
 {
-	const u64 hz = run->clock->counter.hz;
-	u64 cycles = counter - run->start; /* 64 bits, however narrow the core takes it to be */
-
-	return (s64)(cycles / hz * 1000000 + cycles % hz * 1000000 / hz);
+	/* 64 bits, however narrow the core takes it to be. */
+	return us_of_cycles(run, counter - run->start);
 }
 
 void run_read(struct run *run, struct tk_time *time)

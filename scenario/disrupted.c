@@ -8,6 +8,7 @@
  */
 #include "lib/math.h"
 #include "measure/disruption.h"
+#include "measure/reading.h"
 #include "scenario/list.h"
 
 #define DEFAULT_NS  250000000
@@ -84,13 +85,6 @@ static void await_disruptions(struct run *run)
 	run_ms(run, AFTER_MS);
 }
 
-static s64 us_between(const struct run *run, u64 from, u64 to)
-{
-	const u64 hz = run->clock->counter.hz, cycles = to - from;
-
-	return (s64)(cycles / hz * 1000000 + cycles % hz * 1000000 / hz);
-}
-
 static void note(const struct run *run, u32 number, const struct disruption *each)
 {
 	ktap_note(
@@ -98,8 +92,8 @@ static void note(const struct run *run, u32 number, const struct disruption *eac
 		"disruption %u at_us=%lld unknown_us=%lld first_ps=%lld off_ps=%lld after_ps=%lld "
 		"stated_ns=%llu to_stated_us=%lld to_1us_us=%lld to_10ns_us=%lld to_1ns_us=%lld "
 		"marker=%llu generation=%llu noticed_us=%lld",
-		number + 1, us_between(run, run->start, each->noticed),
-		each->taken ? us_between(run, each->noticed, each->taken) : -1LL,
+		number + 1, us_of_cycles(run, each->noticed - run->start),
+		each->taken ? us_of_cycles(run, each->taken - each->noticed) : -1LL,
 		each->first_fs / 1000, each->off_fs / 1000, each->after_fs / 1000, each->stated_ns,
 		each->near_us[NEAR_STATED], each->near_us[NEAR_1US], each->near_us[NEAR_10NS],
 		each->near_us[NEAR_1NS], each->marker, each->generation, each->noticed_us);
@@ -129,8 +123,8 @@ static bool report(struct run *run, bool *within)
 		if (!each->taken)
 			continue;
 		*within &= magnitude(each->after_fs) <= bound_fs;
-		if (us_between(run, each->noticed, each->taken) > unknown_us)
-			unknown_us = us_between(run, each->noticed, each->taken);
+		if (us_of_cycles(run, each->taken - each->noticed) > unknown_us)
+			unknown_us = us_of_cycles(run, each->taken - each->noticed);
 		if (magnitude(each->off_fs) > off_fs)
 			off_fs = magnitude(each->off_fs);
 		if (magnitude(each->after_fs) > after_fs)

@@ -11,6 +11,7 @@
 #include "lib/math.h"
 #include "lib/random.h"
 #include "measure/drive.h"
+#include "measure/reading.h"
 #include "scenario/list.h"
 
 #define SECOND	 ((s64)TB_NSEC_PER_SEC)
@@ -41,8 +42,7 @@ static u64 held(void *context)
 static s64 sample(struct years *years)
 {
 	struct run *run = years->run;
-	const u64 hz = run->clock->counter.hz;
-	u64 counter = years->counter + years->interval, cycles = counter - run->start;
+	u64 counter = years->counter + years->interval;
 	struct tk_time time;
 
 	run->tk->read(held, &counter, &time);
@@ -51,8 +51,8 @@ static s64 sample(struct years *years)
 	run->last_error_fs =
 		instant_to_fsec(time.instant - vmclock_utc_at(&run->line, time.counter));
 	run_account_sample(run, time.counter, run->last_error_fs);
-	stats_add(run->stats, time.counter,
-		  (s64)(cycles / hz * 1000000 + cycles % hz * 1000000 / hz), run->last_error_fs);
+	stats_add(run->stats, time.counter, us_of_cycles(run, counter - run->start),
+		  run->last_error_fs);
 	return run->last_error_fs;
 }
 
