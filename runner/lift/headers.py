@@ -44,7 +44,7 @@ def leading(source: str) -> list[str]:
     return found
 
 
-def _parted(command: Sequence[str]) -> tuple[list[str], list[str]]:
+def parted(command: Sequence[str]) -> tuple[list[str], list[str]]:
     """A command without its -include options, and the files that these name."""
     rest: list[str] = []
     files: list[str] = []
@@ -69,7 +69,7 @@ class Headers:
 
     def text(self) -> str:
         """The text of headers.h, empty if it is not worth it, or the compiler is another than gcc."""
-        _, files = _parted(self.command)
+        _, files = parted(self.command)
         block = leading(self.source.read_text(errors="replace"))
         if len(block) < FEWEST or not COMPILERS.fullmatch(self.command[0]):
             return ""
@@ -98,12 +98,12 @@ class Headers:
                 return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
-        rest, _ = _parted(self.command)
+        rest, _ = parted(self.command)
         return [*rest[:-4], "-include", str(self.folder / NAME), *rest[-4:]]
 
     def making(self, target: Path, listing: Path) -> list[str]:
         """The command that makes them."""
-        rest, _ = _parted(self.command[:-4])
+        rest, _ = parted(self.command[:-4])
         kept = [word for word in rest if not word.startswith("-Wp,-M")]
         return [*kept, f"-Wp,-MMD,{listing}", "-x", "c-header", "-c", "-o", str(target), str(self.folder / NAME)]
 

@@ -168,11 +168,9 @@ class Unit:
     @property
     def headers(self) -> Headers | None:
         """Those that are compiled once: of the file that is edited most, by the tree's own compiler."""
-        saved, sources = WRAPPERS[self.name]
-        if self.name != saved or self.name != "timekeeping" or self.place.toolchain.words:
+        if self.name != "timekeeping" or self.place.toolchain.words:
             return None
-        (source,) = sources.values()
-        return Headers(self.place.folder, self.place.prepared.tree / source, self.command, self.key)
+        return Headers(self.place.folder, self.place.prepared.tree / detect.TIMEKEEPING, self.command, self.key)
 
     def quickest(self) -> list[str]:
         """The command, with headers that are compiled already if there are."""

@@ -22,6 +22,7 @@ from pathlib import Path
 from runner import process
 from runner.errors import CannotRun, Problem, Status
 from runner.lift import kbuild
+from runner.lift.headers import parted
 from runner.lift.lift import ROOM
 from runner.report import ktap
 
@@ -57,18 +58,6 @@ def unit_of(lifted: Path, name: str, kbuild_folder: Path) -> Unit:
     path = next(word for word in words if word.startswith(macro)).split('"')[1]
     kept = tuple(word for word in words if not word.startswith((macro, "-Wp,-M")))
     return Unit(name, Path(path), Path(path).read_text(), kept, kbuild_folder)
-
-
-def _split_includes(command: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The flags, and the files of -include."""
-    flags, headers = [], []
-    words = iter(command)
-    for word in words:
-        if word == "-include":
-            headers.append(next(words))
-        else:
-            flags.append(word)
-    return flags, headers
 
 
 def _before(name: str) -> str:
@@ -137,7 +126,7 @@ class Compiler:
     def prepare(cls, unit: Unit, folder: Path) -> Compiler:
         """Compiles the headers. Where the unit's object would have other symbols with them, does without."""
         plain = cls(unit, [*unit.command, "-iquote", str(unit.path.parent), *QUIET])
-        flags, headers = _split_includes(unit.command)
+        flags, headers = parted(unit.command)
         header = folder / f"{unit.name}_headers.h"
         lines = [f'#include "{each}"' for each in headers]
         lines.append(_before(unit.name))
