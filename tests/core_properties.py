@@ -7,13 +7,12 @@ tests/lib_tool.c or tests/stage_check.c was built into."""
 from __future__ import annotations
 
 import json
-import random
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
+
+from properties import Program, equal, judge, require
 
 NSEC = 10**9
 U64, U128 = 1 << 64, 1 << 128
@@ -23,30 +22,12 @@ AT_LAST, WHOLE_NS = 1, 2
 SWITCHES = ("remainder", "clawback", "tail", "divzero", "reference", "feed", "skew", "remainder-v2")
 
 
-class Wrong(Exception):
-    """A property does not hold; the sentence."""
-
-
-def require(holds: bool, sentence: str, *shown: object) -> None:
-    if not holds:
-        raise Wrong(f"{sentence}: {', '.join(map(str, shown))}"[:600])
-
-
-def equal(got: object, wanted: object, what: str, of: object = "") -> None:
-    require(got == wanted, f"{what} is {got}, not {wanted}", of)
-
-
 @dataclass(frozen=True)
-class Tool:
+class Tool(Program):
     """A program that answers a line with a line."""
 
-    program: str
-    random: random.Random
-
     def ask(self, commands: Sequence[str]) -> list[list[str]]:
-        done = subprocess.run([self.program], input="\n".join(commands) + "\n", capture_output=True, text=True)
-        require(done.returncode == 0, f"the program ends with status {done.returncode}", done.stderr[:300])
-        answers = [line.split() for line in done.stdout.splitlines()]
+        answers = self.answers(commands)
         require(len(answers) >= len(commands), f"{len(commands)} commands have {len(answers)} answers")
         return answers
 
@@ -297,18 +278,6 @@ OF_FILE: dict[str, tuple[Callable[[Tool], None], ...]] = {
     "words.c": (each_error_has_a_sentence_of_its_own, switches_are_what_their_names_say)}
 
 
-def main() -> int:
-    program = sys.argv[1]
-    first = OF_FILE.get(Path(sys.argv[2]).name, ()) if len(sys.argv) > 2 else ()
-    properties = (the_probe_finds_what_native_has,) if program.endswith("stage-check") else PROPERTIES
-    for number, holds in sorted(enumerate(properties, 1), key=lambda each: each[1] not in first):
-        try:
-            holds(Tool(program, random.Random(number)))
-        except Wrong as error:
-            print(f"not ok {number} - {holds.__name__}\n# {error}")
-            return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    of_native = sys.argv[1].endswith("stage-check")
+    sys.exit(judge(Tool, (the_probe_finds_what_native_has,) if of_native else PROPERTIES, OF_FILE))

@@ -6,14 +6,13 @@ these: python3 tests/stats_properties.py PROGRAM [FILE], in which PROGRAM is wha
 from __future__ import annotations
 
 import math
-import random
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import isqrt
-from pathlib import Path
+
+from properties import Program, equal, judge, require
 
 CLAMP = 10**18  # fs
 LIMIT = 1 << 60  # fs, of stability.c
@@ -22,30 +21,12 @@ S64_MAX = (1 << 63) - 1
 MOST = 1 << 12  # samples that the tool has room for
 
 
-class Wrong(Exception):
-    """A property does not hold; the sentence."""
-
-
-def require(holds: bool, sentence: str, *shown: object) -> None:
-    if not holds:
-        raise Wrong(f"{sentence}: {', '.join(map(str, shown))}"[:600])
-
-
-def equal(got: object, wanted: object, what: str, of: object = "") -> None:
-    require(got == wanted, f"{what} is {got}, not {wanted}", of)
-
-
 @dataclass(frozen=True)
-class Tool:
-    """A program that answers each command, which may have several lines, with a line."""
-
-    program: str
-    random: random.Random
+class Tool(Program):
+    """A program that answers each command, which may have several lines, with a line of numbers."""
 
     def ask(self, commands: Sequence[str]) -> list[list[int]]:
-        done = subprocess.run([self.program], input="\n".join(commands) + "\n", capture_output=True, text=True)
-        require(done.returncode == 0, f"the program ends with status {done.returncode}", done.stderr[:300])
-        answers = [[int(word) for word in line.split()] for line in done.stdout.splitlines()]
+        answers = [[int(word) for word in words] for words in self.answers(commands)]
         require(len(answers) == len(commands), f"{len(commands)} commands have {len(answers)} answers")
         return answers
 
@@ -473,16 +454,5 @@ OF_FILE: dict[str, tuple[Callable[[Tool], None], ...]] = {
                     uneven_samples_are_interpolated, no_window_has_samples_from_both_sides_of_a_gap)}
 
 
-def main() -> int:
-    first = OF_FILE.get(Path(sys.argv[2]).name, ()) if len(sys.argv) > 2 else ()
-    for number, holds in sorted(enumerate(PROPERTIES, 1), key=lambda each: each[1] not in first):
-        try:
-            holds(Tool(sys.argv[1], random.Random(number)))
-        except Wrong as error:
-            print(f"not ok {number} - {holds.__name__}\n# {error}")
-            return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(judge(Tool, PROPERTIES, OF_FILE))

@@ -5,17 +5,16 @@ in which PROGRAM is what tests/vmclock_tool.c was built into."""
 
 from __future__ import annotations
 
-import random
 import struct
-import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
-from pathlib import Path
 
-MAGIC = 0x4B4C4356
-LAYOUT = struct.Struct("<IIHBBIQQ2sBBhBBQQQQQQQQQ")
+import pagetool
+from pagetool import LAYOUT, MAGIC
+from properties import Program, equal, judge, require
+
 U32, U64, U128 = 1 << 32, 1 << 64, 1 << 128
 EDGES = (0, 1, 2, U32 - 1, U32, (1 << 63) - 1, 1 << 63, U64 - 1)
 FSEC_NSEC = 10**6
@@ -28,40 +27,11 @@ TIME_UTC, TIME_TAI = 0, 1
 REFUSED_STATUS = {0: UNKNOWN, 1: INITIALIZING, 4: UNRELIABLE}
 
 
-class Wrong(Exception):
-    """A property does not hold; the sentence."""
-
-
-@dataclass(frozen=True)
-class Page:
+class Page(pagetool.Page):
     """struct vmclock_abi; the defaults are a page that can be used."""
 
-    magic: int = MAGIC
-    size: int = 4096
-    version: int = 1
-    counter_id: int = 1
-    time_type: int = TIME_TAI
-    seq_count: int = 2
-    marker: int = 7
-    flags: int = TAI_VALID
-    pad: bytes = b"\0\0"
-    clock_status: int = 2
-    smearing: int = 0
-    tai_offset_sec: int = 37
-    leap_indicator: int = 0
-    shift: int = 29
-    counter_value: int = 1000
-    period_frac: int = (1 << 93) // 10**9
-    period_esterror: int = 0
-    period_maxerror: int = 0
-    time_sec: int = 1_700_000_000
-    time_frac: int = 1 << 63
-    time_esterror_ns: int = 0
-    time_maxerror_ns: int = 0
-    generation: int = 0
-
     def hex(self) -> str:
-        return LAYOUT.pack(*astuple(self)).hex()
+        return self.pack().hex()
 
     @staticmethod
     def of(text: str) -> Page:
@@ -104,28 +74,13 @@ def signed(value: int, bits: int) -> int:
     return value - (1 << bits) if value >> bits - 1 & 1 else value
 
 
-def require(holds: bool, sentence: str, *shown: object) -> None:
-    if not holds:
-        raise Wrong(f"{sentence}: {', '.join(map(str, shown))}" if shown else sentence)
-
-
-def equal(got: object, wanted: object, what: str, asked: object = "") -> None:
-    require(got == wanted, f"{what} is {got}, not {wanted}", *([asked] if asked else []))
-
-
 @dataclass(frozen=True)
-class Tool:
+class Tool(Program):
     """A program that answers a line with a line. Wrong if it dies, or answers otherwise."""
-
-    program: str
-    random: random.Random
 
     def ask(self, commands: Iterable[str]) -> list[list[str]]:
         asked = list(commands)
-        done = subprocess.run([self.program], input="\n".join(asked) + "\n", capture_output=True, text=True)
-        require(done.returncode == 0, f"the program ends with status {done.returncode}",
-                *done.stderr.splitlines()[:2])
-        answers = [line.split() for line in done.stdout.splitlines()]
+        answers = self.answers(asked)
         require(len(answers) == len(asked), f"{len(asked)} commands have {len(answers)} answers")
         return answers
 
@@ -239,7 +194,7 @@ def read_model(page: Page, mapped: int, now: int) -> tuple[int, Line]:
         (TIME_EST, page.time_esterror_ns), (TIME_MAX, page.time_maxerror_ns))]
     line = Line(page.counter_value, signed(page.time_sec, 64) << 64 | page.time_frac, page.tai_offset_sec,
                 page.period_frac, page.shift, page.time_type, page.clock_status, page.leap_indicator,
-                page.seq_count, page.marker, valid[0], page.flags, *valid[1:])
+                page.seq_count, page.disruption_marker, valid[0], page.flags, *valid[1:])
     if page.counter_id == 0xFF:
         return NO_COUNTER, line
     if page.clock_status in REFUSED_STATUS:
@@ -509,7 +464,7 @@ class Watch:
         def constants(of: Page) -> tuple[int, ...]:
             return (of.magic, of.size, of.version, of.counter_id, of.time_type)
         self.constants += constants(page) != constants(self.last)
-        self.markers += page.marker != self.last.marker
+        self.markers += page.disruption_marker != self.last.disruption_marker
 
     def look(self, page: Page, now: int) -> bool:
         self.looks += 1
@@ -560,7 +515,8 @@ def next_page(tool: Tool, page: Page, now: int) -> Page:
     changes: tuple[dict[str, object], ...] = (
         {}, {}, {}, {}, {}, {"flags": TAI_VALID | BOTH}, {"flags": TAI_VALID | BOTH | MONOTONIC},
         {"flags": TAI_VALID | MONOTONIC}, {"flags": TAI_VALID | TIME_MAX}, {"flags": TAI_VALID | BOTH | GENERATION},
-        {"marker": page.marker + 1}, {"generation": page.generation + 1}, {"time_type": 1 - page.time_type % 2},
+        {"disruption_marker": page.disruption_marker + 1}, {"generation": page.generation + 1},
+        {"time_type": 1 - page.time_type % 2},
         {"clock_status": tool.random.randrange(6)}, {"counter_id": tool.random.choice((0xFF, 0, 1))},
         {"seq_count": page.seq_count}, {"seq_count": page.seq_count | 1}, {"seq_count": page.seq_count | 1},
         {"seq_count": (page.seq_count - 2) % U32 & ~1}, {"size": 4000}, {"version": 1}, {"magic": MAGIC},
@@ -616,16 +572,5 @@ OF_FILE: dict[str, tuple[Callable[[Tool], None], ...]] = {
     "stress.c": (a_mixture_of_two_lines_is_not_whole, stress_lines_are_valid_distinct_and_whole)}
 
 
-def main() -> int:
-    first = OF_FILE.get(Path(sys.argv[2]).name, ()) if len(sys.argv) > 2 else ()
-    for number, holds in sorted(enumerate(PROPERTIES, 1), key=lambda each: each[1] not in first):
-        try:
-            holds(Tool(sys.argv[1], random.Random(number)))
-        except Wrong as error:
-            print(f"not ok {number} - {holds.__name__}\n# {error}")
-            return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(judge(Tool, PROPERTIES, OF_FILE))

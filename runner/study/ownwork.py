@@ -28,6 +28,7 @@ CORE = ("tk/native/*.c", "tk/*.c")
 PAGE, STATISTICS = ("vmclock/*.c",), ("lib/stats.c", "lib/stability.c")
 PROPERTIES = {PAGE: ("vmclock-tool", "tests/vmclock_properties.py"),
               STATISTICS: ("lib-tool", "tests/stats_properties.py")}
+SHARED = ("properties.py", "pagetool.py")  # what the scripts import
 COPIED = ("free", "host", "native", "san", "own", "tests", "scenarios.json", SIM)
 # The first script of the comparison. A difference ends it, so that most breaks need a part of it.
 SHORT, LONG = ("--random", "1", "300000"), ("--random", "2", "1000000")
@@ -47,6 +48,11 @@ def files() -> list[str]:
     """The sources that are broken, relative to the repository."""
     found = [path for pattern in (*CORE, *PAGE, *STATISTICS) for path in sorted(ROOM.glob(pattern))]
     return [str(path.relative_to(ROOM)) for path in found]
+
+
+def _script(path: Path) -> bytes:
+    """What a program of properties says, with what all of them share."""
+    return b"".join(each.read_bytes() for each in (path, *(path.with_name(name) for name in SHARED)))
 
 
 def _properties(build: Path, script: str, goal: str, file: str) -> Step:
@@ -195,7 +201,7 @@ class OwnBench:
         parts: list[str | bytes] = [(ROOM / file).read_text()]
         for step in steps:
             parts += [(self.build / step.goal).read_bytes(), step.goal]
-            parts += [Path(word).read_bytes() if word.endswith(".py") else word for word in step.trial.arguments
+            parts += [_script(Path(word)) if word.endswith(".py") else word for word in step.trial.arguments
                       if word.endswith(".py") or not word.startswith("/")]
         return key_of(*parts)
 
